@@ -1,0 +1,3 @@
+//! Starts clarion.
+
+fn main() {}

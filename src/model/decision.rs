@@ -1,0 +1,53 @@
+//! What a person did: who, when, what, why.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ActivityId, SourceId, Week};
+
+/// What was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum DecisionKind {
+    /// The draft of that week, with that hash, may be published.
+    Approve {
+        week: Week,
+        draft: String,
+    },
+    /// The approval is taken back before publication.
+    PullBack {
+        week: Week,
+    },
+    /// The approved digest of that week goes out.
+    Publish {
+        week: Week,
+    },
+    /// The source is not polled until resumed.
+    Pause {
+        source: SourceId,
+    },
+    Resume {
+        source: SourceId,
+    },
+    /// Two activities are one work.
+    Merge {
+        one: ActivityId,
+        other: ActivityId,
+    },
+    /// Two activities are two works, whatever the rules find.
+    Split {
+        one: ActivityId,
+        other: ActivityId,
+    },
+}
+
+/// What a person did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Who: a name of the system or of `--as`.
+    pub by: String,
+    #[serde(flatten)]
+    pub what: DecisionKind,
+    /// Why, in their own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}

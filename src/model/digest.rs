@@ -1,0 +1,325 @@
+//! A week's page as data: what may be chosen, what was chosen and why.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{ActivityId, ActivityKind, BuilderId, Seq, Substance, Topic, Week};
+
+/// An instant in a digest, RFC 3339 in UTC.
+pub type DateStamp = Timestamp;
+
+/// An earlier work of the same builder, platform and kind, to compare responses with (DIGEST.md section 4.2, E).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierWork {
+    pub work: ActivityId,
+    pub substance: Substance,
+    pub topic_confidence: u32,
+    pub kind: ActivityKind,
+    /// The response count at each age of the grid, where one was stored.
+    pub counts: [Option<u64>; 4],
+}
+
+/// A work as it stands before the choice, with all that the rules ask about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    pub work: ActivityId,
+    /// All activities of the work.
+    pub members: Vec<ActivityId>,
+    pub kind: ActivityKind,
+    pub title: String,
+    pub summary: Option<String>,
+    pub language: Option<String>,
+    pub url: Option<String>,
+    /// Addresses of its other copies and companions.
+    pub also: Vec<String>,
+    pub published_at: Option<Timestamp>,
+    pub effective_at: Timestamp,
+    pub first_seen_at: Timestamp,
+    pub backfill: bool,
+    pub paywalled: bool,
+    /// Its link is known to be gone (RECORD.md section 7).
+    pub link_gone: bool,
+    /// No source shows it any more.
+    pub left: bool,
+    /// Credited builders, ordered by id.
+    pub builders: Vec<BuilderId>,
+    pub substance: Substance,
+    pub topic: Topic,
+    /// The response count at each age of the grid, where one was stored.
+    pub counts: [Option<u64>; 4],
+    /// Earlier works to compare with, latest first; only those before this one on the same platform and of the same kind.
+    pub earlier: Vec<EarlierWork>,
+}
+
+/// What the rules ask about a builder, at the cut-off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credited {
+    pub id: BuilderId,
+    /// The slug, for addresses.
+    pub slug: String,
+    pub name: String,
+    /// A region key of the configuration, or empty.
+    pub region: String,
+    /// The builder's own category key, or empty.
+    pub category: String,
+    /// ISO country, for those who show their place; else `None`.
+    pub country: Option<String>,
+    /// Handles for networks, for those who gave them.
+    pub handles: BTreeMap<String, String>,
+    pub active: bool,
+    pub not_featured: bool,
+    pub not_public: bool,
+}
+
+/// A place in an earlier digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastPick {
+    /// All activities of the picked work, at that time.
+    pub members: Vec<ActivityId>,
+    pub builders: Vec<BuilderId>,
+    pub category: String,
+    pub region: String,
+    pub lead: bool,
+}
+
+/// An earlier digest, published or still a draft that reserves its picks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastDigest {
+    pub week: Week,
+    pub published: bool,
+    pub picks: Vec<PastPick>,
+}
+
+/// How many builders of each group had a work that could have been chosen (every rule but the cool-down), in a week;
+/// in thousandths of a builder, since a builder with works in several categories counts a part for each.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WeekSupply {
+    pub categories: BTreeMap<String, u64>,
+    pub regions: BTreeMap<String, u64>,
+}
+
+/// What a term of the gain stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasonTerm {
+    Quality,
+    Fresh,
+    Turn,
+    Category,
+    Region,
+    NewService,
+    Pinned,
+}
+
+/// One term of a gain with its points; the terms of a pick add up to its gain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    pub term: ReasonTerm,
+    pub points: i64,
+    /// In words, for staff: `better than 14 of the author's last 18`, `never featured before`.
+    pub text: String,
+}
+
+/// A place in a digest. Carries everything that outputs show, so that they need nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pick {
+    pub work: ActivityId,
+    pub members: Vec<ActivityId>,
+    pub title: String,
+    /// An editor's English gloss.
+    pub title_gloss: Option<String>,
+    pub language: Option<String>,
+    pub kind: ActivityKind,
+    pub duration_s: Option<u32>,
+    pub words: Option<u32>,
+    pub url: String,
+    pub also: Vec<String>,
+    pub published_at: Option<DateStamp>,
+    pub builders: Vec<Credited>,
+    pub category: String,
+    pub region: String,
+    pub services: Vec<String>,
+    /// At most 280 characters, the author's own words unless an editor wrote it.
+    pub summary: Option<String>,
+    /// `author` or `editor`.
+    pub summary_source: String,
+    pub lead: bool,
+    /// 1 for the pick that was chosen first.
+    pub round: u32,
+    pub quality: i64,
+    pub substance: i64,
+    pub response: i64,
+    pub gain: i64,
+    pub reasons: Vec<Reason>,
+}
+
+/// The picks of one category, in the order shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    pub category: String,
+    /// The category's name in that week.
+    pub name: String,
+    pub picks: Vec<Pick>,
+}
+
+/// Why a work is in or out: the code of DIGEST.md section 9.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeCode {
+    Chosen,
+    NoPlace,
+    NotNominee,
+    CoolDown,
+    BelowFloor,
+    AlreadyFeatured,
+    Reserved,
+    Held,
+    Dropped,
+    Paywalled,
+    PrivateOrGone,
+    OptedOut,
+    Inactive,
+    FilteredKind,
+    FirstImportBackfill,
+    DateMissing,
+    DateOutside,
+    /// Found after its window closed: on the late shelf of this draft.
+    LateShelf,
+}
+
+impl OutcomeCode {
+    /// The code as scripts and pages write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chosen => "chosen",
+            Self::NoPlace => "no_place",
+            Self::NotNominee => "not_nominee",
+            Self::CoolDown => "cool_down",
+            Self::BelowFloor => "below_floor",
+            Self::AlreadyFeatured => "already_featured",
+            Self::Reserved => "reserved",
+            Self::Held => "held",
+            Self::Dropped => "dropped",
+            Self::Paywalled => "paywalled",
+            Self::PrivateOrGone => "private_or_gone",
+            Self::OptedOut => "opted_out",
+            Self::Inactive => "inactive",
+            Self::FilteredKind => "filtered_kind",
+            Self::FirstImportBackfill => "first_import_backfill",
+            Self::DateMissing => "date_missing",
+            Self::DateOutside => "date_outside",
+            Self::LateShelf => "late_shelf",
+        }
+    }
+}
+
+/// The one outcome of a work in a draft whose window holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub work: ActivityId,
+    pub members: Vec<ActivityId>,
+    pub title: String,
+    pub url: Option<String>,
+    pub builders: Vec<BuilderId>,
+    pub code: OutcomeCode,
+    /// In a sentence, for staff.
+    pub text: String,
+    pub quality: i64,
+    /// The gain in the last round, for works that were nominated and not chosen.
+    pub gain: Option<i64>,
+    /// Points short of the last place.
+    pub short: Option<i64>,
+    pub reasons: Vec<Reason>,
+}
+
+/// How one group (a category or region) stands in the window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    pub key: String,
+    pub name: String,
+    /// Target share in thousandths.
+    pub target: i64,
+    /// Places owed at the cut-off, in thousandths of a place.
+    pub owed: i64,
+    /// Places in the digests of the window before this one.
+    pub had: i64,
+    /// Places in this digest.
+    pub picked: i64,
+    /// Builders with a work that could be chosen this week, in thousandths.
+    pub supply: u64,
+}
+
+/// How the digest stands towards its groups.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Balance {
+    pub categories: Vec<Group>,
+    pub regions: Vec<Group>,
+}
+
+/// Where a digest is on its way (DIGEST.md section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DigestState {
+    Draft,
+    InReview,
+    Approved,
+    Published,
+}
+
+impl DigestState {
+    /// The name in tables and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::InReview => "in_review",
+            Self::Approved => "approved",
+            Self::Published => "published",
+        }
+    }
+}
+
+/// A week's digest, computed at its cut-off. Pure data: same log, same configuration, same bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    pub week: Week,
+    /// The program's name.
+    pub program: String,
+    pub cutoff_at: DateStamp,
+    pub cutoff_seq: Seq,
+    /// Made after its cut-off had passed.
+    pub late: bool,
+    /// SHA-256, hex (RECORD.md section 8).
+    pub config_hash: String,
+    pub rules_version: u32,
+    /// One sentence by the editor.
+    pub intro: Option<String>,
+    pub sections: Vec<Section>,
+    pub outcomes: Vec<Outcome>,
+    pub balance: Balance,
+    /// This week's supply, sealed with the draft.
+    pub supply: WeekSupply,
+    /// How many works could be chosen, and of how many builders.
+    pub eligible_works: u32,
+    pub nominees: u32,
+}
+
+impl Digest {
+    /// The picks in the order shown.
+    pub fn picks(&self) -> impl Iterator<Item = &Pick> {
+        self.sections.iter().flat_map(|section| &section.picks)
+    }
+
+    /// The lead, where there is one.
+    pub fn lead(&self) -> Option<&Pick> {
+        self.picks().find(|pick| pick.lead)
+    }
+
+    /// Whether the week has nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.picks().next().is_none()
+    }
+}

@@ -1,0 +1,35 @@
+//! The vocabulary of clarion: what passes between rooms, and what is kept.
+//!
+//! Knows nobody: no SQL, no HTTP, no feed library. Every type that crosses from one step to another stands here, one
+//! subject a file, and this is the one door to all of them.
+
+mod activity;
+mod builder;
+mod decision;
+mod digest;
+mod document;
+mod entry;
+mod fact;
+mod poll;
+mod source;
+mod topic;
+mod url;
+mod week;
+mod work;
+
+pub use activity::{Activity, ActivityId, ActivityKind, Basis, Credit, DateTrust, GridAge, Role, Sighting, Substance};
+pub use builder::{Builder, BuilderId, Slug, SlugError, Switches};
+pub use decision::{Decision, DecisionKind};
+pub use digest::{
+    Balance, Candidate, Credited, DateStamp, Digest, DigestState, EarlierWork, Group, Outcome, OutcomeCode, PastDigest, PastPick, Pick,
+    Reason, ReasonTerm, Section, WeekSupply,
+};
+pub use document::{Auth, Document, Freshness, Request, Validators};
+pub use entry::{Arrival, Author, Content, Counts, Entry, EntryKey, FeedHints, Media, ReadError, Reading, Repair};
+pub use fact::{Fact, FactKind, Seq};
+pub use poll::{Poll, PollOutcome};
+pub use source::{Ask, Owner, Source, SourceId, SourceKind, SourceState, SourceStatus};
+pub use topic::{Evidence, Topic};
+pub use url::{CanonicalUrl, UrlError};
+pub use week::{Week, WeekError};
+pub use work::{MergeRule, Work, WorkMember};

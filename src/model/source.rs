@@ -1,0 +1,183 @@
+//! Where a builder publishes, what we remember of it between polls, and one question to the outside.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{BuilderId, Request, Validators};
+
+/// The opaque id of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SourceId(pub i64);
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}", self.0)
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident => $text:literal),+ $(,)?) => {
+        /// The platform that a source is on, which decides how it is asked and read.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum SourceKind { $($(#[$doc])* $variant),+ }
+
+        impl SourceKind {
+            /// Every kind, in the order of the documentation.
+            pub const ALL: &'static [SourceKind] = &[$(SourceKind::$variant),+];
+
+            /// The name used in rosters, the log and settings.
+            pub fn as_str(self) -> &'static str {
+                match self { $(SourceKind::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// RSS 0.9x, 1.0, 2.0, Atom or JSON Feed at one address.
+    Rss => "rss",
+    /// The upload feed of a channel, known by its `UC…` id.
+    YoutubeChannel => "youtube_channel",
+    /// The public events of a GitHub user.
+    GithubUser => "github_user",
+    /// The articles of a dev.to user or organization, by the Forem API.
+    Devto => "devto",
+}
+
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for SourceKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wanted = text.trim().to_ascii_lowercase();
+        match wanted.as_str() {
+            // Spellings seen in rosters for what is read as a plain feed.
+            "feed" | "atom" | "json" | "jsonfeed" | "json_feed" | "rdf" | "blog" => return Ok(Self::Rss),
+            "youtube" => return Ok(Self::YoutubeChannel),
+            "github" => return Ok(Self::GithubUser),
+            "dev.to" | "forem" => return Ok(Self::Devto),
+            _ => {}
+        }
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == wanted).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|kind| kind.as_str()).collect();
+            format!("unknown kind of source `{}`; known are {}", text.trim(), known.join(", "))
+        })
+    }
+}
+
+/// A builder's claim to a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    pub builder: BuilderId,
+    /// Only entries by this author count for the builder; `None` means all do.
+    pub author: Option<String>,
+}
+
+/// One place where one or more builders publish. The same place is one source, however many registered it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    pub id: SourceId,
+    pub kind: SourceKind,
+    /// What names the place: a feed's address, a channel id, a user name. Canonical for its kind, unique with it.
+    pub locator: String,
+    /// The address as it was given, for people.
+    pub url: String,
+    pub owners: Vec<Owner>,
+    /// Set by a person: not polled until resumed.
+    pub paused: bool,
+    /// Left the roster: not polled, its record stays.
+    pub left: bool,
+}
+
+/// What a source is like now, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceStatus {
+    /// Never asked yet.
+    #[default]
+    New,
+    /// The last answer could be read.
+    Ok,
+    /// Answers badly, is asked ever more seldom.
+    Failing,
+    /// Refuses us (401, 403, a bot challenge): asked slowly.
+    Blocked,
+    /// Said 410 three times over a week: not asked until a person says so.
+    Gone,
+}
+
+impl SourceStatus {
+    /// The name used in tables and the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Ok => "ok",
+            Self::Failing => "failing",
+            Self::Blocked => "blocked",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// What is remembered of a source between polls.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SourceState {
+    pub status: SourceStatus,
+    pub validators: Validators,
+    /// Where the answer came from, when permanent redirects lead elsewhere.
+    pub final_url: Option<String>,
+    /// A permanent redirect seen, with when it was first seen and how often since: followed for good after
+    /// 3 sightings over 7 days.
+    pub moving_to: Option<String>,
+    pub moving_since: Option<Timestamp>,
+    pub moving_seen: u32,
+    pub next_poll_at: Option<Timestamp>,
+    /// Never asked before this, whatever anyone wants: Retry-After, X-Poll-Interval.
+    pub not_before: Option<Timestamp>,
+    pub last_poll_at: Option<Timestamp>,
+    pub last_success_at: Option<Timestamp>,
+    pub last_new_at: Option<Timestamp>,
+    /// When validators were last left out on purpose, to cure a server that is stuck.
+    pub last_full_at: Option<Timestamp>,
+    /// Failures in a row.
+    pub failures: u32,
+    pub failing_since: Option<Timestamp>,
+    /// Answers of 410 in a row, and since when.
+    pub gone_count: u32,
+    pub gone_since: Option<Timestamp>,
+    /// What is wrong, in a sentence for people; `None` while nothing is.
+    pub error: Option<String>,
+    /// The polling interval in seconds as last computed.
+    pub interval_s: u32,
+    /// Repairs that the last document needed, for the builder to see.
+    pub repairs: Vec<String>,
+    /// SHA-256 of the last body, hex, so that an equal 200 costs no reading.
+    pub body_hash: Option<String>,
+    /// Up to ten publication times of the newest entries, newest first: they decide the interval.
+    pub recent: Vec<Timestamp>,
+    /// The title that the source gives itself.
+    pub title: Option<String>,
+}
+
+/// One question to the outside, and the sources that its answer speaks for.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    pub kind: SourceKind,
+    pub request: Request,
+    /// The sources that the answer is for; most often one.
+    pub sources: Vec<Arc<Source>>,
+    /// 1 for the first page, and so on.
+    pub page: u32,
+}
