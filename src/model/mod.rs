@@ -32,6 +32,9 @@ pub use poll::{Poll, PollOutcome};
 pub use source::{Ask, Owner, Source, SourceId, SourceKind, SourceState, SourceStatus};
 pub use topic::{Evidence, Topic};
 pub use url::{CanonicalUrl, UrlError};
-pub use view::Correction;
+pub use view::{
+    BuilderRecordView, BuilderRow, Correction, DigestSummary, HealthView, HomeView, HostRow, MergedView, OperatorView, RecordQuery, SightingView,
+    SourceRow, TaskRow, TimelineItem,
+};
 pub use week::{Week, WeekError};
 pub use work::{MergeRule, Work, WorkMember};

@@ -3,7 +3,7 @@
 //! In: a BCP 47 tag from outside. Out: a tag that is fit for a `lang` attribute, and a name for people.
 
 /// The tag in its usual spelling if it has the shape of one (RFC 5646, section 2.1), else `None`.
-pub(crate) fn tag(text: &str) -> Option<String> {
+pub fn tag(text: &str) -> Option<String> {
     let text = text.trim().replace('_', "-");
     let mut parts = text.split('-');
     let primary = parts.next()?.to_ascii_lowercase();

@@ -8,6 +8,7 @@
 //! chosen (DIGEST.md section 4.6).
 
 mod atom;
+mod calendar;
 mod country;
 mod html;
 mod json;
@@ -16,7 +17,7 @@ mod mail;
 mod markdown;
 mod prose;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod shown;
 mod text;
 
@@ -26,10 +27,16 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 pub use atom::{FeedEntry, feed};
+pub use calendar::{Calendar, CalendarCell, CalendarWeek, short_day};
 pub use country::country_name;
 pub use html::STYLE;
+#[cfg(test)]
+pub(crate) use html::tests::shape as tests_shape;
 pub use json::staff_json;
-pub use shown::{Shown, ShownBuilder, ShownSection, ShownWork, date_span, day_of, kind_label, language_name, number, web_address};
+pub use language::tag as language_tag;
+pub use shown::{
+    Shown, ShownBuilder, ShownSection, ShownWork, date_span, day_of, kind_label, language_name, month_name, number, short, web_address,
+};
 
 use crate::config::ProgramConfig;
 use crate::model::{Correction, Digest, DigestState};
@@ -234,7 +241,7 @@ mod tests {
         }
     }
 
-    /// `CLARION_SAMPLE_DIR=/tmp/sample cargo nextest run -- writes_samples --run-ignored all`, to look at them.
+    /// `CLARION_SAMPLE_DIR=DIR cargo nextest run -- writes_samples --run-ignored all`, to look at them.
     #[test]
     #[ignore = "writes files for looking at"]
     fn writes_samples() {

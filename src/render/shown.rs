@@ -259,7 +259,8 @@ fn is_lead(pick: &Pick, lead: Option<&Pick>) -> bool {
     lead.is_some_and(|lead| std::ptr::eq(lead, pick))
 }
 
-fn short(text: &str, most: usize) -> String {
+/// One line that cannot reorder what stands around it, at most so many characters.
+pub fn short(text: &str, most: usize) -> String {
     cut(&clean(text), most)
 }
 
@@ -324,8 +325,12 @@ pub fn date_span(week: Week) -> String {
 }
 
 fn day(date: Date) -> String {
-    let month = usize::from(date.month().unsigned_abs()).clamp(1, 12) - 1;
-    format!("{} {}", date.day(), MONTHS[month])
+    format!("{} {}", date.day(), month_name(date))
+}
+
+/// `November`.
+pub fn month_name(date: Date) -> &'static str {
+    MONTHS[usize::from(date.month().unsigned_abs()).clamp(1, 12) - 1]
 }
 
 /// `18 November`, in UTC.
