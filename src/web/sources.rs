@@ -103,6 +103,8 @@ pub(crate) struct SourceLine {
     pub(crate) last_success: Option<Moment>,
     pub(crate) last_new: Option<Moment>,
     pub(crate) next_poll: Option<Moment>,
+    /// The next check is due already.
+    pub(crate) late: bool,
     pub(crate) entries: String,
     pub(crate) repairs: Vec<String>,
 }
@@ -126,6 +128,7 @@ impl SourceLine {
             last_success: Moment::maybe(row.last_success_at, now),
             last_new: Moment::maybe(row.last_new_at, now),
             next_poll: Moment::maybe(row.next_poll_at.filter(|_| asked), now),
+            late: row.next_poll_at.is_some_and(|due| due < now),
             entries: number(row.entries),
             repairs: row.repairs.iter().map(|repair| short(repair, TITLE)).collect(),
         }
