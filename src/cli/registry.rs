@@ -1,0 +1,180 @@
+//! `clarion registry`: the roster.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::Global;
+use super::output::{self, Quiet, counted};
+use crate::collect::discover::{self, Pasted};
+use crate::flow::Context;
+use crate::model::SourceKind;
+use crate::registry::{self, ImportPlan, LineOutcome, RosterFormat};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RegistryCommand {
+    /// Take a roster in: CSV, TOML or OPML. Importing twice changes nothing.
+    Import {
+        /// The roster.
+        file: PathBuf,
+        /// Say what would change, and change nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Read a roster and say what is wrong with it, without a database.
+    Check {
+        /// The roster.
+        file: PathBuf,
+    },
+    /// Write the roster as it stands to standard output.
+    Export(ExportArgs),
+    /// List builders with their sources.
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// How it is written.
+    #[arg(long, value_enum, default_value = "csv")]
+    format: ExportFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ExportFormat {
+    Csv,
+    Toml,
+    Opml,
+}
+
+pub(super) async fn run(global: &Global, command: RegistryCommand) -> anyhow::Result<()> {
+    if let RegistryCommand::Check { file } = &command {
+        let roster = read(file)?;
+        let plan = registry::plan(&roster, &[], &[], &resolve);
+        return report(global, &plan, true, true);
+    }
+    let ctx = global.context().await?;
+    let done = match command {
+        RegistryCommand::Import { file, dry_run } => import(global, &ctx, &file, dry_run).await,
+        RegistryCommand::Export(args) => export(&ctx, &args).await,
+        RegistryCommand::List => list(global, &ctx).await,
+        RegistryCommand::Check { .. } => Ok(()),
+    };
+    ctx.close().await?;
+    done
+}
+
+fn read(file: &Path) -> anyhow::Result<registry::Roster> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read the roster {}", file.display()))?;
+    let format = RosterFormat::of(file, &bytes);
+    Ok(registry::read(&bytes, format))
+}
+
+/// What a roster's line names: its kind and locator, without asking the network.
+fn resolve(kind: Option<SourceKind>, pasted: &str) -> Result<(SourceKind, String, String), String> {
+    discover::resolve(kind, pasted).map(|pasted| match pasted {
+        Pasted::Source { kind, locator, url } => Ok((kind, locator, url)),
+        // Without the network a page cannot be asked for its feed: the address is taken as the feed's own.
+        Pasted::NeedsPage { url, .. } => discover::feed_locator(&url).map(|locator| (SourceKind::Rss, locator, url)).ok_or_else(|| "the address cannot be used".to_owned()),
+    }).map_err(|error| error.to_string())?
+}
+
+async fn import(global: &Global, ctx: &Context, file: &Path, dry_run: bool) -> anyhow::Result<()> {
+    let roster = read(file)?;
+    let builders = ctx.store.builders().await?;
+    let sources = ctx.store.sources().await?;
+    let plan = registry::plan(&roster, &builders, &sources, &resolve);
+    if !dry_run {
+        ctx.store.change_roster(super::import::changes(&plan), ctx.clock.now()).await?;
+    }
+    report(global, &plan, dry_run, false)
+}
+
+fn report(global: &Global, plan: &ImportPlan, dry_run: bool, is_check: bool) -> anyhow::Result<()> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for line in &plan.lines {
+        *counts.entry(line.outcome.as_str()).or_default() += 1;
+    }
+    let count = |name| counts.get(name).copied().unwrap_or(0);
+    let refused = count("refused");
+    if global.json {
+        output::print_json(&serde_json::json!({
+            "dry_run": dry_run, "lines": plan.lines, "absent": plan.absent,
+            "added": count("added"), "changed": count("changed"), "unchanged": count("unchanged"), "refused": refused,
+        }))?;
+    } else {
+        let mut text = String::new();
+        for line in &plan.lines {
+            let what = output::safe(&line.what);
+            match &line.outcome {
+                LineOutcome::Unchanged => {}
+                LineOutcome::Added => text.push_str(&format!("line {}: added {what}\n", line.line)),
+                LineOutcome::Changed { fields } => text.push_str(&format!("line {}: changed {what}: {}\n", line.line, fields.join(", "))),
+                LineOutcome::Refused { reason } => text.push_str(&format!("line {}: refused {what}: {}\n", line.line, output::safe(reason))),
+            }
+        }
+        for slug in &plan.absent {
+            text.push_str(&format!("not in this file, and kept: {slug}\n"));
+        }
+        text.push_str(&format!(
+            "{}: {} added, {} changed, {} unchanged, {refused} refused{}\n",
+            counted(plan.lines.len() as u64, "line"),
+            count("added"),
+            count("changed"),
+            count("unchanged"),
+            if dry_run { " (nothing was written)" } else { "" }
+        ));
+        output::print(&text)?;
+    }
+    // What could be taken was taken; a check, and a file of which nothing could be, are failures.
+    let nothing = refused == plan.lines.len() as u64;
+    if refused > 0 && (is_check || nothing) { Err(Quiet.into()) } else { Ok(()) }
+}
+
+async fn export(ctx: &Context, args: &ExportArgs) -> anyhow::Result<()> {
+    let builders = ctx.store.builders().await?;
+    let sources = ctx.store.sources().await?;
+    output::print(&match args.format {
+        ExportFormat::Csv => registry::export_csv(&builders, &sources),
+        ExportFormat::Toml => registry::export_toml(&builders, &sources),
+        ExportFormat::Opml => registry::export_opml(&builders, &sources),
+    })
+}
+
+async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
+    let builders = ctx.store.builders().await?;
+    let sources = ctx.store.sources().await?;
+    if global.json {
+        let rows: Vec<_> = builders
+            .iter()
+            .map(|builder| {
+                let own: Vec<_> = sources
+                    .iter()
+                    .filter(|source| source.owners.iter().any(|owner| owner.builder == builder.id))
+                    .map(|source| serde_json::json!({"source": source.id.to_string(), "kind": source.kind, "url": source.url}))
+                    .collect();
+                serde_json::json!({
+                    "builder": builder.slug, "name": builder.name, "country": builder.country, "region": builder.region,
+                    "categories": builder.categories, "cohort": builder.cohort, "timezone": builder.timezone,
+                    "language": builder.language, "handles": builder.handles, "switches": builder.switches, "sources": own,
+                })
+            })
+            .collect();
+        return output::print_json(&rows);
+    }
+    let rows = builders
+        .iter()
+        .map(|builder| {
+            let own = sources.iter().filter(|source| source.owners.iter().any(|owner| owner.builder == builder.id));
+            vec![
+                builder.slug.to_string(),
+                output::safe(&builder.name),
+                builder.country.clone().unwrap_or_default(),
+                builder.categories.join(", "),
+                own.map(|source| source.id.to_string()).collect::<Vec<_>>().join(" "),
+            ]
+        })
+        .collect();
+    output::print(&output::table(&["builder", "name", "country", "categories", "sources"], rows))
+}
