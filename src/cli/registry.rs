@@ -1,6 +1,5 @@
 //! `clarion registry`: the roster.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -10,8 +9,9 @@ use super::Global;
 use super::output::{self, Quiet, counted};
 use crate::collect::discover::{self, Pasted};
 use crate::flow::Context;
-use crate::model::SourceKind;
+use crate::model::{Slug, SourceKind};
 use crate::registry::{self, ImportPlan, LineOutcome, RosterFormat};
+use crate::store::RosterChange;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RegistryCommand {
@@ -68,7 +68,7 @@ pub(super) async fn run(global: &Global, command: RegistryCommand) -> anyhow::Re
 fn read(file: &Path) -> anyhow::Result<registry::Roster> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read the roster {}", file.display()))?;
     let format = RosterFormat::of(file, &bytes);
-    Ok(registry::read(&bytes, format))
+    registry::read(&bytes, format).with_context(|| format!("the roster {} cannot be read", file.display()))
 }
 
 /// What a roster's line names: its kind and locator, without asking the network.
@@ -82,54 +82,70 @@ fn resolve(kind: Option<SourceKind>, pasted: &str) -> Result<(SourceKind, String
 
 async fn import(global: &Global, ctx: &Context, file: &Path, dry_run: bool) -> anyhow::Result<()> {
     let roster = read(file)?;
-    let builders = ctx.store.builders().await?;
-    let sources = ctx.store.sources().await?;
-    let plan = registry::plan(&roster, &builders, &sources, &resolve);
+    let plan = registry::plan(&roster, &ctx.store.builders().await?, &ctx.store.sources().await?, &resolve);
     if !dry_run {
-        ctx.store.change_roster(super::import::changes(&plan), ctx.clock.now()).await?;
+        ctx.store.change_roster(changes(&plan), ctx.clock.now()).await?;
     }
     report(global, &plan, dry_run, false)
 }
 
+/// The changes that a plan asks of the store, builders before what they own.
+fn changes(plan: &ImportPlan) -> Vec<RosterChange> {
+    let builders = plan.builders.iter().map(|planned| RosterChange::Builder(Box::new(planned.builder.clone())));
+    let sources = plan.sources.iter().map(|planned| RosterChange::Source {
+        builder: planned.builder.clone(),
+        kind: planned.kind,
+        locator: planned.locator.clone(),
+        url: planned.url.clone(),
+        author: planned.author.clone(),
+    });
+    builders.chain(sources).collect()
+}
+
 fn report(global: &Global, plan: &ImportPlan, dry_run: bool, is_check: bool) -> anyhow::Result<()> {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for line in &plan.lines {
-        *counts.entry(line.outcome.as_str()).or_default() += 1;
-    }
-    let count = |name| counts.get(name).copied().unwrap_or(0);
-    let refused = count("refused");
+    let counts = plan.counts();
     if global.json {
         output::print_json(&serde_json::json!({
             "dry_run": dry_run, "lines": plan.lines, "absent": plan.absent,
-            "added": count("added"), "changed": count("changed"), "unchanged": count("unchanged"), "refused": refused,
+            "absent_sources": plan.absent_sources.iter().map(|absent| serde_json::json!({
+                "builder": absent.builder, "source": absent.id.to_string(), "kind": absent.kind, "url": absent.url,
+            })).collect::<Vec<_>>(),
+            "added": counts.added, "changed": counts.changed, "unchanged": counts.unchanged, "refused": counts.refused,
         }))?;
     } else {
         let mut text = String::new();
         for line in &plan.lines {
-            let what = output::safe(&line.what);
-            match &line.outcome {
-                LineOutcome::Unchanged => {}
-                LineOutcome::Added => text.push_str(&format!("line {}: added {what}\n", line.line)),
-                LineOutcome::Changed { fields } => text.push_str(&format!("line {}: changed {what}: {}\n", line.line, fields.join(", "))),
-                LineOutcome::Refused { reason } => text.push_str(&format!("line {}: refused {what}: {}\n", line.line, output::safe(reason))),
-            }
+            let builder = line.builder.as_ref().map(Slug::as_str).unwrap_or_default();
+            let what = output::safe(&format!("{builder} {}", line.source.as_deref().unwrap_or_default()));
+            let outcome = match &line.outcome {
+                LineOutcome::Unchanged => "unchanged".to_owned(),
+                LineOutcome::Added { fields } if fields.is_empty() => "added".to_owned(),
+                LineOutcome::Added { fields } => format!("added (and changed {})", fields.join(", ")),
+                LineOutcome::Changed { fields } => format!("changed ({})", fields.join(", ")),
+                LineOutcome::Refused { reason } => format!("refused: {}", output::safe(reason)),
+            };
+            text.push_str(&format!("line {}: {} {outcome}\n", line.line, what.trim()));
         }
         for slug in &plan.absent {
             text.push_str(&format!("not in this file, and kept: {slug}\n"));
         }
+        for absent in &plan.absent_sources {
+            text.push_str(&format!("not in this file, and kept: {} of {} ({})\n", absent.id, absent.builder, output::safe(&absent.url)));
+        }
         text.push_str(&format!(
-            "{}: {} added, {} changed, {} unchanged, {refused} refused{}\n",
+            "{}: {} added, {} changed, {} unchanged, {} refused{}\n",
             counted(plan.lines.len() as u64, "line"),
-            count("added"),
-            count("changed"),
-            count("unchanged"),
+            counts.added,
+            counts.changed,
+            counts.unchanged,
+            counts.refused,
             if dry_run { " (nothing was written)" } else { "" }
         ));
         output::print(&text)?;
     }
     // What could be taken was taken; a check, and a file of which nothing could be, are failures.
-    let nothing = refused == plan.lines.len() as u64;
-    if refused > 0 && (is_check || nothing) { Err(Quiet.into()) } else { Ok(()) }
+    let nothing = counts.refused == plan.lines.len();
+    if counts.refused > 0 && (is_check || nothing) { Err(Quiet.into()) } else { Ok(()) }
 }
 
 async fn export(ctx: &Context, args: &ExportArgs) -> anyhow::Result<()> {

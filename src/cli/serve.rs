@@ -3,12 +3,16 @@
 use super::Global;
 use super::output;
 use crate::daemon;
-use crate::net;
 
 pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
     let ctx = global.context().await?;
-    let roots = net::trust_store()?;
-    tracing::info!(roots = roots.count, "trusting {} certificates of {}", roots.count, roots.origin);
+    let trust = ctx.fetcher.client().trust();
+    tracing::info!(roots = trust.roots(), "trusting {} certificates from {}", trust.roots(), trust.origin);
+    anyhow::ensure!(
+        trust.roots() > 0,
+        "{} holds no certificates, so no https address could be read: install ca-certificates, or set SSL_CERT_FILE",
+        trust.origin
+    );
     daemon::run(ctx, stop_sign(), |address| output::tell(&format!("ready http://{address}/"))).await
 }
 

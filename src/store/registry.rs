@@ -17,8 +17,6 @@ pub enum RosterChange {
     Builder(Box<Builder>),
     /// A builder owns a source, which is made where it is missing.
     Source { builder: Slug, kind: SourceKind, locator: String, url: String, author: Option<String> },
-    /// Builders that the roster does not hold.
-    Absent { builders: Vec<Slug> },
     /// A person pauses or resumes a source.
     Paused { source: SourceId, paused: bool },
 }
@@ -203,16 +201,6 @@ impl Store {
                     }
                     RosterChange::Source { builder, kind, locator, url, author } => {
                         put_source(connection, &builder, (kind, &locator, &url), author.as_deref(), now, &mut report)?;
-                    }
-                    RosterChange::Absent { builders } => {
-                        for slug in builders {
-                            if let Some(mut builder) = builder_by_slug(connection, slug.as_str())?
-                                && builder.absent_since.is_none()
-                            {
-                                builder.absent_since = Some(now);
-                                put_builder(connection, &builder, now, &mut report)?;
-                            }
-                        }
                     }
                     RosterChange::Paused { source, paused } => set_paused(connection, source, paused, now)?,
                 }
