@@ -101,7 +101,8 @@ pub struct Store {
 
 struct Unwritten {
     state: Arc<SourceState>,
-    poll: Poll,
+    /// The poll that it comes from; none where only the next one was moved.
+    poll: Option<Poll>,
 }
 
 impl Store {

@@ -237,7 +237,12 @@ impl Store {
 
     /// Remembers the state after a poll that brought nothing; it is written with others by [`Store::flush_states`].
     pub fn remember(&self, poll: Poll, state: SourceState) {
-        self.unwritten().insert(poll.source, Unwritten { state: Arc::new(state), poll });
+        self.unwritten().insert(poll.source, Unwritten { state: Arc::new(state), poll: Some(poll) });
+    }
+
+    /// Remembers that a source is asked at another time than its last poll said.
+    pub fn postpone(&self, source: SourceId, state: SourceState) {
+        self.unwritten().insert(source, Unwritten { state: Arc::new(state), poll: None });
     }
 
     /// Writes all remembered states in one transaction.
@@ -251,7 +256,9 @@ impl Store {
         self.write(move |connection| {
             for (source, state, poll) in &batch {
                 put_state(connection, *source, state)?;
-                put_poll(connection, poll)?;
+                if let Some(poll) = poll {
+                    put_poll(connection, poll)?;
+                }
             }
             Ok(())
         })
