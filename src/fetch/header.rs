@@ -109,9 +109,10 @@ fn date(text: &str) -> Option<Timestamp> {
     if let Ok(instant) = parser.parse_timestamp(text) {
         return Some(instant);
     }
-    ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"].into_iter().find_map(|form| {
+    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"].into_iter().find_map(|form| {
         let civil = jiff::fmt::strtime::parse(form, text).ok()?.to_datetime().ok()?;
-        civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+        // The last days of the year 9999, seen where "never" is meant, are beyond what an instant can hold.
+        Some(civil.to_zoned(jiff::tz::TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp()))
     })
 }
 

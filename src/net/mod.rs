@@ -119,11 +119,12 @@ pub struct Client {
 impl Client {
     /// A client that asks the system for names and certificate authorities.
     pub fn new(config: &NetworkConfig) -> Result<Self, NetError> {
-        Self::with(config, Arc::new(SystemResolver), TrustStore::of_system())
+        Self::with(config, SystemResolver, TrustStore::of_system())
     }
 
     /// A client with another resolver or other authorities. The guard is the same.
-    pub fn with(config: &NetworkConfig, resolver: Arc<dyn Resolver>, trust: TrustStore) -> Result<Self, NetError> {
+    pub fn with(config: &NetworkConfig, resolver: impl Resolver + 'static, trust: TrustStore) -> Result<Self, NetError> {
+        let resolver: Arc<dyn Resolver> = Arc::new(resolver);
         let guard = Arc::new(Guard::new(&config.allow));
         let build = |protocols: &[&[u8]]| {
             let only_http1 = !protocols.contains(&b"h2".as_slice());
@@ -311,7 +312,7 @@ impl Client {
 
 /// The User-Agent of PLATFORMS.md section 9.
 fn user_agent(contact: &str) -> String {
-    let contact: String = contact.trim().chars().filter(|c| c.is_ascii_graphic()).collect();
+    let contact: String = contact.trim().chars().filter(char::is_ascii_graphic).collect();
     match contact.as_str() {
         "" => concat!("clarion/", env!("CARGO_PKG_VERSION")).to_owned(),
         contact => format!(concat!("clarion/", env!("CARGO_PKG_VERSION"), " (+{})"), contact),

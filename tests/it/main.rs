@@ -1,0 +1,4 @@
+//! What clarion promises at its doors: a file per room and per story.
+
+#[cfg(test)]
+mod fetch;
