@@ -116,7 +116,7 @@ fn is_western(c: char) -> bool {
 /// Counts the words of a western text: letters and digits, held together by an apostrophe or a point between them.
 fn count_western(text: &str) -> u32 {
     let mut words = 0_u32;
-    let (mut in_word, mut bridge, mut before) = (false, '\0', ' ');
+    let (mut in_word, mut counted, mut bridge, mut before) = (false, false, '\0', ' ');
     for c in text.chars() {
         let part = c.is_alphanumeric() || matches!(c, '_' | '\u{AD}');
         if part {
@@ -130,10 +130,13 @@ fn count_western(text: &str) -> u32 {
                         ',' | ';' => before.is_numeric() && c.is_numeric(),
                         _ => false,
                     });
-            if !joins && c.is_alphanumeric() {
+            counted &= joins;
+            // What holds no letter or digit is no word.
+            if !counted && c.is_alphanumeric() {
                 words += 1;
-                in_word = true;
+                counted = true;
             }
+            in_word = true;
             bridge = '\0';
             before = c;
         } else if in_word
@@ -312,7 +315,7 @@ impl Gatherer {
             if !self.content.text.is_empty() {
                 self.content.text.push('\n');
             }
-            self.content.text.push_str(&line[..line.floor_char_boundary(room)]);
+            self.content.text.push_str(line[..line.floor_char_boundary(room)].trim_end());
         }
         self.line.clear();
     }
