@@ -2,3 +2,7 @@
 
 #[cfg(test)]
 mod fetch;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod support;
