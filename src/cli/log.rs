@@ -153,7 +153,7 @@ fn csv(rows: &[ActivityRow], names: &Names) -> anyhow::Result<String> {
             activity.language.clone().unwrap_or_default(),
             activity.backfill.to_string(),
         ];
-        writer.write_record(cells.iter().map(|cell| crate::text::defuse_cell(cell)))?;
+        writer.write_record(cells.iter().map(|cell| crate::registry::guard_formula(cell)))?;
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
 }

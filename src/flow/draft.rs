@@ -90,6 +90,7 @@ async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) 
         program: &ctx.config.program.name,
         cutoff_at: cut_off,
         cutoff_seq,
+        previous_cutoff_at: self::cut_off(ctx, week.previous()).ok(),
         // Made up after the fact: the daemon was down, or the week was asked for later.
         late: now.duration_since(cut_off) > SignedDuration::from_mins(30),
         config,

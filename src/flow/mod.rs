@@ -14,13 +14,17 @@ mod rebuild;
 mod settle;
 mod upkeep;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+
+use secrecy::SecretString;
 
 use crate::clock::Clock;
 use crate::collect::Collectors;
-use crate::config::{Category, Config, Region};
+use crate::config::{Category, Config, GithubConfig, Region};
 use crate::digest;
-use crate::fetch::{FetchError, Fetcher};
+use crate::fetch::{Fetcher, GithubAccess};
+use crate::net::NetError;
 use crate::store::{Store, StoreError};
 use crate::topic::Classifier;
 
@@ -37,6 +41,38 @@ pub use upkeep::{UpkeepReport, adopt, upkeep};
 
 /// The version of our own rules: every change of what is derived from the same facts counts it up.
 pub const RULES_VERSION: u32 = 1;
+
+/// The most that a file with a token may hold.
+const MAX_TOKEN: u64 = 4096;
+
+/// Why the context could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    #[error(transparent)]
+    Net(#[from] NetError),
+    #[error("the GitHub token cannot be read from {}: {reason}", .path.display())]
+    Token { path: PathBuf, reason: String },
+}
+
+/// The token of the file that the settings name. A file that others can read is refused.
+fn read_token(config: &GithubConfig) -> Result<Option<SecretString>, ContextError> {
+    let Some(path) = &config.token_file else { return Ok(None) };
+    let fault = |reason: String| ContextError::Token { path: path.clone(), reason };
+    let meta = std::fs::metadata(path).map_err(|error| fault(error.to_string()))?;
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o077 != 0 {
+        return Err(fault("others can read it: run `chmod 600` on it".into()));
+    }
+    if meta.len() > MAX_TOKEN {
+        return Err(fault("it is too large to hold one token".into()));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+    let token = text.trim();
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        return Err(fault("it must hold one token and nothing else".into()));
+    }
+    Ok(Some(token.to_owned().into()))
+}
 
 /// What stories work with, built once.
 #[derive(Clone)]
@@ -55,8 +91,9 @@ pub struct Context {
 
 impl Context {
     /// Builds the context on an open store.
-    pub fn new(config: Config, store: Store, clock: Arc<dyn Clock>) -> Result<Self, FetchError> {
-        let fetcher = Fetcher::new(&config.network, &config.github, Arc::clone(&clock))?;
+    pub fn new(config: Config, store: Store, clock: Arc<dyn Clock>) -> Result<Self, ContextError> {
+        let github = GithubAccess { api_url: config.github.api_url.clone(), token: read_token(&config.github)? };
+        let fetcher = Fetcher::new(&config.network, github, Arc::clone(&clock))?;
         let collectors = Collectors::new(&config.github, &config.youtube, &config.devto);
         let categories =
             if config.digest.categories.is_empty() { digest::builtin_categories() } else { config.digest.categories.clone() };

@@ -44,11 +44,10 @@ pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, St
             }
         }
         other => {
+            let (outcome, observed) = unread(other, now);
             for source in &queued.ask.sources {
-                let (outcome, observed) = unread(&other);
-                let observed = Observed { moved_to: None, ..observed };
-                let status = fetched.status;
-                polls.push(record_plain(ctx, queued, source, outcome, observed, status, fetched.elapsed_ms, now).await?);
+                let (outcome, observed) = (outcome.clone(), observed.clone());
+                polls.push(record_plain(ctx, queued, source, outcome, observed, fetched.status, fetched.elapsed_ms, now).await?);
             }
         }
     }
@@ -110,8 +109,8 @@ async fn read_whole(ctx: &Context, queued: &Queued, document: Document, now: Tim
     let mut page = queued.ask.page;
     while let Some(request) = waiting.pop() {
         // Older pages are of use only while all that was read so far is new; a detail only if its item is unknown.
-        let told = answer.readings.values().flat_map(|reading| &reading.entries);
-        if !ctx.collectors.get(queued.ask.kind).wants(&request, told, &known) || !asked.insert(request.url.clone()) {
+        let mut told = answer.readings.values().flat_map(|reading| &reading.entries);
+        if !ctx.collectors.get(queued.ask.kind).wants(&request, &mut told, &known) || !asked.insert(request.url.clone()) {
             continue;
         }
         if asked.len() > MAX_FOLLOW_UPS {
@@ -279,29 +278,32 @@ fn poll_of(source: &Source, outcome: PollOutcome, status: Option<u16>, elapsed_m
     Poll { source: source.id, at, outcome, status, elapsed_ms, bytes }
 }
 
-/// An answer that holds no document, as the log of polls and the schedule see it.
-fn unread(outcome: &FetchOutcome) -> (PollOutcome, Observed) {
+/// An answer that holds no document, as the record of polls and the schedule see it.
+fn unread(outcome: FetchOutcome, now: Timestamp) -> (PollOutcome, Observed) {
     match outcome {
-        FetchOutcome::NotModified { validators, freshness } => {
+        FetchOutcome::NotModified { validators, freshness, final_url, moved_to } => {
             let observed = Observed {
-                validators: Some(validators.clone()),
-                freshness: freshness.clone(),
+                validators: Some(validators),
+                freshness,
+                final_url: Some(final_url),
+                moved_to,
                 ..Observed::of(ObservedOutcome::Unchanged)
             };
             (PollOutcome::Unchanged, observed)
         }
-        FetchOutcome::Deferred { until, .. } => {
-            (PollOutcome::Deferred { until: *until }, Observed::of(ObservedOutcome::Deferred { until: Some(*until) }))
+        FetchOutcome::Deferred { until, error } => {
+            (PollOutcome::Deferred { until: until.unwrap_or(now) }, Observed::of(ObservedOutcome::Deferred { until, error }))
         }
+        FetchOutcome::Held { until } => (PollOutcome::Held { until }, Observed::of(ObservedOutcome::Held { until })),
         FetchOutcome::Gone => (PollOutcome::Gone, Observed::of(ObservedOutcome::Gone)),
-        FetchOutcome::Blocked { reason, .. } => {
-            (PollOutcome::Blocked { error: reason.clone() }, Observed::of(ObservedOutcome::Blocked { error: reason.clone() }))
+        FetchOutcome::Blocked { error, .. } => {
+            (PollOutcome::Blocked { error: error.clone() }, Observed::of(ObservedOutcome::Blocked { error }))
         }
         FetchOutcome::Failed(error) => {
             let error = error.to_string();
             (PollOutcome::Failed { error: error.clone() }, Observed::of(ObservedOutcome::Failed { error }))
         }
-        FetchOutcome::Fetched(_) => unreachable!("a document is read before this"),
+        FetchOutcome::Fetched(document) => (PollOutcome::Empty, Observed::of_document(&document, true)),
     }
 }
 
