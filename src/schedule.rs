@@ -135,8 +135,8 @@ pub fn spread(config: &ScheduleConfig, source: &Source, state: &SourceState, sta
 /// Whether a source is asked once more before a cut-off: nothing was read of it in the six hours before.
 pub fn due_before_cut_off(state: &SourceState, cut_off: Timestamp, now: Timestamp) -> bool {
     let healthy = matches!(state.status, SourceStatus::New | SourceStatus::Ok);
-    let stale = state.last_success_at.is_none_or(|last| since(last, cut_off) > STALE_AT_CUT_OFF);
-    healthy && stale && now < cut_off && state.not_before.is_none_or(|not_before| not_before <= now)
+    let unread = state.last_success_at.is_none_or(|last| since(last, cut_off) > STALE_AT_CUT_OFF);
+    healthy && unread && now < cut_off && state.not_before.is_none_or(|not_before| not_before <= now)
 }
 
 /// The pace of a source's kind; of its host where that one is known to be strict.
@@ -244,22 +244,11 @@ fn follow_move(source: &Source, next: &mut SourceState, moved_to: Option<&str>, 
     next.moving_seen = next.moving_seen.saturating_add(1);
     let asked = next.final_url.as_deref().unwrap_or(&source.locator);
     let lasting = next.moving_seen >= SIGHTINGS && next.moving_since.is_some_and(|first| since(first, now) >= WEEK);
-    if lasting && same_site(asked, target) {
+    let stays = CanonicalUrl::parse(asked).is_ok_and(|asked| CanonicalUrl::parse(target).is_ok_and(|target| asked.same_site(&target)));
+    if lasting && stays {
         next.final_url = next.moving_to.take();
         (next.moving_since, next.moving_seen) = (None, 0);
     }
-}
-
-/// Whether a move from one address to the other stays with whoever registered the domain.
-pub fn same_site(one: &str, other: &str) -> bool {
-    let site = |text: &str| {
-        let url = url::Url::parse(text).ok()?;
-        match url.host()? {
-            url::Host::Domain(_) => Some(CanonicalUrl::parse(text).ok()?.registrable_domain()),
-            number => Some(number.to_string()),
-        }
-    };
-    site(one).is_some_and(|one| Some(one) == site(other))
 }
 
 /// The address that an error came from, where redirects hid it; without its query.
@@ -622,7 +611,8 @@ mod tests {
         let moved = SourceState { final_url: Some("https://www.example.org/new".into()), ..SourceState::default() };
         let (polls, state) = play(SourceKind::Rss, moved, &failed(), start, 1);
         assert!(polls.len() >= 3 && state.final_url.is_none());
-        assert!(same_site("http://127.0.0.1/a", "http://127.0.0.1:81/b") && !same_site("http://127.0.0.1/", "http://10.0.0.1/"));
+        let same = |one: &str, other: &str| CanonicalUrl::parse(one).unwrap().same_site(&CanonicalUrl::parse(other).unwrap());
+        assert!(same("http://127.0.0.1/a", "http://127.0.0.1:81/b") && !same("http://127.0.0.1/", "http://10.0.0.1/"));
     }
 
     #[test]
