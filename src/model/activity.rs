@@ -268,6 +268,9 @@ pub struct Activity {
     pub first_seen_at: Timestamp,
     /// The last time that the source told it otherwise.
     pub revised_at: Option<Timestamp>,
+    /// Announced, but not to be seen yet: held until then.
+    #[serde(default)]
+    pub held_until: Option<Timestamp>,
     /// In the record, never in a digest.
     pub backfill: bool,
     pub paywalled: bool,
