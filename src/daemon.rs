@@ -211,9 +211,9 @@ async fn offer_due(ctx: &Context, lanes: &Lanes, now: Timestamp, first: bool) ->
         }
         match state.next_poll_at {
             Some(next) if next > now => {}
-            Some(_) if first => {
+            _ if first => {
                 let mut spread = state.clone();
-                spread.next_poll_at = Some(schedule::spread(&ctx.config.schedule, &source, now));
+                spread.next_poll_at = Some(schedule::spread(&ctx.config.schedule, &source, &state, now));
                 ctx.store.postpone(source.id, spread);
             }
             _ => due.push((source, state)),
@@ -229,19 +229,23 @@ async fn run_due_slot(ctx: &Context, job: &'static str, cron: &str) -> anyhow::R
     let zone = &ctx.config.schedule.zone;
     let slot = schedule::last_slot(cron, zone, now)?;
     let past = ctx.store.slots_of(job, 1).await?;
-    // A new database has missed nothing: its first cut-off is the next one, or the last if it has a record to draft from.
-    let newest = past.first();
-    if newest.is_some_and(|newest| newest.slot_at >= slot && newest.state != "claimed" && newest.state != "failed") {
-        return Ok(());
-    }
-    if let Some(newest) = newest {
-        let mut missed = schedule::next_slot(cron, zone, newest.slot_at)?;
-        while missed < slot {
-            ctx.store.finish_slot(job, missed, "missed", "the daemon did not run then", now).await?;
-            missed = schedule::next_slot(cron, zone, missed)?;
+    match past.first() {
+        Some(newest) if newest.slot_at >= slot => {
+            if matches!(newest.state.as_str(), "done" | "missed") {
+                return Ok(());
+            }
         }
-    } else if job == "cut_off" && ctx.store.counters().await?.activities == 0 {
-        return Ok(());
+        Some(newest) => {
+            // Only the newest is made up; the others are on record as missed.
+            let mut missed = schedule::next_slot(cron, zone, newest.slot_at)?;
+            while missed < slot {
+                ctx.store.finish_slot(job, missed, "missed", "the daemon did not run then", now).await?;
+                missed = schedule::next_slot(cron, zone, missed)?;
+            }
+        }
+        // Without any record there is nothing to draft from; a record that another command made is drafted from.
+        None if ctx.store.counters().await?.activities == 0 => return Ok(()),
+        None => {}
     }
     let limit = SignedDuration::try_from(ctx.config.schedule.run_limit.0).unwrap_or(SignedDuration::from_hours(1));
     let lease = now.saturating_add(limit).unwrap_or(now);

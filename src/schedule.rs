@@ -367,6 +367,12 @@ pub fn next_slot(cron: &str, zone: &str, after: Timestamp) -> Result<Timestamp, 
     Ok(found.timestamp())
 }
 
+/// The last slot at or before an instant.
+pub fn last_slot(cron: &str, zone: &str, at: Timestamp) -> Result<Timestamp, ScheduleError> {
+    let found = parse_cron(cron)?.find_previous_occurrence(&in_zone(zone, at)?, true);
+    found.map(|slot| slot.timestamp()).map_err(|_| ScheduleError::Never(cron.to_owned()))
+}
+
 /// What is to be run now. A task that was never done owes nothing: its first slot lies ahead.
 pub fn due_slots(cron: &str, zone: &str, last_done: Option<Timestamp>, now: Timestamp) -> Result<Slots, ScheduleError> {
     const MOST_COUNTED: u32 = 1000;
@@ -389,8 +395,7 @@ pub fn due_slots(cron: &str, zone: &str, last_done: Option<Timestamp>, now: Time
             break;
         }
     }
-    let last = parse_cron(cron)?.find_previous_occurrence(&in_zone(zone, now)?, true).map_err(|_| ScheduleError::Never(cron.to_owned()))?;
-    Ok(Slots { due: Some(last.timestamp().max(latest)), skipped, next })
+    Ok(Slots { due: Some(last_slot(cron, zone, now)?.max(latest)), skipped, next })
 }
 
 fn parse_cron(cron: &str) -> Result<croner::Cron, ScheduleError> {

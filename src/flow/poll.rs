@@ -12,10 +12,10 @@ use super::Context;
 use crate::fetch::FetchOutcome;
 use crate::model::{
     Arrival, Ask, Document, EntryKey, GridAge, Poll, PollOutcome, ReadError, Reading, Repair, Request, Source, SourceId,
-    SourceState,
+    SourceState, Validators,
 };
 use crate::normalize;
-use crate::schedule::{self, Observed, ObservedOutcome};
+use crate::schedule::{self, Observation, Observed};
 use crate::store::{Evidence, Known, NewEntry, PollRecord, StoreError};
 
 /// A question that waits for its turn, with what is remembered of the sources that it is for.
@@ -47,7 +47,7 @@ pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, St
             let (outcome, observed) = unread(other, now);
             for source in &queued.ask.sources {
                 let (outcome, observed) = (outcome.clone(), observed.clone());
-                polls.push(record_plain(ctx, queued, source, outcome, observed, fetched.status, fetched.elapsed_ms, now).await?);
+                polls.push(record_plain(ctx, queued, source, outcome, observed, fetched.status, fetched.elapsed_ms, fetched.bytes, now).await?);
             }
         }
     }
@@ -180,15 +180,21 @@ async fn record_answer(
 ) -> Result<Poll, StoreError> {
     let document = &answer.answer.document;
     let status = Some(document.status);
-    let mut observed = Observed::of_document(document, answer.answer.incomplete);
+    let bytes = document.bytes.len() as u64;
+    let mut observed = Observed {
+        outcome: Observation::Unchanged,
+        // What was not read whole is asked again without conditions.
+        validators: if answer.answer.incomplete { Validators::default() } else { document.validators.clone() },
+        freshness: document.freshness.clone(),
+        moved_to: document.moved_to.clone(),
+    };
     if answer.answer.same {
-        observed.outcome = ObservedOutcome::Unchanged;
-        return record_plain(ctx, queued, source, PollOutcome::Unchanged, observed, status, elapsed_ms, now).await;
+        return record_plain(ctx, queued, source, PollOutcome::Unchanged, observed, status, elapsed_ms, bytes, now).await;
     }
     let Some(reading) = answer.reading.filter(|_| answer.answer.error.is_none()) else {
         let error = answer.answer.error.clone().unwrap_or(ReadError::NoneReadable).to_string();
-        observed.outcome = ObservedOutcome::Failed { error: error.clone() };
-        return record_plain(ctx, queued, source, PollOutcome::Failed { error }, observed, status, elapsed_ms, now).await;
+        observed.outcome = Observation::Failed { error: error.clone() };
+        return record_plain(ctx, queued, source, PollOutcome::Failed { error }, observed, status, elapsed_ms, bytes, now).await;
     };
     let state = queued.states.get(&source.id).cloned().unwrap_or_default();
     let known = ctx.store.known_entries(source.id).await?;
@@ -203,18 +209,21 @@ async fn record_answer(
             left: count(diff.left.len()),
         }
     };
-    observed.outcome = ObservedOutcome::Read {
-        entries: count(reading.entries.len()),
-        new: count(diff.new.len()),
-        dates: reading.entries.iter().filter_map(|entry| entry.published.or(entry.updated)).collect(),
+    observed.outcome = if reading.entries.is_empty() {
+        Observation::Empty
+    } else {
+        Observation::Read {
+            published: reading.entries.iter().filter_map(|entry| entry.published.or(entry.updated)).collect(),
+            new: count(diff.new.len()),
+            hints: reading.hints.clone(),
+        }
     };
-    observed.hints = reading.hints.clone();
     let mut state = schedule::after_poll(&ctx.config.schedule, source, &state, &observed, now);
     state.repairs = named(&reading.repairs, reading.skipped);
     state.title.clone_from(&reading.title);
     state.body_hash = Some(answer.answer.hash.clone()).filter(|_| !answer.answer.incomplete);
     let moved = !(diff.new.is_empty() && diff.changed.is_empty() && diff.left.is_empty());
-    let poll = poll_of(source, outcome, status, elapsed_ms, document.bytes.len() as u64, now);
+    let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     metrics::counter!(crate::telemetry::ENTRIES_NEW).increment(diff.new.len() as u64);
     let evidence = if moved {
         let (document, hash) = (Arc::clone(document), answer.answer.hash.clone());
@@ -248,11 +257,11 @@ async fn record_plain(
     observed: Observed,
     status: Option<u16>,
     elapsed_ms: u32,
+    bytes: u64,
     now: Timestamp,
 ) -> Result<Poll, StoreError> {
     let before = queued.states.get(&source.id).cloned().unwrap_or_default();
     let state = schedule::after_poll(&ctx.config.schedule, source, &before, &observed, now);
-    let bytes = observed.bytes;
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     let quiet = matches!(poll.outcome, PollOutcome::Unchanged) && state.validators == before.validators && state.status == before.status;
     if quiet {
@@ -280,30 +289,25 @@ fn poll_of(source: &Source, outcome: PollOutcome, status: Option<u16>, elapsed_m
 
 /// An answer that holds no document, as the record of polls and the schedule see it.
 fn unread(outcome: FetchOutcome, now: Timestamp) -> (PollOutcome, Observed) {
+    let observed = |outcome| Observed { outcome, ..Observed::default() };
     match outcome {
-        FetchOutcome::NotModified { validators, freshness, final_url, moved_to } => {
-            let observed = Observed {
-                validators: Some(validators),
-                freshness,
-                final_url: Some(final_url),
-                moved_to,
-                ..Observed::of(ObservedOutcome::Unchanged)
-            };
-            (PollOutcome::Unchanged, observed)
+        FetchOutcome::NotModified { validators, freshness, moved_to, .. } => {
+            (PollOutcome::Unchanged, Observed { outcome: Observation::Unchanged, validators, freshness, moved_to })
         }
         FetchOutcome::Deferred { until, error } => {
-            (PollOutcome::Deferred { until: until.unwrap_or(now) }, Observed::of(ObservedOutcome::Deferred { until, error }))
+            (PollOutcome::Deferred { until: until.unwrap_or(now) }, observed(Observation::Deferred { until, error }))
         }
-        FetchOutcome::Held { until } => (PollOutcome::Held { until }, Observed::of(ObservedOutcome::Held { until })),
-        FetchOutcome::Gone => (PollOutcome::Gone, Observed::of(ObservedOutcome::Gone)),
+        FetchOutcome::Held { until } => (PollOutcome::Held { until }, observed(Observation::Held { until })),
+        FetchOutcome::Gone => (PollOutcome::Gone, observed(Observation::Gone)),
         FetchOutcome::Blocked { error, .. } => {
-            (PollOutcome::Blocked { error: error.clone() }, Observed::of(ObservedOutcome::Blocked { error }))
+            (PollOutcome::Blocked { error: error.clone() }, observed(Observation::Blocked { error }))
         }
         FetchOutcome::Failed(error) => {
             let error = error.to_string();
-            (PollOutcome::Failed { error: error.clone() }, Observed::of(ObservedOutcome::Failed { error }))
+            (PollOutcome::Failed { error: error.clone() }, observed(Observation::Failed { error }))
         }
-        FetchOutcome::Fetched(document) => (PollOutcome::Empty, Observed::of_document(&document, true)),
+        // Read before this; an empty document is what is left to say.
+        FetchOutcome::Fetched(document) => (PollOutcome::Empty, Observed { validators: document.validators, ..observed(Observation::Empty) }),
     }
 }
 
