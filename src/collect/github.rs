@@ -174,8 +174,7 @@ impl Github {
             return Told::Nothing;
         }
         let Some(id) = number(pull, &["id"]) else { return Told::Unreadable };
-        let link = address(pull, &["html_url"])
-            .or_else(|| Some(format!("https://github.com/{repo}/pull/{}", number(pull, &["number"])?)));
+        let link = address(pull, &["html_url"]).or_else(|| Some(format!("https://github.com/{repo}/pull/{}", number(pull, &["number"])?)));
         Told::entry(Entry {
             platform_key: Some(pull_key(id)),
             link,
@@ -312,11 +311,7 @@ fn keep(entries: &mut Vec<Entry>, by_key: &mut HashMap<String, usize>, entry: En
 
 fn author(account: &Value) -> Option<Author> {
     let login = text(account, &["login"]).filter(|login| !is_ghost(login))?;
-    Some(Author {
-        url: Some(format!("https://github.com/{login}")),
-        id: number(account, &["id"]).map(|id| id.to_string()),
-        name: login,
-    })
+    Some(Author { url: Some(format!("https://github.com/{login}")), id: number(account, &["id"]).map(|id| id.to_string()), name: login })
 }
 
 /// The account that stands in for those that were deleted.
@@ -331,7 +326,9 @@ fn owner_of(repo: &str) -> &str {
 /// `owner/name` of what GitHub allows: letters, digits, `-`, `_`, `.`.
 fn is_repo_name(name: &str) -> bool {
     let part = |part: &str| {
-        !part.is_empty() && !matches!(part, "." | "..") && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        !part.is_empty()
+            && !matches!(part, "." | "..")
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
     name.split_once('/').is_some_and(|(owner, name)| part(owner) && part(name))
 }
@@ -425,13 +422,19 @@ mod tests {
     #[test]
     fn events_of_deleted_accounts_are_kept_without_a_person() {
         let reading = read(NEWER);
-        assert!(reading.entries.iter().filter(|entry| entry.authors.is_empty()).map(|e| e.platform_key.as_deref().unwrap()).eq(["gh:repo:621"]));
+        assert!(
+            reading.entries.iter().filter(|entry| entry.authors.is_empty()).map(|e| e.platform_key.as_deref().unwrap()).eq(["gh:repo:621"])
+        );
     }
 
     #[test]
     fn fuller_events_of_older_servers_need_no_second_question() {
         let reading = read(OLDER);
-        assert_eq!(told(&reading), [("gh:pr:8041", "Trim the wick before lighting")], "not the unmerged one, not the one that was merged for another");
+        assert_eq!(
+            told(&reading),
+            [("gh:pr:8041", "Trim the wick before lighting")],
+            "not the unmerged one, not the one that was merged for another"
+        );
         assert!(reading.next.is_empty());
         let entry = &reading.entries[0];
         assert_eq!(entry.published.unwrap().to_string(), "2025-02-03T09:00:00Z");
@@ -461,7 +464,9 @@ mod tests {
     #[test]
     fn automation_is_told_by_its_suffix_or_by_the_list_and_by_nothing_else() {
         let github = github();
-        for (login, bot) in [("lantern-ci[bot]", true), ("renovate-bot", true), ("Renovate-Bot", true), ("robotina", false), ("abbott", false)] {
+        for (login, bot) in
+            [("lantern-ci[bot]", true), ("renovate-bot", true), ("Renovate-Bot", true), ("robotina", false), ("abbott", false)]
+        {
             assert_eq!(github.is_bot(&serde_json::json!({ "login": login })), bot, "{login}");
         }
         assert!(github.is_bot(&serde_json::json!({ "login": "lampkeeper", "type": "Bot" })));
@@ -486,7 +491,9 @@ mod tests {
 
     #[test]
     fn releases_made_anew_every_night_are_no_news() {
-        for (name, moving) in [("nightly", true), ("v2-Nightly-build", true), ("canary.5", true), ("v1.0 latestware", false), ("2026.1", false)] {
+        for (name, moving) in
+            [("nightly", true), ("v2-Nightly-build", true), ("canary.5", true), ("v1.0 latestware", false), ("2026.1", false)]
+        {
             assert_eq!(is_moving(name), moving, "{name}");
         }
     }

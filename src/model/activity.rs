@@ -277,9 +277,9 @@ pub struct Activity {
     /// No source shows it any more.
     pub left: bool,
     pub substance: Substance,
-    /// Services named in title, body, tags: what `topic` works on.
+    /// Addresses that it links to, at most 20, those that say most of it first.
     pub links: Vec<String>,
-    /// Text for the topic, at most 2,000 characters of the body.
+    /// The beginning of the body, at most 600 characters: what texts are compared by.
     pub excerpt: String,
     pub credits: Vec<Credit>,
     pub sightings: Vec<Sighting>,

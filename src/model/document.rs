@@ -49,7 +49,15 @@ pub struct Request {
 impl Request {
     /// A plain GET of that address.
     pub fn get(url: impl Into<String>) -> Self {
-        Self { url: url.into(), accept: "", headers: Vec::new(), validators: Validators::default(), auth: Auth::None, max_bytes: None, about: None }
+        Self {
+            url: url.into(),
+            accept: "",
+            headers: Vec::new(),
+            validators: Validators::default(),
+            auth: Auth::None,
+            max_bytes: None,
+            about: None,
+        }
     }
 }
 
