@@ -114,11 +114,18 @@ impl Roster {
     }
 }
 
+/// The identity keys of an entry: those of its first telling first, whose first one names it for ever.
 fn identity_keys(roster: &Roster, row: &EntryRow) -> Vec<String> {
-    match roster.sources.get(&row.source) {
-        Some(source) => normalize::identity_keys(source, &row.key, &row.entry),
-        None => vec![format!("{}:{}", row.source, row.key)],
+    let Some(source) = roster.sources.get(&row.source) else { return vec![format!("{}:{}", row.source, row.key)] };
+    let mut keys = Vec::new();
+    for entry in row.first.iter().chain([&row.entry]) {
+        for key in normalize::identity_keys(source, &row.key, entry) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
     }
+    keys
 }
 
 /// Entries that share an identity key, directly or over others, are one activity.
@@ -165,12 +172,14 @@ fn compute(roster: &Roster, group: &[&EntryRow], keys: &HashMap<i64, Vec<String>
         .map(|row| Seen {
             source: row.source,
             kind: roster.sources.get(&row.source).map_or(crate::model::SourceKind::Rss, |source| source.kind),
+            locator: roster.sources.get(&row.source).map_or("", |source| source.locator.as_str()),
             owners: roster.owners.get(&row.source).unwrap_or(&no_owners),
             key: &row.key,
             identity_keys: keys.get(&row.id).map_or(&[][..], Vec::as_slice),
             first_seen_at: row.first_seen_at,
             entry: &row.entry,
-            first_published: row.first_published,
+            first_published: normalize::published(row.first.as_ref().unwrap_or(&row.entry)),
+            aired_at: row.aired_at,
             revised_at: row.changed_at,
             left_at: row.left_at,
             arrival: row.arrival,
