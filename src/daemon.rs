@@ -123,7 +123,7 @@ impl Troubled {
 async fn start_scheduler(wake: &Arc<Notify>) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new().await.context("the scheduler cannot start")?;
     let wake = Arc::clone(wake);
-    let tick = Job::new_async_tz("*/5 * * * * *", chrono_utc(), move |_, _| {
+    let tick = Job::new_async("*/5 * * * * *", move |_, _| {
         let wake = Arc::clone(&wake);
         Box::pin(async move { wake.notify_one() })
     })

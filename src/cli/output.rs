@@ -51,7 +51,7 @@ pub(super) fn is_watched() -> bool {
 /// A plain table: columns wide enough for their cells, cut at the terminal's width.
 pub(super) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING).set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     table.set_header(head.iter().map(|cell| comfy_table::Cell::new(cell)));
     for row in rows {
         table.add_row(row);

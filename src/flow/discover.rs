@@ -107,9 +107,9 @@ async fn fetch(ctx: &Context, request: Request) -> Result<Document, String> {
     match fetched.outcome {
         FetchOutcome::Fetched(document) => Ok(document),
         FetchOutcome::Failed(error) => Err(error.to_string()),
-        FetchOutcome::Blocked { reason, .. } => Err(reason),
+        FetchOutcome::Blocked { error, .. } | FetchOutcome::Deferred { error, .. } => Err(error),
         FetchOutcome::Gone => Err("the address answers that it is gone (410)".into()),
-        FetchOutcome::Deferred { until, .. } => Err(format!("the site asks to be left alone until {until}")),
+        FetchOutcome::Held { until } => Err(format!("the site asks to be left alone until {until:.0}")),
         FetchOutcome::NotModified { .. } => Err("the site answers that nothing changed, although it was not asked that".into()),
     }
 }

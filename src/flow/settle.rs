@@ -67,13 +67,6 @@ async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
         }
         works
     });
-    let activities = activities
-        .into_iter()
-        .map(|mut settled| {
-            normalize::lighten(&mut settled.activity);
-            settled
-        })
-        .collect();
     let mut keys: Vec<_> = keys.into_iter().collect();
     keys.sort_unstable();
     let done = ctx.store.put_settled(Settled { after, upto, keys, activities, works }).await?;
