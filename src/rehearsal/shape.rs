@@ -258,7 +258,7 @@ fn event(program: &Program, item: &Item, now: Timestamp) -> Value {
             ("CreateEvent", payload)
         }
         // Payloads since October 2025 leave out what older ones said (PLATFORMS.md section 5): half of the members get either.
-        Piece::Contribution { repository, number } if item.author % 2 == 0 => {
+        Piece::Contribution { repository, number } if item.author.is_multiple_of(2) => {
             let pull = json!({
                 "url": format!("https://api.github.com/repos/{repository}/pulls/{number}"),
                 "id": item.number,
@@ -271,7 +271,7 @@ fn event(program: &Program, item: &Item, now: Timestamp) -> Value {
         Piece::Contribution { number, .. } => {
             ("PullRequestEvent", json!({ "action": "closed", "number": number, "pull_request": pull_value(program, item, now) }))
         }
-        _ if item.number % 2 == 0 => ("WatchEvent", json!({ "action": "started" })),
+        _ if item.number.is_multiple_of(2) => ("WatchEvent", json!({ "action": "started" })),
         _ => {
             let payload = json!({
                 "repository_id": id_of(repository_of(item)),

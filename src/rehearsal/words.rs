@@ -633,16 +633,26 @@ pub(super) struct Writing {
     pub(super) body: String,
 }
 
-/// Writes a piece of about so many sentences on a topic. Languages that are not spoken here are written in English.
-pub(super) fn write(numbers: &mut Numbers, language: &str, topic: &Topic, sentences: usize) -> Writing {
+/// Writes a piece of about so many sentences on a topic, under a title that is not taken. Languages that are not spoken
+/// here are written in English.
+pub(super) fn write(numbers: &mut Numbers, language: &str, topic: &Topic, sentences: usize, is_taken: impl Fn(&str) -> bool) -> Writing {
     use std::fmt::Write as _;
     let primary = language.split('-').next().unwrap_or_default();
     let tongue = TONGUES.iter().find(|tongue| tongue.code == primary).unwrap_or(&TONGUES[0]);
-    let other = another(numbers, topic);
     let things = if tongue.things.is_empty() { topic.things } else { tongue.things };
-    let thing = things[numbers.index(things.len())];
-    let template = numbers.pick(tongue.titles);
-    let title = sentence_case(&fill(numbers, template, topic, other, thing));
+    let mut other = another(numbers, topic);
+    let mut thing = numbers.pick(things);
+    let mut title = String::new();
+    // Only so often: a narrow topic runs out of titles in the end.
+    for _ in 0..60 {
+        let template = numbers.pick(tongue.titles);
+        title = sentence_case(&fill(numbers, template, topic, other, thing));
+        if !is_taken(&title) {
+            break;
+        }
+        other = another(numbers, topic);
+        thing = numbers.pick(things);
+    }
     let template = numbers.pick(tongue.summaries);
     let summary = fill(numbers, template, topic, other, thing);
 
@@ -753,7 +763,7 @@ mod tests {
         for tongue in TONGUES {
             for index in 0..200 {
                 let mut numbers = Numbers::of(1, tongue.code, index);
-                let writing = write(&mut numbers, tongue.code, &TOPICS[index % TOPICS.len()], 20);
+                let writing = write(&mut numbers, tongue.code, &TOPICS[index % TOPICS.len()], 20, |_| false);
                 for text in [&writing.title, &writing.summary, &writing.body] {
                     assert!(!text.contains("{s}") && !text.contains("{x}") && !text.contains("{n}") && !text.contains("{f}"), "{text}");
                 }
