@@ -614,7 +614,7 @@ impl<'a> Author<'a> {
             summary: writing.summary.clone(),
             body: writing.body.clone(),
             tags,
-            language: who.language,
+            language: writing.language,
             address: String::new(),
             canonical: None,
             published: at,
@@ -692,7 +692,7 @@ impl<'a> Author<'a> {
         let owner = self.program.places[place].key.clone();
         let lines = 2 + self.numbers.index(7);
         let notes = words::notes(&mut self.numbers, topic, lines);
-        let writing = |title: String, body: String| Writing { title, summary: description.clone(), body };
+        let writing = |title: String, body: String| Writing { title, summary: description.clone(), body, language: "en" };
         let nth = self.made + 1;
         let item = match self.numbers.below(10) {
             0..5 => {
@@ -729,7 +729,7 @@ impl<'a> Author<'a> {
         let (name, description) = words::repository(&mut self.numbers, topic);
         let at = self.instant(week);
         let piece = Piece::Noise { repository: format!("{}/{name}", self.program.places[place].key) };
-        let writing = Writing { title: String::new(), summary: description, body: String::new() };
+        let writing = Writing { title: String::new(), summary: description, body: String::new(), language: "en" };
         let item = self.item(place, piece, &writing, topic, at);
         items.push(Item { key: item.number.to_string(), ..item });
     }

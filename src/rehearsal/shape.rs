@@ -83,7 +83,8 @@ fn atom(program: &Program, place: usize, now: Timestamp) -> String {
     for item in shown {
         let _ = write!(
             text,
-            "<entry>\n<title type=\"text\">{}</title>\n<id>{}</id>\n<link rel=\"alternate\" type=\"text/html\" href=\"{}\"/>\n<author><name>{}</name></author>\n",
+            "<entry xml:lang=\"{}\">\n<title type=\"text\">{}</title>\n<id>{}</id>\n<link rel=\"alternate\" type=\"text/html\" href=\"{}\"/>\n<author><name>{}</name></author>\n",
+            item.language,
             escape(item.title_at(now)),
             escape(&item.key),
             escape(&item.address),
@@ -119,7 +120,7 @@ fn json_feed(program: &Program, place: usize, now: Timestamp) -> String {
                 "summary": item.summary,
                 "content_html": item.body,
                 "tags": item.tags,
-                "language": spot.language,
+                "language": item.language,
                 "authors": [{ "name": program.members[item.author].name }],
             });
             if item.is_dated {
@@ -210,7 +211,7 @@ pub(super) fn devto(program: &Program, place: Option<usize>, now: Timestamp, pag
                 "positive_reactions_count": item.reactions(now),
                 "collection_id": null,
                 "published_timestamp": published,
-                "language": item.language.split('-').next(),
+                "language": item.language,
                 "cover_image": null,
                 "canonical_url": item.canonical.as_ref().unwrap_or(&item.address),
                 "created_at": published,

@@ -631,6 +631,8 @@ pub(super) struct Writing {
     pub(super) summary: String,
     /// HTML of plain blocks.
     pub(super) body: String,
+    /// The language that it is really in.
+    pub(super) language: &'static str,
 }
 
 /// Writes a piece of about so many sentences on a topic, under a title that is not taken. Languages that are not spoken
@@ -694,7 +696,7 @@ pub(super) fn write(numbers: &mut Numbers, language: &str, topic: &Topic, senten
         let said = tongue.source.replace("{f}", topic.service);
         let _ = write!(body, "<p><a href=\"{}\">{}</a>{}</p>", topic.documentation, escape(&said), tongue.stop);
     }
-    Writing { title, summary, body }
+    Writing { title, summary, body, language: tongue.code }
 }
 
 /// The name and description of a repository on a topic, in English.
