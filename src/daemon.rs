@@ -43,6 +43,7 @@ pub async fn run(
     let _lock = ctx.store.lock_collecting()?;
     ctx.store.release_slots().await?;
     flow::adopt(&ctx).await?;
+    flow::keep_quiet(&ctx).await?;
     let listen = ctx.config.web.listen;
     let listener = tokio::net::TcpListener::bind(listen)
         .await

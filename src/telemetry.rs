@@ -26,12 +26,17 @@ pub const SLOTS: &str = "clarion_slots_total";
 /// When the last draft was made, in seconds since 1970.
 pub const LAST_DRAFT: &str = "clarion_last_draft_timestamp_seconds";
 
+/// Libraries that see whole requests.
+const QUIET: [&str; 6] = ["reqwest=warn", "hyper=warn", "hyper_util=warn", "h2=warn", "rustls=warn", "tower=warn"];
+
 static STARTED: Once = Once::new();
 
 /// Begins writing lines to standard error, once for the process; RUST_LOG goes before the configured filter.
 pub fn start(config: &LogConfig) {
     STARTED.call_once(|| {
         let filter = EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(&config.filter)).unwrap_or_else(|_| EnvFilter::new("info"));
+        // Traces of the libraries print headers and hosts, secrets among them: they are cut off whatever the filter says.
+        let filter = QUIET.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
         let writer = std::io::stderr.with_max_level(tracing::Level::TRACE);
         let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
         let started = match config.format {

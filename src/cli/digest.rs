@@ -94,11 +94,11 @@ async fn dispatch(global: &Global, ctx: &Context, command: DigestCommand) -> any
 
 async fn show(ctx: &Context, row: &DigestRow, format: Format) -> anyhow::Result<()> {
     if row.state == DigestState::Published
-        && let Some(bytes) = ctx.store.sealed(row.week, format.as_str()).await?
+        && let Some(bytes) = ctx.store.sealed(row.week, format.extension()).await?
     {
         return output::print_bytes(&bytes);
     }
-    let context = flow::render_context(ctx, row, None);
+    let context = flow::render_context(ctx, row);
     output::print_bytes(&render::render(&row.digest, &context, format)?)
 }
 

@@ -81,12 +81,22 @@ fn resolve(kind: Option<SourceKind>, pasted: &str) -> Result<(SourceKind, String
 }
 
 async fn import(global: &Global, ctx: &Context, file: &Path, dry_run: bool) -> anyhow::Result<()> {
-    let roster = read(file)?;
-    let plan = registry::plan(&roster, &ctx.store.builders().await?, &ctx.store.sources().await?, &resolve);
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read the roster {}", file.display()))?;
+    let format = RosterFormat::of(file, &bytes);
+    let (plan, changes) =
+        plan_import(ctx, &bytes, format).await.with_context(|| format!("the roster {} cannot be read", file.display()))?;
     if !dry_run {
-        ctx.store.change_roster(changes(&plan), ctx.clock.now()).await?;
+        ctx.store.change_roster(changes, ctx.clock.now()).await?;
     }
     report(global, &plan, dry_run, false)
+}
+
+/// What a roster would change beside what the store holds.
+pub(super) async fn plan_import(ctx: &Context, bytes: &[u8], format: RosterFormat) -> anyhow::Result<(ImportPlan, Vec<RosterChange>)> {
+    let roster = registry::read(bytes, format)?;
+    let plan = registry::plan(&roster, &ctx.store.builders().await?, &ctx.store.sources().await?, &resolve);
+    let changes = changes(&plan);
+    Ok((plan, changes))
 }
 
 /// The changes that a plan asks of the store, builders before what they own.

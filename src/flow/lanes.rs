@@ -214,6 +214,20 @@ pub(super) fn is_due(state: &SourceState, wanted_by_name: bool, now: Timestamp) 
     Ok(state.status != SourceStatus::Gone && state.next_poll_at.is_none_or(|next| next <= now))
 }
 
+/// Hosts that asked to be left alone before this process began are left alone by it too.
+pub async fn keep_quiet(ctx: &Context) -> Result<(), StoreError> {
+    let now = ctx.clock.now();
+    for (source, state) in ctx.store.pollable().await? {
+        if let Some(until) = state.quiet_until.filter(|until| *until > now) {
+            let asks = ctx.collectors.get(source.kind).plan(&[(source, state)]);
+            for ask in asks {
+                ctx.fetcher.close(&ask.request.url, until);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// One pass over what is wanted: asks, records, and writes what is left to write. `progress` hears of each poll.
 pub async fn pass(
     ctx: &Context,
@@ -237,6 +251,7 @@ pub async fn pass(
             Err(until) => report.held.push((source.id, until)),
         }
     }
+    keep_quiet(ctx).await?;
     report.asked = u32::try_from(due.len()).unwrap_or(u32::MAX);
     let total = due.len() as u64;
     progress(total, None);

@@ -26,8 +26,12 @@ pub enum PublishError {
 }
 
 /// What outputs need beside the digest itself.
-pub fn render_context(ctx: &Context, row: &DigestRow, published_at: Option<Timestamp>) -> render::Context {
-    render::Context::new(&ctx.config.program, ctx.config.web.public_url.as_str(), row.state, published_at)
+pub fn render_context(ctx: &Context, row: &DigestRow) -> render::Context {
+    let context = render::Context { state: row.state, ..render::Context::new(&ctx.config.program, ctx.config.web.public_url.as_str()) };
+    match row.published_at {
+        Some(at) => context.published(at),
+        None => context,
+    }
 }
 
 /// Renders every format of an approved digest and seals the bytes. Published already: nothing happens.
@@ -45,15 +49,13 @@ pub async fn publish(ctx: &Context, week: Week, by: &str) -> Result<DigestRow, P
     if row.digest.is_empty() {
         return Err(PublishError::Empty(week));
     }
-    let mut published = row.clone();
-    published.state = DigestState::Published;
-    let context = render_context(ctx, &published, Some(now));
+    let context = render_context(ctx, &row).published(now);
     let formats = tokio::task::block_in_place(|| {
         Format::ALL
             .iter()
             .map(|format| {
                 let bytes = render::render(&row.digest, &context, *format)?;
-                Ok((format.as_str().to_owned(), hex(&Sha256::digest(&bytes)), bytes))
+                Ok((format.extension().to_owned(), hex(&Sha256::digest(&bytes)), bytes))
             })
             .collect::<Result<Vec<_>, RenderError>>()
     })?;
