@@ -3,10 +3,16 @@
 //! In: sources that are due, and the documents that came back. Out: questions to ask, and entries as the source tells
 //! them. Pure and synchronous. Knows nothing of fetching, of the log or of what entries mean.
 
+mod feed;
+mod parse;
+mod repair;
+
 use std::sync::Arc;
 
-use crate::config::{DevtoConfig, GithubConfig, YoutubeConfig};
-use crate::model::{Ask, Document, ReadError, Reading, Source, SourceKind, SourceState};
+pub use self::feed::{Feed, read_feed};
+pub use self::parse::parse_file_line;
+
+use crate::model::{Ask, Document, ReadError, Reading, Source, SourceState};
 
 /// How one kind of source is asked and read.
 pub trait Collector: Send + Sync {
