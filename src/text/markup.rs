@@ -10,7 +10,8 @@ pub(super) struct Tag<'a> {
 
 impl Tag<'_> {
     pub(super) fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
+        // XHTML inside XML may carry a prefix (`xhtml:p`).
+        self.name.rsplit_once(':').map_or(self.name, |(_, local)| local).eq_ignore_ascii_case(name)
     }
 
     /// The value of an attribute, its references not yet decoded.
@@ -90,7 +91,7 @@ impl<'a> Pieces<'a> {
     }
 
     /// Where in the text the next piece begins.
-    pub(super) fn position(&self) -> usize {
+    pub(super) fn offset(&self) -> usize {
         self.at
     }
 

@@ -12,4 +12,4 @@ mod reference;
 
 pub use content::{count_words, html_to_content, html_to_text, text_to_content};
 pub use plain::{collapse, cut, plain};
-pub use reference::{decode, remap_c1};
+pub use reference::{Decoded, decode, reference, remap_c1};

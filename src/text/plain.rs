@@ -38,14 +38,14 @@ pub fn plain(html_or_text: &str) -> String {
             && tag.closing
             && let Some(dress) = dress(tag.name)
         {
-            closed_at[dress] = pieces.position();
+            closed_at[dress] = pieces.offset();
         }
     }
     let mut open = [0_usize; DRESS.len()];
     let mut out = String::with_capacity(text.len());
     let mut pieces = Pieces::of_line(text);
     loop {
-        let start = pieces.position();
+        let start = pieces.offset();
         let Some(piece) = pieces.next() else { break };
         let tag = match piece {
             Piece::Text(words) => {
@@ -55,7 +55,7 @@ pub fn plain(html_or_text: &str) -> String {
             Piece::Tag(tag) => tag,
         };
         // A piece may begin after a comment: the tag itself is the last that was taken.
-        let written = &text[start..pieces.position()];
+        let written = &text[start..pieces.offset()];
         let written = &written[written.rfind('<').filter(|_| tag.attributes.is_empty()).unwrap_or(0)..];
         if tag.is("br") || tag.is("wbr") {
             out.push_str(if tag.is("br") { " " } else { "" });
@@ -63,9 +63,9 @@ pub fn plain(html_or_text: &str) -> String {
         }
         match dress(tag.name) {
             Some(dress) if tag.closing && open[dress] > 0 => open[dress] -= 1,
-            Some(dress) if !tag.closing && closed_at[dress] >= pieces.position() => open[dress] += 1,
+            Some(dress) if !tag.closing && closed_at[dress] >= pieces.offset() => open[dress] += 1,
             // `<b>word` cut short of its end is formatting all the same; `a <b> tag` speaks of one.
-            Some(_) if !tag.closing && text[pieces.position()..].starts_with(char::is_alphanumeric) => {}
+            Some(_) if !tag.closing && text[pieces.offset()..].starts_with(char::is_alphanumeric) => {}
             _ => out.push_str(&decode(written)),
         }
     }

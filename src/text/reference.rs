@@ -34,14 +34,15 @@ pub fn decode(text: &str) -> Cow<'_, str> {
 }
 
 /// What a reference stands for.
-#[derive(Clone, Copy)]
-pub(super) enum Decoded {
+#[derive(Debug, Clone, Copy)]
+pub enum Decoded {
     Char(char),
     Text(&'static str),
 }
 
 impl Decoded {
-    pub(super) fn push_to(self, out: &mut String) {
+    /// Appends it to a text.
+    pub fn push_to(self, out: &mut String) {
         match self {
             Self::Char(c) => out.push(c),
             Self::Text(text) => out.push_str(text),
@@ -49,9 +50,12 @@ impl Decoded {
     }
 }
 
-/// The reference that a text begins with (its first byte is `&`), and how many bytes it takes.
-pub(super) fn reference(text: &str) -> Option<(Decoded, usize)> {
+/// The reference of HTML that a text begins with (its first byte is `&`), and how many bytes it takes.
+pub fn reference(text: &str) -> Option<(Decoded, usize)> {
     let bytes = text.as_bytes();
+    if bytes.first() != Some(&b'&') {
+        return None;
+    }
     if bytes.get(1) == Some(&b'#') {
         return numeric(text);
     }
