@@ -535,7 +535,7 @@ async fn feed(shared: &Shared, key: &str, file: &str, now: Timestamp) -> Reply {
     match spot.oddity {
         Some(Oddity::Missing) => return Reply::of(404),
         Some(Oddity::BusyOnce) if shared.state().was_busy.insert(place) => return Reply::of(429).with("retry-after", "120"),
-        Some(Oddity::Slow) => pause(shared, Duration::from_secs(1)).await,
+        Some(Oddity::Slow) => pause(shared, Duration::from_millis(150)).await,
         Some(Oddity::Moved) if file == own_file => {
             return Reply::of(301).with("location", &format!("/feed/{key}/{moved_file}"));
         }
