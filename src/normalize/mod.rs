@@ -76,7 +76,7 @@ pub fn activity(seen: &[Seen<'_>]) -> Activity {
     let lead = *seen.first().expect("an activity has at least one sighting");
     let first_seen_at = seen.iter().map(|seen| seen.first_seen_at).min().unwrap_or(lead.first_seen_at);
     let dated = date::date(&seen, first_seen_at);
-    let url = first(&seen, |entry| kind::address(entry));
+    let url = first(&seen, kind::address);
     let canonical_url = first(&seen, |entry| canonical_elsewhere(entry, url.as_ref()));
     let body = first(&seen, |entry| entry.content.as_ref().map(|content| content.text.trim()).filter(|text| !text.is_empty()));
     let own_summary = first(&seen, |entry| entry.summary.as_deref().map(str::trim).filter(|text| !text.is_empty()));

@@ -103,7 +103,7 @@ impl Classifier {
         if let Some(own) = self.keys.iter().position(|key| key == own_category) {
             ballot.count(own, "the builder's own category".into(), WEAK);
         }
-        self.decide(ballot, own_category)
+        self.decide(&ballot, own_category)
     }
 
     /// The name of a category that is shown; `None` for a key that the program does not have.
@@ -138,7 +138,7 @@ impl Classifier {
     }
 
     /// The category with the most points if it leads, else the builder's own, else `general`.
-    fn decide(&self, ballot: Ballot, own_category: &str) -> Topic {
+    fn decide(&self, ballot: &Ballot, own_category: &str) -> Topic {
         let services = ballot.services_by_weight().into_iter().map(|service| self.dictionary.services[service].name.to_owned()).collect();
         let most = ballot.points.iter().copied().max().unwrap_or_default();
         let winner = ballot.points.iter().position(|points| *points == most).filter(|_| most > 0);
