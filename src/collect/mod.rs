@@ -8,6 +8,8 @@ pub mod discover;
 mod feed;
 mod github;
 mod json;
+mod parse;
+mod repair;
 mod rss;
 mod youtube;
 
@@ -18,6 +20,7 @@ use crate::config::{DevtoConfig, GithubConfig, YoutubeConfig};
 use crate::model::{Ask, Document, Entry, ReadError, Reading, Request, Source, SourceKind, SourceState};
 
 pub use feed::read_feed;
+pub use parse::parse_file_line;
 
 /// How one kind of source is asked and read.
 pub trait Collector: Send + Sync {

@@ -14,6 +14,7 @@ mod poll;
 mod source;
 mod topic;
 mod url;
+mod view;
 mod week;
 mod work;
 
@@ -31,5 +32,6 @@ pub use poll::{Poll, PollOutcome};
 pub use source::{Ask, Owner, Source, SourceId, SourceKind, SourceState, SourceStatus};
 pub use topic::{Evidence, Topic};
 pub use url::{CanonicalUrl, UrlError};
+pub use view::Correction;
 pub use week::{Week, WeekError};
 pub use work::{MergeRule, Work, WorkMember};

@@ -1,1 +1,260 @@
-//! Not built yet.
+//! The log and what is derived from it, in the words of the domain; all SQL, and nothing but SQL.
+//!
+//! [`Store`] is the seam: neither its methods nor [`StoreError`] show anything of SQLite. Inside, each file has plain
+//! functions over a connection, and this one runs them: writes on the one writer's thread, reads off the async threads.
+
+mod digests;
+mod documents;
+mod log;
+mod migrations;
+mod registry;
+mod settled;
+mod slots;
+mod sources;
+mod sqlite;
+mod views;
+mod works;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::model::{Poll, Seq, SourceId, SourceState};
+use sqlite::{Durability, Sqlite};
+
+pub use digests::{DigestRow, Edition, NewDraft};
+pub use documents::Evidence;
+pub use log::NewFact;
+pub use registry::{RosterChange, RosterReport};
+pub use settled::{EntryRow, Settled, SettledActivity, SettledWork};
+pub use slots::{Claim, Slot};
+pub use sources::{Known, NewEntry, PollRecord};
+pub use views::{ActivityRow, Counters, LogFilter, SourceOverview};
+pub use works::WorkRow;
+
+/// Why the store could not do what was asked. The text says what to do where something can be done.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    #[error("the disk is full: free some space, and clarion goes on by itself")]
+    Full,
+    #[error("the database cannot be written: check the rights of the file and its folder, and that the disk is not read-only")]
+    ReadOnly,
+    #[error("the folder {} does not exist: create it, or set `store.path` to another place", .0.display())]
+    NoFolder(PathBuf),
+    #[error(
+        "{} cannot use a write-ahead log here (the file system answered `{mode}`); network shares do not work: use a local disk",
+        .path.display()
+    )]
+    NoWal { path: PathBuf, mode: String },
+    #[error("the database is of a newer version ({found}; this clarion knows {known}): install the newer clarion again")]
+    Newer { found: i64, known: i64 },
+    #[error("the database is damaged ({0}): restore the last backup with `clarion restore`")]
+    Corrupt(String),
+    #[error("another clarion (process {0}) collects on this database: stop it first")]
+    Taken(String),
+    #[error("the database stayed busy for too long: another program holds it open for writing")]
+    Busy,
+    #[error("the store is closed")]
+    Closed,
+    #[error("{0}")]
+    Refused(String),
+    #[error("the database failed: {0}")]
+    Broken(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error.to_string()),
+            _ => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Broken(format!("a stored text has an unknown shape: {error}"))
+    }
+}
+
+/// The right to collect on a database: held by `serve`, `poll`, `backfill` and `rebuild`, by one process at a time. The
+/// system takes it back when the process ends, however it ends.
+#[derive(Debug)]
+pub struct CollectorLock {
+    _file: File,
+}
+
+/// The one file of state.
+pub struct Store {
+    sqlite: Sqlite,
+    path: PathBuf,
+    /// States that changed without a fact: written together, at the latest a minute later.
+    unwritten: Mutex<HashMap<SourceId, Unwritten>>,
+}
+
+struct Unwritten {
+    state: Arc<SourceState>,
+    /// The poll that it comes from; none where only the next one was moved.
+    poll: Option<Poll>,
+}
+
+impl Store {
+    /// Opens the database, making it where it is missing.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let path = path.to_owned();
+        tokio::task::spawn_blocking(move || {
+            let sqlite = Sqlite::open(&path)?;
+            Ok(Self { sqlite, path, unwritten: Mutex::default() })
+        })
+        .await
+        .map_err(|_| StoreError::Closed)?
+    }
+
+    /// Where the database is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the right to collect, or says which process has it.
+    pub fn lock_collecting(&self) -> Result<CollectorLock, StoreError> {
+        use std::io::{Read, Seek, Write};
+        let mut name = self.path.clone().into_os_string();
+        name.push(".lock");
+        let broken = |error: std::io::Error| StoreError::Broken(format!("cannot lock {}: {error}", self.path.display()));
+        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&name).map_err(broken)?;
+        match file.try_lock() {
+            Ok(()) => {
+                file.set_len(0).map_err(broken)?;
+                file.rewind().map_err(broken)?;
+                write!(file, "{}", std::process::id()).map_err(broken)?;
+                Ok(CollectorLock { _file: file })
+            }
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.read_to_string(&mut holder);
+                let holder = holder.trim();
+                Err(StoreError::Taken(if holder.is_empty() { "unknown".into() } else { holder.into() }))
+            }
+            Err(std::fs::TryLockError::Error(error)) => Err(broken(error)),
+        }
+    }
+
+    /// How many writes wait.
+    pub fn queue_depth(&self) -> usize {
+        self.sqlite.queue_depth()
+    }
+
+    /// Writes what is waiting and closes the file.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let flushed = self.flush_states().await;
+        tokio::task::block_in_place(|| self.sqlite.close());
+        flushed
+    }
+
+    /// Copies the database as it stands to `target` while others go on, and checks the copy before it gets its name.
+    pub async fn backup(&self, target: &Path) -> Result<u64, StoreError> {
+        let target = target.to_owned();
+        self.sqlite.read(move |connection| backup(connection, &target)).await
+    }
+
+    /// Checks the file: `Ok` holds the database's own words on what is wrong, none if it is sound.
+    pub async fn check(&self) -> Result<Vec<String>, StoreError> {
+        self.sqlite.read(integrity).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.sqlite.read(work).await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.sqlite.write(Durability::Normal, work).await
+    }
+
+    async fn write_safely<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.sqlite.write(Durability::Full, work).await
+    }
+
+    fn unwritten(&self) -> std::sync::MutexGuard<'_, HashMap<SourceId, Unwritten>> {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Checks a database file that nobody has open, such as a backup, and answers its last sequence number.
+pub fn verify_file(path: &Path) -> Result<Seq, StoreError> {
+    if !path.is_file() {
+        return Err(StoreError::Refused(format!("there is no file {}", path.display())));
+    }
+    let connection = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let faults = integrity(&connection)?;
+    if let Some(fault) = faults.first() {
+        return Err(StoreError::Corrupt(fault.clone()));
+    }
+    let seq = connection.query_row("SELECT coalesce(max(seq), 0) FROM log", [], |row| row.get(0)).map_err(|_| {
+        StoreError::Refused(format!("{} is a database, but not one of clarion", path.display()))
+    })?;
+    Ok(Seq(seq))
+}
+
+fn integrity(connection: &rusqlite::Connection) -> Result<Vec<String>, StoreError> {
+    let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
+    let lines = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    Ok(lines.into_iter().filter(|line| line != "ok").collect())
+}
+
+fn backup(connection: &rusqlite::Connection, target: &Path) -> Result<u64, StoreError> {
+    let broken = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::StorageFull => StoreError::Full,
+        _ => StoreError::Refused(format!("cannot write the backup {}: {error}", target.display())),
+    };
+    if target.exists() {
+        return Err(StoreError::Refused(format!("{} exists already: a backup never overwrites another", target.display())));
+    }
+    let mut aside = target.as_os_str().to_owned();
+    aside.push(".part");
+    let aside = PathBuf::from(aside);
+    let _ = std::fs::remove_file(&aside);
+    let copied = (|| {
+        let mut copy = rusqlite::Connection::open(&aside)?;
+        {
+            let backup = rusqlite::backup::Backup::new(connection, &mut copy)?;
+            backup.run_to_completion(1024, std::time::Duration::ZERO, None)?;
+        }
+        copy.pragma_update(None, "journal_mode", "DELETE")?;
+        let faults = integrity(&copy)?;
+        faults.first().map_or(Ok(()), |fault| Err(StoreError::Corrupt(fault.clone())))
+    })();
+    if let Err(error) = copied {
+        let _ = std::fs::remove_file(&aside);
+        return Err(error);
+    }
+    let file = File::open(&aside).map_err(broken)?;
+    file.sync_all().map_err(broken)?;
+    let size = file.metadata().map_err(broken)?.len();
+    std::fs::rename(&aside, target).map_err(broken)?;
+    Ok(size)
+}
+
+/// An instant as stored: milliseconds since 1970, UTC.
+fn to_millis(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+fn from_millis(millis: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(millis).map_err(|_| StoreError::Broken(format!("{millis} is no time")))
+}

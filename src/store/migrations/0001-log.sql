@@ -1,0 +1,199 @@
+-- The log: facts in order, only ever appended to. Opaque ids and numbers alone stand here.
+CREATE TABLE log (
+    seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+    at      INTEGER NOT NULL,                -- milliseconds since 1970, UTC
+    kind    TEXT NOT NULL,
+    subject TEXT NOT NULL,                   -- s12 source, b7 builder, e99 entry (seq of its EntrySeen), 2026-W47 week
+    detail  TEXT NOT NULL                    -- JSON, or empty
+) STRICT;
+CREATE TRIGGER log_keeps_its_lines BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'the log is only appended to'); END;
+CREATE TRIGGER log_loses_nothing BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 'the log is only appended to'); END;
+CREATE INDEX log_rare ON log (kind, seq)
+    WHERE kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled');
+
+CREATE INDEX log_changes ON log (subject, seq) WHERE kind = 'EntryChanged';
+
+-- The texts of the log's lines, which can be erased without touching the log.
+CREATE TABLE payload (
+    seq  INTEGER PRIMARY KEY REFERENCES log (seq),
+    body TEXT NOT NULL
+) STRICT;
+
+-- The roster: people's data, erasable.
+CREATE TABLE builders (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    slug       TEXT NOT NULL UNIQUE,
+    name       TEXT NOT NULL,
+    body       TEXT NOT NULL                 -- the whole builder as JSON
+) STRICT;
+CREATE TABLE sources (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind    TEXT NOT NULL,
+    locator TEXT NOT NULL,
+    url     TEXT NOT NULL,
+    paused  INTEGER NOT NULL DEFAULT 0,
+    left    INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (kind, locator)
+) STRICT;
+CREATE TABLE owners (
+    source  INTEGER NOT NULL REFERENCES sources (id),
+    builder INTEGER NOT NULL REFERENCES builders (id),
+    author  TEXT,
+    PRIMARY KEY (source, builder)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX owners_of_builder ON owners (builder);
+
+-- What is remembered of a source between polls.
+CREATE TABLE source_states (
+    source       INTEGER PRIMARY KEY REFERENCES sources (id),
+    status       TEXT NOT NULL,
+    next_poll_at INTEGER,
+    body         TEXT NOT NULL
+) STRICT;
+CREATE TABLE polls (
+    source     INTEGER NOT NULL REFERENCES sources (id),
+    at         INTEGER NOT NULL,
+    outcome    TEXT NOT NULL,
+    status     INTEGER,
+    elapsed_ms INTEGER NOT NULL,
+    bytes      INTEGER NOT NULL,
+    body       TEXT NOT NULL,
+    PRIMARY KEY (source, at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX polls_by_time ON polls (at);
+
+-- The documents that changed something, whole, zstd.
+CREATE TABLE evidence (
+    source INTEGER NOT NULL REFERENCES sources (id),
+    at     INTEGER NOT NULL,
+    hash   TEXT NOT NULL,                    -- SHA-256 of the document, hex
+    media  TEXT,                             -- content type
+    url    TEXT NOT NULL,
+    size   INTEGER NOT NULL,
+    body   BLOB NOT NULL,
+    PRIMARY KEY (source, at, hash)
+) STRICT, WITHOUT ROWID;
+
+-- Where each entry stands in the log. Kept by every poll, computable from the log alone.
+CREATE TABLE entries (
+    id            INTEGER PRIMARY KEY,       -- seq of its EntrySeen
+    source        INTEGER NOT NULL REFERENCES sources (id),
+    key           TEXT NOT NULL,
+    fingerprint   TEXT NOT NULL,
+    last          INTEGER NOT NULL,          -- seq of the newest EntrySeen or EntryChanged
+    first_seen_at INTEGER NOT NULL,
+    changed_at    INTEGER,
+    left_at       INTEGER,
+    UNIQUE (source, key)
+) STRICT;
+CREATE TABLE samples (
+    entry    INTEGER NOT NULL,
+    age      INTEGER NOT NULL,               -- hours of the grid
+    at       INTEGER NOT NULL,
+    counts   TEXT NOT NULL,
+    PRIMARY KEY (entry, age)
+) STRICT, WITHOUT ROWID;
+
+-- Derived: computed from the facts under one version of the rules, never edited.
+CREATE TABLE entry_keys (
+    key   TEXT NOT NULL,
+    entry INTEGER NOT NULL,
+    PRIMARY KEY (key, entry)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entry_keys_of_entry ON entry_keys (entry);
+CREATE TABLE activities (
+    id            TEXT PRIMARY KEY,
+    kind          TEXT NOT NULL,
+    title         TEXT NOT NULL,
+    url           TEXT,
+    published_at  INTEGER,
+    effective_at  INTEGER NOT NULL,
+    first_seen_at INTEGER NOT NULL,
+    backfill      INTEGER NOT NULL,
+    body          TEXT NOT NULL              -- the rest of the activity, as JSON
+) STRICT, WITHOUT ROWID;
+CREATE INDEX activities_by_time ON activities (effective_at);
+CREATE TABLE sightings (
+    entry    INTEGER PRIMARY KEY,
+    activity TEXT NOT NULL
+) STRICT;
+CREATE INDEX sightings_of_activity ON sightings (activity);
+CREATE TABLE credits (
+    activity TEXT NOT NULL,
+    builder  INTEGER NOT NULL,
+    role     TEXT NOT NULL,
+    basis    TEXT NOT NULL,
+    effective_at INTEGER NOT NULL,
+    PRIMARY KEY (activity, builder)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX credits_of_builder ON credits (builder, effective_at);
+CREATE TABLE activity_keys (
+    key      TEXT NOT NULL,
+    activity TEXT NOT NULL,
+    PRIMARY KEY (key, activity)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX activity_keys_of_activity ON activity_keys (activity);
+CREATE TABLE aliases (
+    alias    TEXT PRIMARY KEY,               -- an activity id that another key of the same activity would have given
+    activity TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX aliases_of_activity ON aliases (activity);
+CREATE TABLE works (
+    id         TEXT PRIMARY KEY,
+    primary_id TEXT NOT NULL,
+    topic      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE work_members (
+    activity  TEXT PRIMARY KEY,
+    work      TEXT NOT NULL,
+    rule      TEXT NOT NULL,
+    joined_to TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX work_members_of_work ON work_members (work);
+CREATE TABLE link_checks (
+    url    TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    status INTEGER,
+    PRIMARY KEY (url, at)
+) STRICT, WITHOUT ROWID;
+
+-- Digests: where each week stands; texts in the payloads of DraftMade, bytes in editions.
+CREATE TABLE digests (
+    week         TEXT PRIMARY KEY,
+    state        TEXT NOT NULL,
+    draft_seq    INTEGER NOT NULL REFERENCES log (seq),
+    draft_hash   TEXT NOT NULL,
+    made_at      INTEGER NOT NULL,
+    approved_at  INTEGER,
+    approved_by  TEXT,
+    publish_at   INTEGER,
+    published_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE editions (
+    week    TEXT NOT NULL,
+    edition INTEGER NOT NULL,
+    format  TEXT NOT NULL,
+    hash    TEXT NOT NULL,                   -- SHA-256 of the bytes, hex
+    bytes   BLOB NOT NULL,
+    PRIMARY KEY (week, edition, format)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER editions_are_published BEFORE UPDATE ON editions BEGIN SELECT RAISE(ABORT, 'published bytes never change'); END;
+
+-- Timed tasks: every slot runs exactly once, or is recorded as missed.
+CREATE TABLE slots (
+    job         TEXT NOT NULL,
+    slot_at     INTEGER NOT NULL,
+    state       TEXT NOT NULL,               -- claimed, done, failed, missed
+    worker      TEXT NOT NULL,
+    lease_until INTEGER NOT NULL,
+    started_at  INTEGER NOT NULL,
+    finished_at INTEGER,
+    note        TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (job, slot_at)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('settled_seq', '0');

@@ -1,0 +1,212 @@
+//! Builders, their sources and who owns what: people's data, in tables that can be erased.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+
+use super::log::{NewFact, append};
+use super::{Store, StoreError};
+use crate::model::{Builder, BuilderId, FactKind, Owner, Slug, Source, SourceId, SourceKind};
+
+/// One change of the roster, already checked.
+#[derive(Debug, Clone)]
+pub enum RosterChange {
+    /// A builder is new, or told otherwise; the id in it is ignored, the slug decides.
+    Builder(Box<Builder>),
+    /// A builder owns a source, which is made where it is missing.
+    Source { builder: Slug, kind: SourceKind, locator: String, url: String, author: Option<String> },
+    /// A person pauses or resumes a source.
+    Paused { source: SourceId, paused: bool },
+}
+
+/// What came of a list of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct RosterReport {
+    pub builders_added: u32,
+    pub builders_changed: u32,
+    pub sources_added: u32,
+    pub owners_changed: u32,
+}
+
+fn read_builder(id: i64, body: &str) -> Result<Builder, StoreError> {
+    let mut builder: Builder = serde_json::from_str(body)?;
+    builder.id = BuilderId(id);
+    Ok(builder)
+}
+
+fn builder_by_slug(connection: &Connection, slug: &str) -> Result<Option<Builder>, StoreError> {
+    let row = connection
+        .prepare_cached("SELECT id, body FROM builders WHERE slug = ?1")?
+        .query_row([slug], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
+        .optional()?;
+    row.map(|(id, body)| read_builder(id, &body)).transpose()
+}
+
+fn note(connection: &Connection, at: Timestamp, subject: String, detail: &serde_json::Value, payload: Option<String>) -> Result<(), StoreError> {
+    append(connection, &NewFact { at, kind: FactKind::RosterChanged, subject, detail: detail.to_string(), payload })?;
+    Ok(())
+}
+
+fn put_builder(connection: &Connection, builder: &Builder, now: Timestamp, report: &mut RosterReport) -> Result<BuilderId, StoreError> {
+    let known = builder_by_slug(connection, builder.slug.as_str())?;
+    let mut builder = builder.clone();
+    if let Some(known) = known {
+        builder.id = known.id;
+        if known == builder {
+            return Ok(known.id);
+        }
+        let body = serde_json::to_string(&builder)?;
+        connection.execute("UPDATE builders SET name = ?2, body = ?3 WHERE id = ?1", params![known.id.0, builder.name, body])?;
+        note(connection, now, known.id.to_string(), &serde_json::json!({"change": "builder_changed", "by": "import"}), Some(body))?;
+        report.builders_changed += 1;
+        return Ok(known.id);
+    }
+    connection.execute("INSERT INTO builders (slug, name, body) VALUES (?1, ?2, '')", params![builder.slug.as_str(), builder.name])?;
+    builder.id = BuilderId(connection.last_insert_rowid());
+    let body = serde_json::to_string(&builder)?;
+    connection.execute("UPDATE builders SET body = ?2 WHERE id = ?1", params![builder.id.0, body])?;
+    note(connection, now, builder.id.to_string(), &serde_json::json!({"change": "builder_added", "by": "import"}), Some(body))?;
+    report.builders_added += 1;
+    Ok(builder.id)
+}
+
+fn put_source(
+    connection: &Connection,
+    builder: &Slug,
+    (kind, locator, url): (SourceKind, &str, &str),
+    author: Option<&str>,
+    now: Timestamp,
+    report: &mut RosterReport,
+) -> Result<SourceId, StoreError> {
+    let owner = builder_by_slug(connection, builder.as_str())?
+        .ok_or_else(|| StoreError::Refused(format!("there is no builder `{builder}`: import the roster first")))?
+        .id;
+    let known: Option<(i64, bool)> = connection
+        .prepare_cached("SELECT id, left FROM sources WHERE kind = ?1 AND locator = ?2")?
+        .query_row(params![kind.as_str(), locator], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let source = if let Some((id, left)) = known {
+        if left {
+            connection.execute("UPDATE sources SET left = 0 WHERE id = ?1", [id])?;
+        }
+        SourceId(id)
+    } else {
+        connection.execute("INSERT INTO sources (kind, locator, url) VALUES (?1, ?2, ?3)", params![kind.as_str(), locator, url])?;
+        let id = SourceId(connection.last_insert_rowid());
+        let payload = serde_json::json!({"kind": kind, "locator": locator, "url": url}).to_string();
+        note(connection, now, id.to_string(), &serde_json::json!({"change": "source_added"}), Some(payload))?;
+        report.sources_added += 1;
+        id
+    };
+    let claim: Option<Option<String>> = connection
+        .prepare_cached("SELECT author FROM owners WHERE source = ?1 AND builder = ?2")?
+        .query_row(params![source.0, owner.0], |row| row.get(0))
+        .optional()?;
+    if claim.as_ref().map(Option::as_deref) != Some(author) {
+        connection.execute(
+            "INSERT INTO owners (source, builder, author) VALUES (?1, ?2, ?3)
+             ON CONFLICT (source, builder) DO UPDATE SET author = excluded.author",
+            params![source.0, owner.0, author],
+        )?;
+        let detail = serde_json::json!({"change": "owner_set", "builder": owner.0});
+        let payload = author.map(|author| serde_json::json!({"author": author}).to_string());
+        note(connection, now, source.to_string(), &detail, payload)?;
+        report.owners_changed += 1;
+    }
+    Ok(source)
+}
+
+fn set_paused(connection: &Connection, source: SourceId, paused: bool, now: Timestamp) -> Result<(), StoreError> {
+    let changed =
+        connection.execute("UPDATE sources SET paused = ?2 WHERE id = ?1 AND paused <> ?2", params![source.0, paused])?;
+    if changed > 0 {
+        let change = if paused { "paused" } else { "resumed" };
+        note(connection, now, source.to_string(), &serde_json::json!({ "change": change }), None)?;
+        if !paused {
+            // A person wants it asked again: whatever made it stop is forgotten.
+            connection.execute(
+                "UPDATE source_states SET next_poll_at = NULL, status = CASE status WHEN 'gone' THEN 'failing' ELSE status END,
+                   body = json_set(body, '$.gone_count', 0, '$.failures', 0, '$.next_poll_at', NULL,
+                                   '$.status', CASE status WHEN 'gone' THEN 'failing' ELSE status END)
+                 WHERE source = ?1",
+                [source.0],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// All sources with their owners, ordered by id.
+pub(super) fn sources(connection: &Connection) -> Result<Vec<Source>, StoreError> {
+    let mut owners: BTreeMap<i64, Vec<Owner>> = BTreeMap::new();
+    let mut statement = connection.prepare_cached("SELECT source, builder, author FROM owners ORDER BY source, builder")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        owners.entry(row.get(0)?).or_default().push(Owner { builder: BuilderId(row.get(1)?), author: row.get(2)? });
+    }
+    let mut statement = connection.prepare_cached("SELECT id, kind, locator, url, paused, left FROM sources ORDER BY id")?;
+    let mut rows = statement.query([])?;
+    let mut sources = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        let kind: String = row.get(1)?;
+        let kind = kind.parse().map_err(StoreError::Broken)?;
+        sources.push(Source {
+            id: SourceId(id),
+            kind,
+            locator: row.get(2)?,
+            url: row.get(3)?,
+            owners: owners.remove(&id).unwrap_or_default(),
+            paused: row.get(4)?,
+            left: row.get(5)?,
+        });
+    }
+    Ok(sources)
+}
+
+/// All builders, ordered by id.
+pub(super) fn builders(connection: &Connection) -> Result<Vec<Builder>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id, body FROM builders ORDER BY id")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?.collect::<Result<Vec<_>, _>>()?;
+    rows.into_iter().map(|(id, body)| read_builder(id, &body)).collect()
+}
+
+impl Store {
+    /// All builders, ordered by id.
+    pub async fn builders(&self) -> Result<Vec<Builder>, StoreError> {
+        self.read(builders).await
+    }
+
+    /// The builder of that slug.
+    pub async fn builder(&self, slug: &Slug) -> Result<Option<Builder>, StoreError> {
+        let slug = slug.clone();
+        self.read(move |connection| builder_by_slug(connection, slug.as_str())).await
+    }
+
+    /// All sources with their owners, ordered by id.
+    pub async fn sources(&self) -> Result<Vec<Source>, StoreError> {
+        self.read(sources).await
+    }
+
+    /// Takes a list of changes, all or none; each that changes something becomes a fact.
+    pub async fn change_roster(&self, changes: Vec<RosterChange>, now: Timestamp) -> Result<RosterReport, StoreError> {
+        self.write_safely(move |connection| {
+            let mut report = RosterReport::default();
+            for change in changes {
+                match change {
+                    RosterChange::Builder(builder) => {
+                        put_builder(connection, &builder, now, &mut report)?;
+                    }
+                    RosterChange::Source { builder, kind, locator, url, author } => {
+                        put_source(connection, &builder, (kind, &locator, &url), author.as_deref(), now, &mut report)?;
+                    }
+                    RosterChange::Paused { source, paused } => set_paused(connection, source, paused, now)?,
+                }
+            }
+            Ok(report)
+        })
+        .await
+    }
+}

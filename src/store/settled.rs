@@ -1,0 +1,507 @@
+//! What the log has moved, and the derived rows that follow from it, swapped in one transaction.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::{Store, StoreError, from_millis, log, to_millis};
+use crate::model::{Activity, ActivityId, Arrival, DecisionKind, Entry, EntryKey, Seq, SourceId, Work};
+
+/// An entry as the log tells it now.
+#[derive(Debug, Clone)]
+pub struct EntryRow {
+    /// The place of its `EntrySeen`.
+    pub id: i64,
+    pub source: SourceId,
+    pub key: EntryKey,
+    pub arrival: Arrival,
+    pub first_seen_at: Timestamp,
+    pub changed_at: Option<Timestamp>,
+    pub left_at: Option<Timestamp>,
+    /// The first telling, where a newer one differs from it.
+    pub first: Option<Entry>,
+    /// The newest telling.
+    pub entry: Entry,
+    /// When what was first told as upcoming was first told to be out.
+    pub aired_at: Option<Timestamp>,
+}
+
+/// An activity with the entries it was computed from and the addresses it answers to.
+#[derive(Debug, Clone)]
+pub struct SettledActivity {
+    pub activity: Activity,
+    pub entries: Vec<i64>,
+    /// Keys of its own and its canonical address.
+    pub addresses: Vec<String>,
+    /// Ids that its other identity keys would have given.
+    pub aliases: Vec<ActivityId>,
+}
+
+/// A work as computed.
+pub type SettledWork = Work;
+
+/// All that follows from the facts between two places of the log.
+#[derive(Debug, Clone, Default)]
+pub struct Settled {
+    /// Where the derived rows stood before.
+    pub after: Seq,
+    /// Where they stand with this.
+    pub upto: Seq,
+    /// The identity keys of every entry of the components that moved.
+    pub keys: Vec<(i64, Vec<String>)>,
+    pub activities: Vec<SettledActivity>,
+    pub works: Vec<SettledWork>,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    key: EntryKey,
+    entry: Entry,
+}
+
+fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> Result<Vec<EntryRow>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT e.source, e.key, l.detail, e.first_seen_at, e.changed_at, e.left_at, newest.body,
+                CASE WHEN e.last <> e.id THEN oldest.body END
+         FROM entries e
+         JOIN log l ON l.seq = e.id
+         LEFT JOIN payload newest ON newest.seq = e.last
+         LEFT JOIN payload oldest ON oldest.seq = e.id
+         WHERE e.id = ?1",
+    )?;
+    let mut entries = Vec::new();
+    for id in ids {
+        let mut rows = statement.query([id])?;
+        let Some(row) = rows.next()? else { continue };
+        // An erased payload leaves nothing to compute from.
+        let Some(body) = row.get_ref(6)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? else { continue };
+        let payload: Payload = serde_json::from_str(body)?;
+        let first = match row.get_ref(7)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? {
+            Some(body) => Some(serde_json::from_str::<Payload>(body)?.entry),
+            None => None,
+        };
+        let aired_at = match &first {
+            Some(first) if first.upcoming => aired_at(connection, id)?,
+            _ => None,
+        };
+        let arrival = match row.get_ref(2)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))? {
+            "" => Arrival::default(),
+            detail => serde_json::from_str(detail)?,
+        };
+        entries.push(EntryRow {
+            id,
+            source: SourceId(row.get(0)?),
+            key: payload.key,
+            arrival,
+            first_seen_at: from_millis(row.get(3)?)?,
+            changed_at: row.get::<_, Option<i64>>(4)?.map(from_millis).transpose()?,
+            left_at: row.get::<_, Option<i64>>(5)?.map(from_millis).transpose()?,
+            first,
+            entry: payload.entry,
+            aired_at,
+        });
+    }
+    Ok(entries)
+}
+
+/// When an entry that was announced was first told to be out.
+fn aired_at(connection: &Connection, id: i64) -> Result<Option<Timestamp>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT at, body FROM log JOIN payload USING (seq) WHERE kind = 'EntryChanged' AND subject = ?1 ORDER BY log.seq",
+    )?;
+    let mut rows = statement.query([format!("e{id}")])?;
+    while let Some(row) = rows.next()? {
+        let body: String = row.get(1)?;
+        if !serde_json::from_str::<Payload>(&body)?.entry.upcoming {
+            return from_millis(row.get(0)?).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// The entries that facts speak of: those of a source or builder as a whole where the roster moved.
+fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeSet<i64>), StoreError> {
+    let mut entries = BTreeSet::new();
+    let mut upto = after;
+    let mut of_source = connection.prepare_cached("SELECT id FROM entries WHERE source = ?1")?;
+    let mut of_builder =
+        connection.prepare_cached("SELECT id FROM entries WHERE source IN (SELECT source FROM owners WHERE builder = ?1)")?;
+    let mut of_activity = connection.prepare_cached(
+        "SELECT entry FROM sightings WHERE activity = ?1
+         OR activity IN (SELECT activity FROM aliases WHERE alias = ?1)",
+    )?;
+    let mut statement = connection.prepare_cached("SELECT seq, kind, subject FROM log WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
+    let mut rows = statement.query(params![after.0, limit])?;
+    while let Some(row) = rows.next()? {
+        let seq: i64 = row.get(0)?;
+        upto = Seq(seq);
+        let kind = row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
+        let subject = row.get_ref(2)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
+        let number = || subject.get(1..).and_then(|digits| digits.parse::<i64>().ok());
+        match kind {
+            "EntrySeen" => {
+                entries.insert(seq);
+            }
+            "EntryChanged" | "EntryLeft" => entries.extend(number()),
+            "RosterChanged" => {
+                let Some(id) = number() else { continue };
+                let statement = if subject.starts_with('b') { &mut of_builder } else { &mut of_source };
+                for entry in statement.query_map([id], |row| row.get::<_, i64>(0))? {
+                    entries.insert(entry?);
+                }
+            }
+            "Decision" => {
+                let body: Option<String> =
+                    connection.prepare_cached("SELECT body FROM payload WHERE seq = ?1")?.query_row([seq], |row| row.get(0)).optional()?;
+                let decision = body.and_then(|body| serde_json::from_str::<crate::model::Decision>(&body).ok());
+                if let Some(DecisionKind::Merge { one, other } | DecisionKind::Split { one, other }) = decision.map(|decision| decision.what) {
+                    for id in [one, other] {
+                        for entry in of_activity.query_map([id.as_str()], |row| row.get::<_, i64>(0))? {
+                            entries.insert(entry?);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((upto, entries))
+}
+
+/// The other entries that share an identity key with these, directly or over others.
+fn entries_beside(connection: &Connection, entries: &HashSet<i64>, keys: HashSet<String>) -> Result<Vec<i64>, StoreError> {
+    let mut by_key = connection.prepare_cached("SELECT entry FROM entry_keys WHERE key = ?1")?;
+    let mut of_entry = connection.prepare_cached("SELECT key FROM entry_keys WHERE entry = ?1")?;
+    let mut seen = keys.clone();
+    let mut open: Vec<String> = keys.into_iter().collect();
+    // What the entries were known by before they moved counts too: those that they leave must be computed again.
+    for entry in entries {
+        for key in of_entry.query_map([entry], |row| row.get::<_, String>(0))? {
+            let key = key?;
+            if seen.insert(key.clone()) {
+                open.push(key);
+            }
+        }
+    }
+    let mut found = HashSet::new();
+    while let Some(key) = open.pop() {
+        let others = by_key.query_map([&key], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?;
+        for other in others {
+            if entries.contains(&other) || !found.insert(other) {
+                continue;
+            }
+            for key in of_entry.query_map([other], |row| row.get::<_, String>(0))? {
+                let key = key?;
+                if seen.insert(key.clone()) {
+                    open.push(key);
+                }
+            }
+        }
+    }
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// The activities outside `inside` that share an address with these, or stood in one work with them, directly or over
+/// others.
+fn activities_beside(
+    connection: &Connection,
+    inside: &HashSet<String>,
+    former: &[String],
+    keys: HashSet<String>,
+) -> Result<Vec<Activity>, StoreError> {
+    let mut by_key = connection.prepare_cached("SELECT activity FROM activity_keys WHERE key = ?1")?;
+    let mut keys_of = connection.prepare_cached("SELECT key FROM activity_keys WHERE activity = ?1")?;
+    let mut companions =
+        connection.prepare_cached("SELECT activity FROM work_members WHERE work = (SELECT work FROM work_members WHERE activity = ?1)")?;
+    let mut body = connection.prepare_cached("SELECT body FROM activities WHERE id = ?1")?;
+    let mut seen_keys = keys.clone();
+    let mut open_keys: Vec<String> = keys.into_iter().collect();
+    let mut seen: HashSet<String> = inside.iter().chain(former).cloned().collect();
+    let mut open: Vec<String> = seen.iter().cloned().collect();
+    let former: HashSet<&String> = former.iter().collect();
+    let mut found = Vec::new();
+    loop {
+        let mut others = Vec::new();
+        if let Some(activity) = open.pop() {
+            for key in keys_of.query_map([&activity], |row| row.get::<_, String>(0))? {
+                let key = key?;
+                if seen_keys.insert(key.clone()) {
+                    open_keys.push(key);
+                }
+            }
+            for other in companions.query_map([&activity], |row| row.get::<_, String>(0))? {
+                others.push(other?);
+            }
+        } else if let Some(key) = open_keys.pop() {
+            for other in by_key.query_map([&key], |row| row.get::<_, String>(0))? {
+                others.push(other?);
+            }
+        } else {
+            break;
+        }
+        for other in others {
+            if seen.insert(other.clone()) {
+                if !former.contains(&other)
+                    && let Some(text) = body.query_row([&other], |row| row.get::<_, String>(0)).optional()?
+                {
+                    found.push(serde_json::from_str::<Activity>(&text)?);
+                }
+                open.push(other);
+            }
+        }
+    }
+    found.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(found)
+}
+
+fn put(connection: &Connection, settled: &Settled) -> Result<bool, StoreError> {
+    let stands: i64 = settled_seq(connection)?.0;
+    if stands != settled.after.0 {
+        return Ok(false);
+    }
+    // Out with what the entries gave before.
+    {
+        let mut activity_of = connection.prepare_cached("SELECT activity FROM sightings WHERE entry = ?1")?;
+        let mut drop_keys = connection.prepare_cached("DELETE FROM entry_keys WHERE entry = ?1")?;
+        let mut add_key = connection.prepare_cached("INSERT OR IGNORE INTO entry_keys (key, entry) VALUES (?1, ?2)")?;
+        let mut former = BTreeSet::new();
+        for (entry, keys) in &settled.keys {
+            if let Some(activity) = activity_of.query_row([entry], |row| row.get::<_, String>(0)).optional()? {
+                former.insert(activity);
+            }
+            drop_keys.execute([entry])?;
+            for key in keys {
+                add_key.execute(params![key, entry])?;
+            }
+        }
+        for activity in &former {
+            for statement in [
+                "DELETE FROM activities WHERE id = ?1",
+                "DELETE FROM credits WHERE activity = ?1",
+                "DELETE FROM sightings WHERE activity = ?1",
+                "DELETE FROM activity_keys WHERE activity = ?1",
+                "DELETE FROM aliases WHERE activity = ?1",
+                "DELETE FROM works WHERE id = (SELECT work FROM work_members WHERE activity = ?1)",
+                "DELETE FROM work_members WHERE activity = ?1",
+            ] {
+                connection.prepare_cached(statement)?.execute([activity])?;
+            }
+        }
+    }
+    for settled in &settled.activities {
+        put_activity(connection, settled)?;
+    }
+    let mut drop_work = connection.prepare_cached("DELETE FROM works WHERE id = (SELECT work FROM work_members WHERE activity = ?1)")?;
+    let mut drop_member = connection.prepare_cached("DELETE FROM work_members WHERE activity = ?1")?;
+    for work in &settled.works {
+        for member in &work.members {
+            drop_work.execute([member.activity.as_str()])?;
+            drop_member.execute([member.activity.as_str()])?;
+        }
+    }
+    let mut add_work = connection.prepare_cached("INSERT OR REPLACE INTO works (id, primary_id, topic) VALUES (?1, ?2, ?3)")?;
+    let mut add_member =
+        connection.prepare_cached("INSERT OR REPLACE INTO work_members (activity, work, rule, joined_to) VALUES (?1, ?2, ?3, ?4)")?;
+    for work in &settled.works {
+        add_work.execute(params![work.id.as_str(), work.primary.as_str(), serde_json::to_string(&work.topic)?])?;
+        for member in &work.members {
+            add_member.execute(params![
+                member.activity.as_str(),
+                work.id.as_str(),
+                member.rule.as_str(),
+                member.joined_to.as_ref().map(ActivityId::as_str)
+            ])?;
+        }
+    }
+    log::set_meta(connection, "settled_seq", &settled.upto.0.to_string())?;
+    Ok(true)
+}
+
+fn put_activity(connection: &Connection, settled: &SettledActivity) -> Result<(), StoreError> {
+    let SettledActivity { activity, entries, addresses, aliases } = settled;
+    let id = activity.id.as_str();
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO activities (id, kind, title, url, published_at, effective_at, first_seen_at, backfill, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            id,
+            activity.kind.as_str(),
+            activity.title,
+            activity.url,
+            activity.published_at.map(to_millis),
+            to_millis(activity.effective_at),
+            to_millis(activity.first_seen_at),
+            activity.backfill,
+            serde_json::to_string(activity)?
+        ])?;
+    let mut sighting = connection.prepare_cached("INSERT OR REPLACE INTO sightings (entry, activity) VALUES (?1, ?2)")?;
+    for entry in entries {
+        sighting.execute(params![entry, id])?;
+    }
+    let mut credit = connection
+        .prepare_cached("INSERT OR REPLACE INTO credits (activity, builder, role, basis, effective_at) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for one in &activity.credits {
+        credit.execute(params![id, one.builder.0, one.role.as_str(), one.basis.as_str(), to_millis(activity.effective_at)])?;
+    }
+    let mut address = connection.prepare_cached("INSERT OR IGNORE INTO activity_keys (key, activity) VALUES (?1, ?2)")?;
+    for key in addresses {
+        address.execute(params![key, id])?;
+    }
+    let mut alias = connection.prepare_cached("INSERT OR REPLACE INTO aliases (alias, activity) VALUES (?1, ?2)")?;
+    for other in aliases {
+        alias.execute(params![other.as_str(), id])?;
+    }
+    Ok(())
+}
+
+pub(super) fn settled_seq(connection: &Connection) -> Result<Seq, StoreError> {
+    let text = log::meta(connection, "settled_seq")?.unwrap_or_default();
+    Ok(Seq(text.parse().unwrap_or(0)))
+}
+
+/// Tables that are derived, with the order in which their rows are dumped.
+const DERIVED: &[(&str, &str)] = &[
+    ("entry_keys", "key, entry"),
+    ("activities", "id"),
+    ("sightings", "entry"),
+    ("credits", "activity, builder"),
+    ("activity_keys", "key, activity"),
+    ("aliases", "alias"),
+    ("works", "id"),
+    ("work_members", "activity"),
+];
+
+impl Store {
+    /// How far the derived rows follow the log, and how far the log goes.
+    pub async fn settled_and_last(&self) -> Result<(Seq, Seq), StoreError> {
+        self.read(|connection| Ok((settled_seq(connection)?, log::last_seq(connection)?))).await
+    }
+
+    /// The entries that up to `limit` facts after a place speak of, and the place of the last of these facts.
+    pub async fn moved_after(&self, after: Seq, limit: u32) -> Result<(Seq, Vec<EntryRow>), StoreError> {
+        self.read(move |connection| {
+            let (upto, ids) = moved(connection, after, limit)?;
+            Ok((upto, load_entries(connection, ids)?))
+        })
+        .await
+    }
+
+    /// The other entries that share an identity key with these, now or before they moved, directly or over others.
+    pub async fn entries_beside(&self, entries: HashSet<i64>, keys: HashSet<String>) -> Result<Vec<EntryRow>, StoreError> {
+        self.read(move |connection| {
+            let ids = entries_beside(connection, &entries, keys)?;
+            load_entries(connection, ids)
+        })
+        .await
+    }
+
+    /// The activities that must be looked at again together with these: they share an address, or stood in one work.
+    /// `entries` are the entries whose former activities are about to be replaced.
+    pub async fn activities_beside(
+        &self,
+        inside: HashSet<String>,
+        entries: Vec<i64>,
+        keys: HashSet<String>,
+    ) -> Result<Vec<Activity>, StoreError> {
+        self.read(move |connection| {
+            let mut activity_of = connection.prepare_cached("SELECT activity FROM sightings WHERE entry = ?1")?;
+            let mut former = BTreeSet::new();
+            for entry in entries {
+                if let Some(activity) = activity_of.query_row([entry], |row| row.get::<_, String>(0)).optional()? {
+                    former.insert(activity);
+                }
+            }
+            let former: Vec<_> = former.into_iter().collect();
+            activities_beside(connection, &inside, &former, keys)
+        })
+        .await
+    }
+
+    /// Swaps the derived rows. `false`: somebody else settled meanwhile, and nothing was changed.
+    pub async fn put_settled(&self, settled: Settled) -> Result<bool, StoreError> {
+        self.write(move |connection| put(connection, &settled)).await
+    }
+
+    /// Every merge and split that a person decided, in order.
+    pub async fn work_decisions(&self) -> Result<Vec<DecisionKind>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT body FROM log JOIN payload USING (seq) WHERE kind = 'Decision'
+                   AND kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled') ORDER BY log.seq",
+            )?;
+            let bodies = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+            Ok(bodies
+                .iter()
+                .filter_map(|body| serde_json::from_str::<crate::model::Decision>(body).ok())
+                .map(|decision| decision.what)
+                .filter(|what| matches!(what, DecisionKind::Merge { .. } | DecisionKind::Split { .. }))
+                .collect())
+        })
+        .await
+    }
+
+    /// Which activity an id stands for now: ids that other keys of the same activity would have given lead to it.
+    pub async fn resolve_activities(&self, ids: Vec<ActivityId>) -> Result<HashMap<ActivityId, ActivityId>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached("SELECT activity FROM aliases WHERE alias = ?1")?;
+            let mut resolved = HashMap::new();
+            for id in ids {
+                let now = statement.query_row([id.as_str()], |row| row.get::<_, String>(0)).optional()?;
+                let now = now.map_or_else(|| id.clone(), ActivityId);
+                resolved.insert(id, now);
+            }
+            Ok(resolved)
+        })
+        .await
+    }
+
+    /// Drops all that is derived, so that it is computed again from the first fact on.
+    pub async fn drop_derived(&self) -> Result<(), StoreError> {
+        self.write_safely(|connection| {
+            for (table, _) in DERIVED {
+                connection.execute(&format!("DELETE FROM {table}"), [])?;
+            }
+            log::set_meta(connection, "settled_seq", "0")
+        })
+        .await
+    }
+
+    /// SHA-256, hex, of an ordered dump of all derived tables: equal exactly when they are.
+    pub async fn derived_hash(&self) -> Result<String, StoreError> {
+        self.read(|connection| {
+            let mut hasher = Sha256::new();
+            for (table, order) in DERIVED {
+                hasher.update(table.as_bytes());
+                let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY {order}"))?;
+                let columns = statement.column_count();
+                let mut rows = statement.query([])?;
+                while let Some(row) = rows.next()? {
+                    for column in 0..columns {
+                        match row.get_ref(column)? {
+                            rusqlite::types::ValueRef::Null => hasher.update([0]),
+                            rusqlite::types::ValueRef::Integer(number) => {
+                                hasher.update([1]);
+                                hasher.update(number.to_le_bytes());
+                            }
+                            rusqlite::types::ValueRef::Text(text) => {
+                                hasher.update([2]);
+                                hasher.update((text.len() as u64).to_le_bytes());
+                                hasher.update(text);
+                            }
+                            rusqlite::types::ValueRef::Real(_) | rusqlite::types::ValueRef::Blob(_) => hasher.update([3]),
+                        }
+                    }
+                }
+            }
+            Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        })
+        .await
+    }
+}

@@ -1,0 +1,261 @@
+//! Connections: one writer with a queue, some readers.
+//!
+//! The writer takes whatever is waiting and commits it together, so a thousand polls are not a thousand syncs. Each
+//! piece of work stands in its own savepoint: one that fails takes nothing else with it.
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+
+use super::{StoreError, migrations};
+
+/// How safe a write must be against loss of power before it is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// Decisions, imports, seals, deliveries: on the disk before the answer.
+    Full,
+    /// Batches of polls: validators and rows vanish together, so a lost poll is asked again.
+    Normal,
+}
+
+type Outcome = Result<Box<dyn Any + Send>, StoreError>;
+type Work = Box<dyn FnOnce(&Connection) -> Outcome + Send>;
+
+struct Job {
+    durability: Durability,
+    work: Work,
+    reply: oneshot::Sender<Outcome>,
+}
+
+/// The connections to one database file.
+pub(super) struct Sqlite {
+    path: PathBuf,
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    waiting: Arc<AtomicUsize>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    readers: Arc<Mutex<Vec<Connection>>>,
+}
+
+/// The most pieces of work in one commit.
+const BATCH: usize = 256;
+
+impl Sqlite {
+    /// Opens the file, makes it where it is missing, brings its schema up to date and starts the writer.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = open_writer(path)?;
+        let (sender, receiver) = mpsc::channel::<Job>();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let depth = Arc::clone(&waiting);
+        let writer = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || run_writer(&connection, &receiver, &depth))
+            .map_err(|error| StoreError::Broken(format!("the writer's thread cannot start: {error}")))?;
+        Ok(Self {
+            path: path.to_owned(),
+            queue: Mutex::new(Some(sender)),
+            waiting,
+            writer: Mutex::new(Some(writer)),
+            readers: Arc::default(),
+        })
+    }
+
+    /// How many pieces of work wait for the writer.
+    pub(super) fn queue_depth(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Runs a piece of work in the next commit, and answers when that is done.
+    pub(super) async fn write<T, F>(&self, durability: Durability, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let work: Work = Box::new(move |connection| work(connection).map(|value| Box::new(value) as Box<dyn Any + Send>));
+        {
+            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(queue) = queue.as_ref() else { return Err(StoreError::Closed) };
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+            queue.send(Job { durability, work, reply }).map_err(|_| StoreError::Closed)?;
+        }
+        let value = answer.await.map_err(|_| StoreError::Closed)??;
+        Ok(*value.downcast::<T>().expect("the answer has the type that the work gave"))
+    }
+
+    /// Runs a piece of work on a read-only connection, off the async threads. It sees one state of the database only
+    /// if it opens a transaction itself.
+    pub(super) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let readers = Arc::clone(&self.readers);
+        let path = self.path.clone();
+        tokio::task::spawn_blocking(move || {
+            let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => open_reader(&path)?,
+            };
+            let value = work(&connection);
+            let mut idle = readers.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < 8 {
+                idle.push(connection);
+            }
+            value
+        })
+        .await
+        .map_err(|_| StoreError::Closed)?
+    }
+
+    /// Writes what is waiting and closes the file.
+    pub(super) fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        if let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn run_writer(connection: &Connection, receiver: &mpsc::Receiver<Job>, depth: &AtomicUsize) {
+    let mut full = false;
+    while let Ok(first) = receiver.recv() {
+        let mut batch = vec![first];
+        while batch.len() < BATCH
+            && let Ok(job) = receiver.try_recv()
+        {
+            batch.push(job);
+        }
+        depth.fetch_sub(batch.len(), Ordering::Relaxed);
+        let wants_full = batch.iter().any(|job| job.durability == Durability::Full);
+        if wants_full != full {
+            let level = if wants_full { "FULL" } else { "NORMAL" };
+            if connection.pragma_update(None, "synchronous", level).is_ok() {
+                full = wants_full;
+            }
+        }
+        commit(connection, batch);
+    }
+    // What the write-ahead log still holds goes into the file, so that a copy of the file alone is whole.
+    let _ = connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
+}
+
+/// Runs a batch in one transaction and answers each piece of work once that is committed.
+fn commit(connection: &Connection, batch: Vec<Job>) {
+    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+        let error = StoreError::from(error);
+        for job in batch {
+            let _ = job.reply.send(Err(error.clone()));
+        }
+        return;
+    }
+    let mut answers = Vec::with_capacity(batch.len());
+    let mut lost: Option<StoreError> = None;
+    for job in batch {
+        if let Some(error) = &lost {
+            answers.push((job.reply, Err(error.clone())));
+            continue;
+        }
+        let outcome = in_savepoint(connection, job.work);
+        // A full disk or an I/O error makes SQLite roll the whole transaction back by itself.
+        if connection.is_autocommit() {
+            lost = Some(match &outcome {
+                Err(error) => error.clone(),
+                Ok(_) => StoreError::Broken("the transaction ended by itself".into()),
+            });
+        }
+        answers.push((job.reply, outcome));
+    }
+    if lost.is_none()
+        && let Err(error) = connection.execute_batch("COMMIT")
+    {
+        lost = Some(StoreError::from(error));
+        if !connection.is_autocommit() {
+            let _ = connection.execute_batch("ROLLBACK");
+        }
+    }
+    for (reply, outcome) in answers {
+        let _ = reply.send(match &lost {
+            Some(error) => Err(error.clone()),
+            None => outcome,
+        });
+    }
+}
+
+fn in_savepoint(connection: &Connection, work: Work) -> Outcome {
+    connection.execute_batch("SAVEPOINT work")?;
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(connection)))
+        .unwrap_or_else(|_| Err(StoreError::Broken("a write came to an unexpected end".into())));
+    if outcome.is_ok() {
+        connection.execute_batch("RELEASE work")?;
+    } else if !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK TO work; RELEASE work")?;
+    }
+    outcome
+}
+
+fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+        && !folder.is_dir()
+    {
+        return Err(StoreError::NoFolder(folder.to_owned()));
+    }
+    create_private(path)?;
+    let mut connection = Connection::open(path)?;
+    prepare(&connection)?;
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::NoWal { path: path.to_owned(), mode });
+    }
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "journal_size_limit", 4 << 20)?;
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    migrations::apply(&mut connection)?;
+    Ok(connection)
+}
+
+/// Makes the file so that its owner alone can read it: it holds people's addresses.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem) => {
+            Err(StoreError::ReadOnly)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Err(StoreError::Full),
+        Err(error) => Err(StoreError::Broken(format!("cannot open {}: {error}", path.display()))),
+    }
+}
+
+fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(path, flags)?;
+    prepare(&connection)?;
+    connection.pragma_update(None, "query_only", "ON")?;
+    connection.pragma_update(None, "cache_size", -4_096)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
