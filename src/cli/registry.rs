@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::Global;
 use super::output::{self, Quiet, counted};
-use crate::collect::discover::{self, Pasted};
+use crate::collect::discover::{self, PageNeed, Pasted};
 use crate::flow::Context;
 use crate::model::{Slug, SourceKind};
 use crate::registry::{self, ImportPlan, LineOutcome, RosterFormat};
@@ -71,13 +71,24 @@ fn read(file: &Path) -> anyhow::Result<registry::Roster> {
     registry::read(&bytes, format).with_context(|| format!("the roster {} cannot be read", file.display()))
 }
 
-/// What a roster's line names: its kind and locator, without asking the network.
+/// What a roster's line names: its kind, locator and address, told without asking the network.
 fn resolve(kind: Option<SourceKind>, pasted: &str) -> Result<(SourceKind, String, String), String> {
-    discover::resolve(kind, pasted).map(|pasted| match pasted {
+    let understood = match kind {
+        Some(kind) => discover::understand_as(kind, pasted),
+        None => discover::understand(pasted),
+    };
+    match understood.map_err(|error| error.to_string())? {
         Pasted::Source { kind, locator, url } => Ok((kind, locator, url)),
-        // Without the network a page cannot be asked for its feed: the address is taken as the feed's own.
-        Pasted::NeedsPage { url, .. } => discover::feed_locator(&url).map(|locator| (SourceKind::Rss, locator, url)).ok_or_else(|| "the address cannot be used".to_owned()),
-    }).map_err(|error| error.to_string())?
+        // A page is not asked for its feed here: the address is taken as the feed's own.
+        Pasted::NeedsPage { url, why: PageNeed::Feed } => {
+            let locator = discover::feed_locator(&url).ok_or("the address cannot be used")?;
+            Ok((SourceKind::Rss, locator, url))
+        }
+        Pasted::NeedsPage { url, why: PageNeed::Channel } => Err(format!(
+            "{url} names a channel by its handle, which can change: give the address with its UC id, or register it with \
+             `clarion source add`, which looks the id up"
+        )),
+    }
 }
 
 async fn import(global: &Global, ctx: &Context, file: &Path, dry_run: bool) -> anyhow::Result<()> {

@@ -113,17 +113,27 @@ pub fn understand_as(kind: SourceKind, pasted: &str) -> Result<Pasted, NotASourc
             if fits {
                 return Ok(found);
             }
-            // Another host that serves the same, a test's or a company's own: the account's name stands in the path.
-            let url = parse(text)?;
-            let last = segments(&url).last().map(|name| name.trim_start_matches('@').to_owned()).unwrap_or_default();
+            // Another host that serves the same, a test's or a company's own.
+            let account = account_in(&parse(text)?);
             match kind {
-                SourceKind::YoutubeChannel if is_channel_id(&last) => Ok(channel(&last)),
-                SourceKind::GithubUser if is_name(&last) => Ok(github(&last)),
-                SourceKind::Devto if is_name(&last) => Ok(devto(&last)),
+                SourceKind::YoutubeChannel if is_channel_id(&account) => Ok(channel(&account)),
+                SourceKind::GithubUser if is_name(&account) => Ok(github(&account)),
+                SourceKind::Devto if is_name(&account) => Ok(devto(&account)),
                 _ => Err(NotASource::Unreadable(shown(text))),
             }
         }
     }
+}
+
+/// The account that an address of a platform's interface, or of a profile, is about: named in the query
+/// (`?channel_id=`, `?username=`), after `users` (`/users/{name}/events/public`), else last in the path.
+fn account_in(url: &Url) -> String {
+    let in_query = url.query_pairs().find(|(name, _)| matches!(name.as_ref(), "channel_id" | "username")).map(|(_, value)| value.into_owned());
+    let path = segments(url);
+    let after_users = path.iter().position(|segment| *segment == "users").and_then(|at| path.get(at + 1));
+    in_query
+        .or_else(|| after_users.or(path.last()).map(|name| name.trim_start_matches('@').to_owned()))
+        .unwrap_or_default()
 }
 
 /// The one spelling of a feed's address: without fragment, default port and trackers. `None` for what is no http(s)
