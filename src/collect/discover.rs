@@ -128,12 +128,11 @@ pub fn understand_as(kind: SourceKind, pasted: &str) -> Result<Pasted, NotASourc
 /// The account that an address of a platform's interface, or of a profile, is about: named in the query
 /// (`?channel_id=`, `?username=`), after `users` (`/users/{name}/events/public`), else last in the path.
 fn account_in(url: &Url) -> String {
-    let in_query = url.query_pairs().find(|(name, _)| matches!(name.as_ref(), "channel_id" | "username")).map(|(_, value)| value.into_owned());
+    let in_query =
+        url.query_pairs().find(|(name, _)| matches!(name.as_ref(), "channel_id" | "username")).map(|(_, value)| value.into_owned());
     let path = segments(url);
     let after_users = path.iter().position(|segment| *segment == "users").and_then(|at| path.get(at + 1));
-    in_query
-        .or_else(|| after_users.or(path.last()).map(|name| name.trim_start_matches('@').to_owned()))
-        .unwrap_or_default()
+    in_query.or_else(|| after_users.or(path.last()).map(|name| name.trim_start_matches('@').to_owned())).unwrap_or_default()
 }
 
 /// The one spelling of a feed's address: without fragment, default port and trackers. `None` for what is no http(s)
