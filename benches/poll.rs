@@ -145,7 +145,10 @@ fn median(mut times: Vec<Duration>) -> f64 {
 
 fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status.lines().find(|line| line.starts_with("VmHWM")).map_or_else(String::new, |line| line.split_whitespace().skip(1).collect::<Vec<_>>().join(" "))
+    status
+        .lines()
+        .find(|line| line.starts_with("VmHWM"))
+        .map_or_else(String::new, |line| line.split_whitespace().skip(1).collect::<Vec<_>>().join(" "))
 }
 
 #[tokio::main]
@@ -184,9 +187,14 @@ async fn main() {
         println!("run {run}: {} new, then {} unchanged, {} failed", report.new, second.unchanged, report.failed.len());
         ctx.close().await.expect("the database closes");
     }
-    let (bare_first, bare_again, plain, first, again) = (median(bare_first), median(bare_again), median(plain), median(first), median(again));
+    let (bare_first, bare_again, plain, first, again) =
+        (median(bare_first), median(bare_again), median(plain), median(first), median(again));
     println!("bare fetch                      first {bare_first:.3} s   unchanged {bare_again:.3} s");
     println!("bare fetch + feed-rs + SQLite   first {plain:.3} s");
-    println!("clarion                         first {first:.3} s ({:.2} x)   unchanged {again:.3} s ({:.2} x)", first / plain, again / bare_again);
+    println!(
+        "clarion                         first {first:.3} s ({:.2} x)   unchanged {again:.3} s ({:.2} x)",
+        first / plain,
+        again / bare_again
+    );
     println!("peak memory of this process {}", peak_memory());
 }

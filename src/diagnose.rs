@@ -109,11 +109,8 @@ fn known_source(chain: &mut Chain, facts: &Facts) {
         let text = "no registered source is at this address's site: add one with `clarion source add BUILDER ADDRESS`".to_owned();
         return chain.fail("known_source", "no_source", text);
     }
-    let names: Vec<String> = facts
-        .sources
-        .iter()
-        .map(|facts| format!("{} ({}) of {}", facts.source.id, facts.source.url, facts.builders.join(", ")))
-        .collect();
+    let names: Vec<String> =
+        facts.sources.iter().map(|facts| format!("{} ({}) of {}", facts.source.id, facts.source.url, facts.builders.join(", "))).collect();
     let verb = if facts.activity.is_some() { "seen at" } else { "belongs to the site of" };
     chain.pass("known_source", format!("{verb} {}", names.join("; ")));
 }
@@ -168,7 +165,9 @@ fn recorded(chain: &mut Chain, facts: &Facts) {
     let gone = if activity.left { "; the source does not show it any more" } else { "" };
     chain.pass("seen", format!("first seen on {}{gone}", when(activity.first_seen_at)));
     match activity.published_trust {
-        DateTrust::Unknown => chain.pass("dated", "its source gives no date that can be read: the day on which we first saw it counts".into()),
+        DateTrust::Unknown => {
+            chain.pass("dated", "its source gives no date that can be read: the day on which we first saw it counts".into())
+        }
         DateTrust::Future => chain.pass("dated", "its source dates it in the future: the day on which we first saw it counts".into()),
         DateTrust::Stated | DateTrust::ZoneAssumed => {
             let published = activity.published_at.map_or_else(|| "unknown".into(), when);

@@ -34,7 +34,8 @@ static STARTED: Once = Once::new();
 /// Begins writing lines to standard error, once for the process; RUST_LOG goes before the configured filter.
 pub fn start(config: &LogConfig) {
     STARTED.call_once(|| {
-        let filter = EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(&config.filter)).unwrap_or_else(|_| EnvFilter::new("info"));
+        let filter =
+            EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(&config.filter)).unwrap_or_else(|_| EnvFilter::new("info"));
         // Traces of the libraries print headers and hosts, secrets among them: they are cut off whatever the filter says.
         let filter = QUIET.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
         let writer = std::io::stderr.with_max_level(tracing::Level::TRACE);

@@ -79,9 +79,11 @@ async fn dispatch(global: &Global, ctx: &Context, command: DigestCommand) -> any
         }
         DigestCommand::Show(args) => {
             let week = week_of(&args);
-            let row = ctx.store.digest(week).await?.ok_or_else(|| {
-                anyhow::anyhow!("there is no draft of {week} yet: make it with `clarion digest draft {week}`")
-            })?;
+            let row = ctx
+                .store
+                .digest(week)
+                .await?
+                .ok_or_else(|| anyhow::anyhow!("there is no draft of {week} yet: make it with `clarion digest draft {week}`"))?;
             let format = match args.format {
                 Some(format) => format.into(),
                 None if global.json => Format::Json,
@@ -127,7 +129,14 @@ async fn tell(global: &Global, ctx: &Context, row: &DigestRow, format: Option<Fo
     for (place, pick) in digest.picks().enumerate() {
         let names: Vec<_> = pick.builders.iter().map(|builder| builder.name.as_str()).collect();
         let terms: Vec<_> = pick.reasons.iter().map(|reason| format!("{} {}", reason.text, reason.points)).collect();
-        text.push_str(&format!("{:>2}. {} \u{2014} {}\n    {} ({})\n", place + 1, output::safe(&pick.title), output::safe(&names.join(", ")), pick.gain, output::safe(&terms.join("; "))));
+        text.push_str(&format!(
+            "{:>2}. {} \u{2014} {}\n    {} ({})\n",
+            place + 1,
+            output::safe(&pick.title),
+            output::safe(&names.join(", ")),
+            pick.gain,
+            output::safe(&terms.join("; "))
+        ));
     }
     text.push_str(&format!(
         "{} of {} works that could be chosen, by {} builders\n",

@@ -70,7 +70,11 @@ fn settings(findings: &mut Findings, config: &Config) {
         findings.add("configuration", Verdict::Warning, text);
     }
     for range in &config.network.allow {
-        findings.add("configuration", Verdict::Warning, format!("`network.allow` lets clarion reach {range}, which is not public: right for tests, seldom elsewhere"));
+        findings.add(
+            "configuration",
+            Verdict::Warning,
+            format!("`network.allow` lets clarion reach {range}, which is not public: right for tests, seldom elsewhere"),
+        );
     }
 }
 
@@ -149,7 +153,11 @@ async fn expectations(findings: &mut Findings, ctx: &Context) -> anyhow::Result<
     let disk = sources.iter().filter(|source| !source.left).count();
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     let year = disk as f64 * 52.0 * 1.5 * BYTES_PER_CHANGE / 1e6;
-    findings.add("expect", Verdict::Expect, format!("about {requests:.0} requests a day for {disk} sources, and {year:.0} MB of disk a year"));
+    findings.add(
+        "expect",
+        Verdict::Expect,
+        format!("about {requests:.0} requests a day for {disk} sources, and {year:.0} MB of disk a year"),
+    );
     if github > 0 && ctx.config.github.token_file.is_none() {
         // Sixty an hour without a token, for all sources together.
         let hours = (github as f64 / 60.0).max(config.github.default.0.as_secs_f64() / 3600.0);

@@ -161,11 +161,8 @@ async fn set_paused(ctx: &Context, name: &str, paused: bool) -> anyhow::Result<(
 /// The sources that a name means: an id, an address, a locator, or a builder's slug.
 pub(super) async fn find(ctx: &Context, name: &str) -> Result<Vec<Source>, StoreError> {
     let sources = ctx.store.sources().await?;
-    let exact: Vec<Source> = sources
-        .iter()
-        .filter(|source| source.id.to_string() == name || source.url == name || source.locator == name)
-        .cloned()
-        .collect();
+    let exact: Vec<Source> =
+        sources.iter().filter(|source| source.id.to_string() == name || source.url == name || source.locator == name).cloned().collect();
     if !exact.is_empty() {
         return Ok(exact);
     }

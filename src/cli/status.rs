@@ -69,7 +69,13 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
     for (source, state) in ill.iter().take(20) {
         let since = state.failing_since.map(|at| format!(" since {}", at.strftime("%Y-%m-%d"))).unwrap_or_default();
         let error = state.error.as_deref().unwrap_or("no reason recorded");
-        text.push_str(&format!("{} {}{since}: {} ({})\n", state.status.as_str(), source.id, output::safe(error), output::safe(&source.url)));
+        text.push_str(&format!(
+            "{} {}{since}: {} ({})\n",
+            state.status.as_str(),
+            source.id,
+            output::safe(error),
+            output::safe(&source.url)
+        ));
     }
     if ill.len() > 20 {
         text.push_str(&format!("and {} more: `clarion source list`\n", ill.len() - 20));

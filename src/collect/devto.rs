@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::json::{address, at, list, number, parse, text, tidy_line, time};
+use super::json::{address, at, list, number, parse, text, time};
 use super::{Collector, ask_for, for_source};
 use crate::config::DevtoConfig;
 use crate::model::{ActivityKind, Ask, Author, CanonicalUrl, Counts, Document, Entry, ReadError, Reading, Request, Source, SourceState};
+use crate::text::collapse;
 
 const PLATFORM: &str = "dev.to";
 /// Articles of a full page.
@@ -110,7 +111,7 @@ fn tags(article: &Value) -> Vec<String> {
             Value::String(tags) => tags.split(',').collect(),
             _ => Vec::new(),
         };
-        texts.into_iter().map(tidy_line).filter(|tag| !tag.is_empty()).collect()
+        texts.into_iter().map(collapse).filter(|tag| !tag.is_empty()).collect()
     };
     ["tag_list", "tags"].into_iter().filter_map(|key| at(article, &[key])).map(read).find(|tags| !tags.is_empty()).unwrap_or_default()
 }

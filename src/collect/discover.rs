@@ -128,12 +128,11 @@ pub fn understand_as(kind: SourceKind, pasted: &str) -> Result<Pasted, NotASourc
 /// The account that an address of a platform's interface, or of a profile, is about: named in the query
 /// (`?channel_id=`, `?username=`), after `users` (`/users/{name}/events/public`), else last in the path.
 fn account_in(url: &Url) -> String {
-    let in_query = url.query_pairs().find(|(name, _)| matches!(name.as_ref(), "channel_id" | "username")).map(|(_, value)| value.into_owned());
+    let in_query =
+        url.query_pairs().find(|(name, _)| matches!(name.as_ref(), "channel_id" | "username")).map(|(_, value)| value.into_owned());
     let path = segments(url);
     let after_users = path.iter().position(|segment| *segment == "users").and_then(|at| path.get(at + 1));
-    in_query
-        .or_else(|| after_users.or(path.last()).map(|name| name.trim_start_matches('@').to_owned()))
-        .unwrap_or_default()
+    in_query.or_else(|| after_users.or(path.last()).map(|name| name.trim_start_matches('@').to_owned())).unwrap_or_default()
 }
 
 /// The one spelling of a feed's address: without fragment, default port and trackers. `None` for what is no http(s)
@@ -158,7 +157,7 @@ pub fn youtube_channel_in_page(html: &str) -> Option<String> {
     for tag in tags(html) {
         match tag.name.as_str() {
             "link" if tag.has_rel("canonical") => {
-                canonical = canonical.or_else(|| tag.get("href").and_then(|href| id_after(href, "/channel/")))
+                canonical = canonical.or_else(|| tag.get("href").and_then(|href| id_after(href, "/channel/")));
             }
             "link" if tag.get("type").is_some_and(|mime| mime.eq_ignore_ascii_case("application/rss+xml")) => {
                 feed = feed.or_else(|| tag.get("href").and_then(|href| id_after(href, "channel_id=")));
@@ -451,7 +450,7 @@ fn not_yet(host: &str, segments: &[&str]) -> Option<&'static str> {
         ("sessionize.com", "Sessionize"),
         ("meetup.com", "Meetup"),
     ];
-    let is_feed = segments.iter().any(|segment| segment.ends_with(".atom") || segment.ends_with(".rss") || *segment == "feeds");
+    let is_feed = segments.iter().any(|segment| has_ending(segment, "atom") || has_ending(segment, "rss") || *segment == "feeds");
     PLATFORMS.iter().find(|(platform, _)| !is_feed && is_host(host, &[platform])).map(|(_, name)| *name)
 }
 
@@ -533,7 +532,7 @@ fn on_github(segments: &[&str]) -> Result<Pasted, NotASource> {
             user => Err(NotASource::Unreadable(shown(user))),
         },
         [owner, repo, ..] if is_name(owner) && repo.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) => {
-            if segments.last().is_some_and(|last| last.ends_with(".atom")) {
+            if segments.last().is_some_and(|last| has_ending(last, "atom")) {
                 return Ok(feed_at(&format!("https://github.com/{}", segments.join("/"))));
             }
             let repo = repo.strip_suffix(".git").unwrap_or(repo);
@@ -623,6 +622,10 @@ fn looks_like_feed(url: &Url) -> bool {
         || url.query_pairs().any(|(name, value)| name == "feed" && value.starts_with(['r', 'a']))
 }
 
+fn has_ending(file: &str, ending: &str) -> bool {
+    file.rsplit_once('.').is_some_and(|(_, last)| last.eq_ignore_ascii_case(ending))
+}
+
 fn bare_host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
     let bare = ["www.", "m.", "mobile."].iter().find_map(|prefix| host.strip_prefix(prefix).filter(|rest| rest.contains('.')));
@@ -646,11 +649,8 @@ fn shown(text: &str) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     comments: bool,
-    elsewhere: bool,
-    /// The page's own feed lies below it, or says its name; a site's feed serves every page.
-    not_for_page: bool,
-    translation: bool,
-    json: bool,
+    /// The sum of what speaks against it, so that the graver thing outweighs all lighter ones.
+    faults: u8,
     place: usize,
 }
 
@@ -659,12 +659,12 @@ impl Rank {
         let path = url.path().to_ascii_lowercase();
         let folder = page.path().trim_end_matches('/').to_ascii_lowercase();
         let title = feed.title.as_deref().unwrap_or_default().to_lowercase();
+        // The page's own feed lies below it; a site's feed serves every page.
+        let for_page = folder.is_empty() || path.starts_with(&folder);
+        let faults = [(bare_host(url) != bare_host(page), 8), (!for_page, 4), (translation, 2), (feed.mime.ends_with("json"), 1)];
         Self {
             comments: path.split(['/', '-', '_', '.']).any(|part| part == "comments") || title.contains("comment"),
-            elsewhere: bare_host(url) != bare_host(page),
-            not_for_page: !(folder.is_empty() || path.starts_with(&folder)),
-            translation,
-            json: feed.mime.ends_with("json"),
+            faults: faults.into_iter().filter(|(found, _)| *found).map(|(_, weight)| weight).sum(),
             place,
         }
     }

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use unicode_segmentation::UnicodeSegmentation;
 
 use crate::model::{Content, Document, ReadError};
+use crate::text::{collapse, count_words};
 
 /// The most bytes of text that an entry keeps.
 const MAX_TEXT: usize = 64 * 1024;
@@ -45,7 +45,7 @@ pub(super) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
 
 /// The text at a path: blanks collapsed, control characters dropped, `None` where nothing is left.
 pub(super) fn text(value: &Value, path: &[&str]) -> Option<String> {
-    let tidy = tidy_line(at(value, path)?.as_str()?);
+    let tidy = collapse(at(value, path)?.as_str()?);
     (!tidy.is_empty()).then_some(tidy)
 }
 
@@ -71,15 +71,6 @@ pub(super) fn address(value: &Value, path: &[&str]) -> Option<String> {
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| url.to_string())
 }
 
-/// One line: runs of blanks made one, control characters dropped.
-pub(super) fn tidy_line(text: &str) -> String {
-    text.split_whitespace()
-        .map(|word| word.chars().filter(|c| !c.is_control()).collect::<String>())
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
 /// Text written in Markdown, as content: marks of structure dropped, code counted, links taken.
 pub(super) fn markdown(source: &str) -> Option<Content> {
     let mut content = Content::default();
@@ -96,8 +87,9 @@ pub(super) fn markdown(source: &str) -> Option<Content> {
         let plain = if fenced { line } else { bare.trim_start_matches(['#', '>', '*', '-', '+', ' ']).trim_end() };
         if !plain.is_empty() {
             let plain: String = plain.chars().filter(|c| !c.is_control()).collect();
-            content.words = content.words.saturating_add(count(plain.unicode_words().count()));
-            content.cjk_chars = content.cjk_chars.saturating_add(count(plain.chars().filter(|c| is_cjk(*c)).count()));
+            let (words, cjk_chars) = count_words(&plain);
+            content.words = content.words.saturating_add(words);
+            content.cjk_chars = content.cjk_chars.saturating_add(cjk_chars);
             if content.text.len() + plain.len() < MAX_TEXT {
                 content.text.push_str(&plain);
                 content.text.push('\n');
@@ -131,14 +123,6 @@ pub(super) fn links_in(text: &str) -> Vec<String> {
         rest = &candidate[end.max(4)..];
     }
     links
-}
-
-fn is_cjk(c: char) -> bool {
-    matches!(u32::from(c), 0x3040..=0x30ff | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xac00..=0xd7af | 0xf900..=0xfaff | 0x20000..=0x3134f)
-}
-
-fn count(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

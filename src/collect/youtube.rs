@@ -98,9 +98,8 @@ mod tests {
         assert_eq!(video("https://www.youtube.com/watch?v=abcdefghijk", Some(9)).updated, None);
     }
 
-    #[test]
-    fn channels_are_asked_at_the_configured_place() {
-        let source = Source {
+    fn channel() -> Arc<Source> {
+        Arc::new(Source {
             id: SourceId(1),
             kind: SourceKind::YoutubeChannel,
             locator: "UCabcdefghijklmnopqrstuv".into(),
@@ -108,10 +107,41 @@ mod tests {
             owners: Vec::new(),
             paused: false,
             left: false,
-        };
+        })
+    }
+
+    #[test]
+    fn a_channels_feed_gives_its_videos_with_their_counts() {
+        let youtube = Youtube::new(&Config::default().youtube);
+        let ask = youtube.plan(&[(channel(), SourceState::default())]).remove(0);
+        let bytes = include_bytes!("../../fixtures/youtube/channel.xml").as_slice();
+        let document = Document::of_bytes(ask.request.url.clone(), bytes, "2026-03-05T00:00:00Z".parse().unwrap());
+        let reading = youtube.read(&ask, &document).unwrap().remove(0);
+        let told: Vec<_> = reading
+            .entries
+            .iter()
+            .map(|entry| {
+                (entry.platform_key.as_deref().unwrap(), entry.kind.unwrap(), entry.upcoming, entry.counts.views, entry.counts.likes)
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("yt:tlPremier01", ActivityKind::Video, true, None, Some(6)),
+                ("yt:tlShortClp2", ActivityKind::Short, false, Some(5410), Some(301)),
+                ("yt:tlLongFilm3", ActivityKind::Video, false, Some(2290), Some(174)),
+            ]
+        );
+        assert_eq!(reading.entries[2].title.as_deref(), Some("Queues & candles, end to end"));
+        assert!(reading.entries.iter().all(|entry| entry.updated.is_none() && entry.published.is_some()));
+    }
+
+    #[test]
+    fn channels_are_asked_at_the_configured_place() {
+        let source = channel();
         let validators = Validators { etag: Some("\"x\"".into()), last_modified: None };
         let state = SourceState { validators: validators.clone(), ..SourceState::default() };
-        let asks = Youtube::new(&Config::default().youtube).plan(&[(Arc::new(source), state)]);
+        let asks = Youtube::new(&Config::default().youtube).plan(&[(source, state)]);
         assert_eq!(asks[0].request.url, "https://www.youtube.com/feeds/videos.xml?channel_id=UCabcdefghijklmnopqrstuv");
         assert_eq!(asks[0].request.validators, validators);
     }

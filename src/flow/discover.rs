@@ -98,7 +98,14 @@ fn found(kind: SourceKind, locator: String, url: String, reading: &Reading, othe
 fn read(document: &Document) -> Option<Reading> {
     match tokio::task::block_in_place(|| crate::collect::read_feed(document)) {
         Ok(reading) => Some(reading),
-        Err(ReadError::Empty | ReadError::Html | ReadError::NotAFeed(_) | ReadError::NoneReadable | ReadError::TooHard | ReadError::Shape { .. }) => None,
+        Err(
+            ReadError::Empty
+            | ReadError::Html
+            | ReadError::NotAFeed(_)
+            | ReadError::NoneReadable
+            | ReadError::TooHard
+            | ReadError::Shape { .. },
+        ) => None,
     }
 }
 

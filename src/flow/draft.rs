@@ -63,7 +63,8 @@ pub async fn preview(ctx: &Context, week: Week) -> Result<Digest, DraftError> {
 /// The first cut-off after the week's end.
 fn cut_off(ctx: &Context, week: Week) -> Result<Timestamp, DraftError> {
     let before = week.end().saturating_sub(SignedDuration::from_millis(1)).unwrap_or(week.end());
-    schedule::next_slot(&ctx.config.schedule.cut_off, &ctx.config.schedule.zone, before).map_err(|error| DraftError::Schedule(error.to_string()))
+    schedule::next_slot(&ctx.config.schedule.cut_off, &ctx.config.schedule.zone, before)
+        .map_err(|error| DraftError::Schedule(error.to_string()))
 }
 
 async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) -> Result<Digest, DraftError> {
@@ -74,8 +75,7 @@ async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) 
     let from = cut_off.saturating_sub(days(reach)).unwrap_or(Timestamp::MIN);
     let works = ctx.store.works_between(from, cut_off).await?;
     let builders = ctx.store.builders().await?;
-    let credited: BTreeMap<BuilderId, Credited> =
-        builders.iter().map(|builder| (builder.id, credited(ctx, builder, cut_off))).collect();
+    let credited: BTreeMap<BuilderId, Credited> = builders.iter().map(|builder| (builder.id, credited(ctx, builder, cut_off))).collect();
     let concerned: Vec<BuilderId> = {
         let ids: BTreeSet<BuilderId> = works.iter().flat_map(|row| builders_of(row)).collect();
         ids.into_iter().collect()
@@ -175,7 +175,8 @@ fn candidate(row: &WorkRow, earlier: &HashMap<BuilderId, Vec<WorkRow>>, cut_off:
             })
         })
         .collect();
-    let own_urls: BTreeSet<&str> = row.activities.iter().filter(|activity| activity.id != primary.id).filter_map(|activity| activity.url.as_deref()).collect();
+    let own_urls: BTreeSet<&str> =
+        row.activities.iter().filter(|activity| activity.id != primary.id).filter_map(|activity| activity.url.as_deref()).collect();
     Some(Candidate {
         work: row.work.id.clone(),
         members: row.work.members.iter().map(|member| member.activity.clone()).collect(),

@@ -36,13 +36,8 @@ struct Shared {
 impl Lanes {
     /// Lanes that tell every poll to the listener and take nothing up once `stop` is cancelled.
     pub fn new(ctx: &Context, stop: CancellationToken, listener: impl Fn(Result<&Poll, &StoreError>) + Send + Sync + 'static) -> Self {
-        let shared = Shared {
-            lanes: Mutex::default(),
-            in_flight: Mutex::default(),
-            tasks: TaskTracker::new(),
-            stop,
-            listener: Box::new(listener),
-        };
+        let shared =
+            Shared { lanes: Mutex::default(), in_flight: Mutex::default(), tasks: TaskTracker::new(), stop, listener: Box::new(listener) };
         Self { ctx: ctx.clone(), shared: Arc::new(shared) }
     }
 

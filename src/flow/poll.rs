@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 use super::Context;
 use crate::fetch::FetchOutcome;
 use crate::model::{
-    Arrival, Ask, Document, EntryKey, GridAge, Poll, PollOutcome, ReadError, Reading, Repair, Request, Source, SourceId,
-    SourceState, Validators,
+    Arrival, Ask, Document, EntryKey, GridAge, Poll, PollOutcome, ReadError, Reading, Repair, Request, Source, SourceId, SourceState,
+    Validators,
 };
 use crate::normalize;
 use crate::schedule::{self, Observation, Observed};
@@ -47,7 +47,9 @@ pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, St
             let (outcome, observed) = unread(other, now);
             for source in &queued.ask.sources {
                 let (outcome, observed) = (outcome.clone(), observed.clone());
-                polls.push(record_plain(ctx, queued, source, outcome, observed, fetched.status, fetched.elapsed_ms, fetched.bytes, now).await?);
+                polls.push(
+                    record_plain(ctx, queued, source, outcome, observed, fetched.status, fetched.elapsed_ms, fetched.bytes, now).await?,
+                );
             }
         }
     }
@@ -299,15 +301,15 @@ fn unread(outcome: FetchOutcome, now: Timestamp) -> (PollOutcome, Observed) {
         }
         FetchOutcome::Held { until } => (PollOutcome::Held { until }, observed(Observation::Held { until })),
         FetchOutcome::Gone => (PollOutcome::Gone, observed(Observation::Gone)),
-        FetchOutcome::Blocked { error, .. } => {
-            (PollOutcome::Blocked { error: error.clone() }, observed(Observation::Blocked { error }))
-        }
+        FetchOutcome::Blocked { error, .. } => (PollOutcome::Blocked { error: error.clone() }, observed(Observation::Blocked { error })),
         FetchOutcome::Failed(error) => {
             let error = error.to_string();
             (PollOutcome::Failed { error: error.clone() }, observed(Observation::Failed { error }))
         }
         // Read before this; an empty document is what is left to say.
-        FetchOutcome::Fetched(document) => (PollOutcome::Empty, Observed { validators: document.validators, ..observed(Observation::Empty) }),
+        FetchOutcome::Fetched(document) => {
+            (PollOutcome::Empty, Observed { validators: document.validators, ..observed(Observation::Empty) })
+        }
     }
 }
 
@@ -345,7 +347,8 @@ fn compare(
                 diff.samples.push((before.id, age, entry.counts));
             }
             if before.left || before.fingerprint != fingerprint {
-                diff.changed.push((before.id, NewEntry { key: key.clone(), fingerprint, arrival: Arrival::default(), entry: entry.clone() }));
+                diff.changed
+                    .push((before.id, NewEntry { key: key.clone(), fingerprint, arrival: Arrival::default(), entry: entry.clone() }));
             }
         } else {
             if let Some(age) = grid {

@@ -82,8 +82,7 @@ struct Roster {
 
 impl Roster {
     async fn load(ctx: &Context) -> Result<Self, StoreError> {
-        let builders: HashMap<BuilderId, Builder> =
-            ctx.store.builders().await?.into_iter().map(|builder| (builder.id, builder)).collect();
+        let builders: HashMap<BuilderId, Builder> = ctx.store.builders().await?.into_iter().map(|builder| (builder.id, builder)).collect();
         let sources: HashMap<SourceId, Source> = ctx.store.sources().await?.into_iter().map(|source| (source.id, source)).collect();
         let owners = sources
             .values()
@@ -179,12 +178,8 @@ fn compute(roster: &Roster, group: &[&EntryRow], keys: &HashMap<i64, Vec<String>
         })
         .collect();
     let activity = normalize::activity(&seen);
-    let aliases: BTreeSet<ActivityId> = seen
-        .iter()
-        .flat_map(|seen| seen.identity_keys)
-        .map(|key| ActivityId::of_key(key))
-        .filter(|id| *id != activity.id)
-        .collect();
+    let aliases: BTreeSet<ActivityId> =
+        seen.iter().flat_map(|seen| seen.identity_keys).map(|key| ActivityId::of_key(key)).filter(|id| *id != activity.id).collect();
     SettledActivity {
         entries: group.iter().map(|row| row.id).collect(),
         addresses: work::address_keys(&activity),

@@ -86,6 +86,7 @@ impl Counts {
 /// One item as its source tells it. Text fields are plain text already; judging is left to `normalize`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that a source may tell")]
 pub struct Entry {
     /// The platform's own identity (`yt:…`, `devto:…`, `gh:release:…`, `medium:…`), never made up.
     #[serde(skip_serializing_if = "Option::is_none")]

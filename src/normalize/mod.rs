@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::model::{Activity, ActivityId, Arrival, CanonicalUrl, Entry, EntryKey, Owner, Sighting, SourceId, SourceKind};
+use crate::text::{self, collapse};
 
 pub use date::published;
 pub use identity::{entry_keys, fingerprint, identity_keys, ids_not_unique};
@@ -76,16 +77,16 @@ pub fn activity(seen: &[Seen<'_>]) -> Activity {
     let lead = *seen.first().expect("an activity has at least one sighting");
     let first_seen_at = seen.iter().map(|seen| seen.first_seen_at).min().unwrap_or(lead.first_seen_at);
     let dated = date::date(&seen, first_seen_at);
-    let url = first(&seen, |entry| kind::address(entry));
+    let url = first(&seen, kind::address);
     let canonical_url = first(&seen, |entry| canonical_elsewhere(entry, url.as_ref()));
     let body = first(&seen, |entry| entry.content.as_ref().map(|content| content.text.trim()).filter(|text| !text.is_empty()));
     let own_summary = first(&seen, |entry| entry.summary.as_deref().map(str::trim).filter(|text| !text.is_empty()));
-    let summary = own_summary.map(|text| cut(&tidy(text), MAX_SUMMARY)).or_else(|| body.map(|text| cut(&tidy(text), MAX_BEGINNING)));
-    let title = first(&seen, |entry| entry.title.as_deref().map(tidy).filter(|title| !title.is_empty()))
-        .or_else(|| own_summary.or(body).map(|text| cut(&tidy(text), MAX_TITLE)).filter(|title| !title.is_empty()))
+    let summary = own_summary.map(|text| shorten(text, MAX_SUMMARY)).or_else(|| body.map(|text| shorten(text, MAX_BEGINNING)));
+    let title = first(&seen, |entry| entry.title.as_deref().map(collapse).filter(|title| !title.is_empty()))
+        .or_else(|| own_summary.or(body).map(|text| cut(&collapse(text), MAX_TITLE)).filter(|title| !title.is_empty()))
         .or_else(|| url.as_ref().map(ToString::to_string))
         .unwrap_or_else(|| "untitled".to_owned());
-    let excerpt = cut(&tidy(body.unwrap_or_default()), MAX_EXCERPT);
+    let excerpt = cut(&collapse(body.unwrap_or_default()), MAX_EXCERPT);
     let stated = first(&seen, |entry| entry.language.as_deref().and_then(language::tag));
     let links = substance::links(&seen);
     let kind = kind::kind(&seen);
@@ -143,7 +144,7 @@ fn tags(seen: &[&Seen<'_>]) -> Vec<String> {
     let mut told = BTreeSet::new();
     let mut tags = Vec::new();
     for tag in seen.iter().flat_map(|seen| &seen.entry.categories) {
-        let tag = tidy(tag);
+        let tag = collapse(tag);
         if !tag.is_empty() && tag.chars().count() <= 80 && tags.len() < MAX_TAGS && told.insert(fold(&tag)) {
             tags.push(tag);
         }
@@ -160,17 +161,18 @@ fn sightings(seen: &[&Seen<'_>]) -> Vec<Sighting> {
     sightings
 }
 
-/// One line: runs of blanks made one.
-fn tidy(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// For comparing names and tags: NFKC, lower case, single blanks.
 fn fold(text: &str) -> String {
-    tidy(&text.nfkc().flat_map(char::to_lowercase).collect::<String>())
+    collapse(&text.nfkc().flat_map(char::to_lowercase).collect::<String>())
 }
 
-/// At most so many characters, cut between words where there are words, never within a grapheme cluster.
+/// One line, at most so long, with an ellipsis where it was cut.
+fn shorten(text: &str, most: usize) -> String {
+    text::cut(&collapse(text), most).into_owned()
+}
+
+/// At most so many characters, cut between words where there are words, never within a grapheme cluster: no ellipsis, for
+/// titles that end in one look unfinished, and texts are compared without.
 fn cut(text: &str, most: usize) -> String {
     use unicode_segmentation::UnicodeSegmentation as _;
     if text.len() <= most || text.chars().count() <= most {

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-use super::{Seen, first, tidy};
+use super::{Seen, first};
 use crate::model::{ActivityKind, Content, Substance};
+use crate::text::collapse;
 
 /// Hosts of code that people show.
 const CODE_HOSTS: &[&str] = &[
@@ -81,7 +82,7 @@ pub(super) fn substance(
         cjk_chars: content.map(|content| content.cjk_chars),
         duration_s: media,
         shows_work: told(made_of_code || code || links.iter().any(|link| is_code(link))),
-        summary_chars: own_summary.map_or(0, |summary| u32::try_from(tidy(summary).chars().count()).unwrap_or(u32::MAX)),
+        summary_chars: own_summary.map_or(0, |summary| u32::try_from(collapse(summary).chars().count()).unwrap_or(u32::MAX)),
         canonical: Some(own_address).filter(|_| !seen.is_empty()),
         cites_source: told(links.iter().any(|link| is_primary(link))),
     }
@@ -112,7 +113,7 @@ pub(super) fn links(seen: &[&Seen<'_>]) -> Vec<String> {
 /// Whether a body is more than the summary said again.
 fn is_whole(content: &Content, own_summary: Option<&str>) -> bool {
     let text = content.text.trim();
-    !text.is_empty() && own_summary.is_none_or(|summary| tidy(summary) != tidy(text))
+    !text.is_empty() && own_summary.is_none_or(|summary| collapse(summary) != collapse(text))
 }
 
 fn is_code(link: &str) -> bool {

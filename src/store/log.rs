@@ -19,9 +19,12 @@ pub struct NewFact {
 
 /// Appends one line and answers its place.
 pub(super) fn append(connection: &Connection, fact: &NewFact) -> Result<Seq, StoreError> {
-    connection
-        .prepare_cached("INSERT INTO log (at, kind, subject, detail) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![to_millis(fact.at), fact.kind.as_str(), fact.subject, fact.detail])?;
+    connection.prepare_cached("INSERT INTO log (at, kind, subject, detail) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        to_millis(fact.at),
+        fact.kind.as_str(),
+        fact.subject,
+        fact.detail
+    ])?;
     let seq = connection.last_insert_rowid();
     if let Some(payload) = &fact.payload {
         connection.prepare_cached("INSERT INTO payload (seq, body) VALUES (?1, ?2)")?.execute(params![seq, payload])?;

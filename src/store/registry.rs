@@ -44,7 +44,13 @@ fn builder_by_slug(connection: &Connection, slug: &str) -> Result<Option<Builder
     row.map(|(id, body)| read_builder(id, &body)).transpose()
 }
 
-fn note(connection: &Connection, at: Timestamp, subject: String, detail: &serde_json::Value, payload: Option<String>) -> Result<(), StoreError> {
+fn note(
+    connection: &Connection,
+    at: Timestamp,
+    subject: String,
+    detail: &serde_json::Value,
+    payload: Option<String>,
+) -> Result<(), StoreError> {
     append(connection, &NewFact { at, kind: FactKind::RosterChanged, subject, detail: detail.to_string(), payload })?;
     Ok(())
 }
@@ -119,8 +125,7 @@ fn put_source(
 }
 
 fn set_paused(connection: &Connection, source: SourceId, paused: bool, now: Timestamp) -> Result<(), StoreError> {
-    let changed =
-        connection.execute("UPDATE sources SET paused = ?2 WHERE id = ?1 AND paused <> ?2", params![source.0, paused])?;
+    let changed = connection.execute("UPDATE sources SET paused = ?2 WHERE id = ?1 AND paused <> ?2", params![source.0, paused])?;
     if changed > 0 {
         let change = if paused { "paused" } else { "resumed" };
         note(connection, now, source.to_string(), &serde_json::json!({ "change": change }), None)?;

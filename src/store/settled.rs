@@ -157,7 +157,9 @@ fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeS
                 let body: Option<String> =
                     connection.prepare_cached("SELECT body FROM payload WHERE seq = ?1")?.query_row([seq], |row| row.get(0)).optional()?;
                 let decision = body.and_then(|body| serde_json::from_str::<crate::model::Decision>(&body).ok());
-                if let Some(DecisionKind::Merge { one, other } | DecisionKind::Split { one, other }) = decision.map(|decision| decision.what) {
+                if let Some(DecisionKind::Merge { one, other } | DecisionKind::Split { one, other }) =
+                    decision.map(|decision| decision.what)
+                {
                     for id in [one, other] {
                         for entry in of_activity.query_map([id.as_str()], |row| row.get::<_, i64>(0))? {
                             entries.insert(entry?);

@@ -112,9 +112,7 @@ fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError
         };
         let seq = append(connection, &fact)?;
         connection
-            .prepare_cached(
-                "INSERT INTO entries (id, source, key, fingerprint, last, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?1, ?5)",
-            )?
+            .prepare_cached("INSERT INTO entries (id, source, key, fingerprint, last, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?1, ?5)")?
             .execute(params![seq.0, source.0, new.key.0, new.fingerprint, to_millis(at)])?;
         ids.insert(&new.key, seq.0);
     }
@@ -165,9 +163,9 @@ impl Store {
                 let states = states(connection)?;
                 let sources = registry::sources(connection)?;
                 let mut states = states;
-                let wanted = sources.into_iter().filter(|source| {
-                    !source.paused && !source.left && source.owners.iter().any(|owner| !stopped.contains(&owner.builder))
-                });
+                let wanted = sources
+                    .into_iter()
+                    .filter(|source| !source.paused && !source.left && source.owners.iter().any(|owner| !stopped.contains(&owner.builder)));
                 Ok(wanted
                     .map(|source| {
                         let state = states.remove(&source.id).unwrap_or_default();

@@ -310,5 +310,5 @@ fn jaccard(one: &[u64], other: &[u64]) -> u16 {
         }
     }
     let all = one.len() + other.len() - both;
-    if all == 0 { 0 } else { u16::try_from(both * 1000 / all).unwrap_or(1000) }
+    (both * 1000).checked_div(all).map_or(0, |share| u16::try_from(share).unwrap_or(1000))
 }

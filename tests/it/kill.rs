@@ -77,7 +77,10 @@ fn serve(mut stream: TcpStream, ledger: &Ledger) -> std::io::Result<()> {
         if etag.as_deref() == Some(current.as_str()) {
             write!(stream, "HTTP/1.1 304 Not Modified\r\nETag: {current}\r\n\r\n")?;
         } else {
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/rss+xml\r\nETag: {current}\r\nContent-Length: {}\r\n\r\n", body.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/rss+xml\r\nETag: {current}\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
             stream.write_all(head.as_bytes())?;
             stream.write_all(body.as_bytes())?;
         }
