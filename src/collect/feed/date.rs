@@ -228,8 +228,8 @@ fn offset(text: &str, west: bool) -> Option<i64> {
         4 | 6 => (number(text, 0, 2)?, number(text, 2, 2)?),
         _ => return None,
     };
-    // No place on Earth is farther from Greenwich.
-    if hours > 14 || minutes > 59 {
+    // RFC 5322 section 3.3 allows up to 99 hours, although no place on Earth is that far from Greenwich.
+    if minutes > 59 {
         return None;
     }
     let seconds = hours * 3600 + minutes * 60;

@@ -103,7 +103,8 @@ fn qualified<'a>(text: &'a str, decoder: &Decoder, wanted: &str) -> Option<Cow<'
         .filter(|value| !value.is_empty())
 }
 
-fn tidy(value: Cow<'_, str>) -> Cow<'_, str> {
+/// Without blanks at its ends.
+pub(super) fn tidy(value: Cow<'_, str>) -> Cow<'_, str> {
     match value {
         Cow::Borrowed(value) => Cow::Borrowed(value.trim()),
         Cow::Owned(value) => Cow::Owned(value.trim().to_owned()),
@@ -240,14 +241,17 @@ pub(super) struct Walk<'a> {
     pub found: bool,
     /// The name of the first element, for the sentence that says what it is instead.
     pub first_name: Option<&'a str>,
+    /// Items count wherever they stand.
+    items_anywhere: bool,
     prefixes: Prefixes<'a>,
     /// Bytes that may still be looked at in vain, for elements that are not closed.
     patience: usize,
 }
 
 impl<'a> Walk<'a> {
-    /// Walks through a document and hands each item to the visitor.
-    pub(super) fn through(text: &'a str, visitor: &mut impl Visitor<'a>) -> Self {
+    /// Walks through a document and hands each item to the visitor. `items_anywhere` also takes items out of elements
+    /// that should not hold any.
+    pub(super) fn through(text: &'a str, items_anywhere: bool, visitor: &mut impl Visitor<'a>) -> Self {
         let mut walk = Self {
             decoder: Decoder::default(),
             dialect: Dialect::Rss,
@@ -259,6 +263,7 @@ impl<'a> Walk<'a> {
             html: false,
             found: false,
             first_name: None,
+            items_anywhere,
             prefixes: Prefixes::default(),
             patience: text.len().saturating_mul(4),
         };
@@ -355,6 +360,11 @@ impl<'a> Walk<'a> {
             if let Some((space, name, before)) = is_item {
                 if item.is_some() {
                     self.unclosed = true;
+                    if tag.empty {
+                        // `<item/>` inside an item says nothing.
+                        self.prefixes.known.truncate(before);
+                        continue;
+                    }
                 }
                 self.end_item(&mut item, &mut elements, visitor);
                 if self.containers.is_empty() {
@@ -405,6 +415,8 @@ impl<'a> Walk<'a> {
         let start = scanner.offset();
         let mut first_tag = None;
         let mut open = 1_u32;
+        // Items inside an element that is closed are that element's own affair: samples, copies, conflicts.
+        let (mut items_open, mut items_seen) = (0_u32, false);
         if self.patience > 0 {
             let mut look = scanner.clone();
             loop {
@@ -412,7 +424,7 @@ impl<'a> Walk<'a> {
                 let Some(token) = look.next() else {
                     // The document ends inside: if this is text, all of it belongs here.
                     let whole = first_tag.is_none() || matches!(name.as_str(), "description" | "encoded" | "content" | "summary");
-                    if whole && self.patience > 0 {
+                    if whole && !items_seen {
                         element.inner = scanner.slice(start, at);
                         scanner.go_to(at);
                         self.cut_short = true;
@@ -426,7 +438,11 @@ impl<'a> Walk<'a> {
                         if inner.name == tag.name {
                             open += u32::from(!inner.empty);
                         } else if self.is_item_name(inner.name) {
-                            break;
+                            if self.items_anywhere {
+                                break;
+                            }
+                            items_seen = true;
+                            items_open += u32::from(!inner.empty);
                         }
                     }
                     Token::End(inner) => {
@@ -438,7 +454,12 @@ impl<'a> Walk<'a> {
                                 *scanner = look;
                                 return element;
                             }
-                        } else if self.is_item_name(inner) || self.containers.iter().any(|container| is_named(container, inner)) {
+                        } else if self.is_item_name(inner) {
+                            if items_open == 0 {
+                                break;
+                            }
+                            items_open -= 1;
+                        } else if self.containers.iter().any(|container| is_named(container, inner)) {
                             break;
                         }
                     }

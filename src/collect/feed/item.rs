@@ -9,14 +9,14 @@ use std::cell::Cell;
 use url::Url;
 
 use super::date::{self, Stamp};
-use super::document::{Dialect, Element, Space, Walk};
+use super::document::{Dialect, Element, Space, Walk, tidy};
 use crate::model::{Author, Content, Entry, Media};
 use crate::text;
 
 /// The longest title, summary, name, id and address that are kept, in characters or bytes.
 const TITLE_MAX: usize = 1_000;
 const SUMMARY_MAX: usize = 2_000;
-const NAME_MAX: usize = 300;
+const NAME_MAX: usize = 1_000;
 const ID_MAX: usize = 2_048;
 const ADDRESS_MAX: usize = 4_096;
 /// A description of up to so many characters is a summary, even where it is the only text.
@@ -209,8 +209,7 @@ fn atom_form(walk: &Walk<'_>, element: &Element<'_>) -> Form {
 /// The line of plain text that a text construct holds.
 fn line(walk: &Walk<'_>, element: &Element<'_>, form: Form) -> Option<String> {
     let line = match form {
-        Form::Plain => text::collapse(&walk.decoder.text(element.inner)),
-        Form::Xhtml => text::collapse(&walk.decoder.text(element.inner)),
+        Form::Plain | Form::Xhtml => text::collapse(&walk.decoder.text(element.inner)),
         Form::Html => text::plain(&walk.decoder.markup(element.inner)),
         Form::Other => return None,
     };
@@ -220,8 +219,8 @@ fn line(walk: &Walk<'_>, element: &Element<'_>, form: Form) -> Option<String> {
 /// The text of a title in any vocabulary.
 pub(super) fn title(walk: &Walk<'_>, element: &Element<'_>) -> Option<String> {
     let form = match element.space {
-        Space::Atom => atom_form(walk, element),
-        Space::Media if element.attribute(&walk.decoder, "type").as_deref() != Some("html") => Form::Html,
+        // A type that nobody knows is no reason to lose the words.
+        Space::Atom => Some(atom_form(walk, element)).filter(|form| *form != Form::Other).unwrap_or(Form::Html),
         _ => Form::Html,
     };
     line(walk, element, form)
@@ -229,11 +228,7 @@ pub(super) fn title(walk: &Walk<'_>, element: &Element<'_>) -> Option<String> {
 
 /// The text of an element that holds one value.
 pub(super) fn value<'a>(walk: &Walk<'_>, element: &Element<'a>) -> Option<Cow<'a, str>> {
-    let text = walk.decoder.text(element.inner);
-    let text = match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
-    };
+    let text = tidy(walk.decoder.text(element.inner));
     (!text.is_empty()).then_some(text)
 }
 
@@ -249,7 +244,7 @@ fn name(text: &str) -> Option<String> {
 
 /// `ada@example.org (Ada Byron)`, `Ada Byron <ada@example.org>`: the name, else the address.
 fn mailbox(text: &str) -> Option<Author> {
-    let text = text.trim().trim_start_matches("mailto:");
+    let text = text.trim();
     let is_address = |text: &str| text.contains('@') && !text.contains(char::is_whitespace);
     for (open, close) in [('(', ')'), ('<', '>')] {
         if let Some((before, inside)) = text.split_once(open)
@@ -259,7 +254,7 @@ fn mailbox(text: &str) -> Option<Author> {
             let (before, inside) = (before.trim().trim_matches('"').trim(), inside.trim());
             let inside_address = inside.trim_start_matches("mailto:");
             let found = match (is_address(before), is_address(inside_address)) {
-                (true, _) if !inside.is_empty() => inside,
+                (true, _) if !inside.is_empty() && !before.contains(':') => inside,
                 (false, true) if !before.is_empty() => before,
                 _ => continue,
             };
@@ -401,7 +396,10 @@ fn see<'a>(walk: &Walk<'a>, element: &Element<'a>, base: &Base, limits: &Limits,
 
         (Space::Rss | Space::Atom, "link") => link(walk, element, base, limits, entry, draft),
         (Space::Rss, "guid") => {
-            let Some(id) = raw() else { return };
+            let id = tidy(decoder.markup(element.inner));
+            if id.is_empty() {
+                return;
+            }
             // Without the attribute a guid is a permalink (RSS 2.0), if it looks like an address at all.
             let permalink = element.attribute(decoder, "ispermalink").is_none_or(|value| !value.eq_ignore_ascii_case("false"));
             if permalink && is_web_address(&id) {
@@ -579,20 +577,23 @@ fn link(walk: &Walk<'_>, element: &Element<'_>, base: &Base, limits: &Limits, en
     let decoder = &walk.decoder;
     let base = base.within(element.qualified(decoder, "xml:base").as_deref());
     let href = element.attribute(decoder, "href");
-    let Some(href) = href else {
-        // RSS: the address is the text. Atom 0.2 and careless Atom feeds do the same.
+    let rel = element.attribute(decoder, "rel");
+    if href.is_none() && rel.is_none() {
+        // RSS: the address is the text. Careless Atom feeds do the same.
         let rank = if element.space == Space::Rss { 0 } else { 1 };
         draft.link.offer(rank, || value(walk, element).and_then(|text| base.absolute(&text, limits)));
         return;
-    };
-    let rel = element.attribute(decoder, "rel").map_or(Cow::Borrowed("alternate"), |rel| rel.to_ascii_lowercase().into());
+    }
+    let Some(href) = href.or_else(|| value(walk, element)) else { return };
+    let exact = rel.as_deref().is_none_or(|rel| rel.ends_with("alternate"));
+    let rel = rel.map_or(Cow::Borrowed("alternate"), |rel| rel.to_ascii_lowercase().into());
     let rel = rel.rsplit_once('/').filter(|_| rel.contains("iana.org")).map_or(&*rel, |(_, name)| name);
     let kind = element.attribute(decoder, "type").map(|kind| kind.to_ascii_lowercase());
     match rel {
         "alternate" => {
             // A page for people comes before other forms of the same.
             let page = kind.as_deref().is_none_or(|kind| kind.contains("html") || kind == "text");
-            draft.link.offer(if page { 0 } else { 1 }, || base.absolute(&href, limits));
+            draft.link.offer(if page && exact { 0 } else { 1 }, || base.absolute(&href, limits));
         }
         "enclosure" => media(walk, element, Some(href), &base, limits, entry),
         "replies" => {

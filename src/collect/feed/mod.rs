@@ -39,8 +39,10 @@ fn read_bytes(bytes: &[u8], content_type: Option<&str>, base: Option<&str>) -> R
 }
 
 fn read_xml(text: &str, address: Option<&str>) -> Result<Reading, ReadError> {
-    let mut gather = Gather { address, base: None, limits: Limits::default(), entries: Vec::new(), skipped: 0 };
-    let walk = Walk::through(text, &mut gather);
+    let (mut walk, mut gather) = walk(text, address, false);
+    if walk.found && gather.entries.is_empty() && mentions_items(text) {
+        (walk, gather) = self::walk(text, address, true);
+    }
     if !walk.found {
         return Err(if walk.html {
             ReadError::Html
@@ -64,6 +66,11 @@ fn read_xml(text: &str, address: Option<&str>) -> Result<Reading, ReadError> {
         reading.repairs.push(Repair(format!("{skipped} {} skipped", if skipped == 1 { "item" } else { "items" }).into()));
     }
     Ok(reading)
+}
+
+fn walk<'a, 'u>(text: &'a str, address: Option<&'u str>, items_anywhere: bool) -> (Walk<'a>, Gather<'u>) {
+    let mut gather = Gather { address, base: None, limits: Limits::default(), entries: Vec::new(), skipped: 0 };
+    (Walk::through(text, items_anywhere, &mut gather), gather)
 }
 
 /// Whether a text that gave no entries seems to hold some all the same.
