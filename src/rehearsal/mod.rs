@@ -1,1 +1,4 @@
 //! Not built yet.
+
+mod figures;
+pub mod year;
