@@ -124,7 +124,10 @@ async fn context(folder: &Path) -> Context {
     let mut changes = Vec::new();
     for (n, url) in urls().into_iter().enumerate() {
         let slug = Slug::parse(&format!("b{n}")).expect("a slug");
-        let builder = clarion::rehearsal::blank_builder(slug.clone(), format!("Builder {n}"));
+        let builder: clarion::model::Builder = serde_json::from_value(serde_json::json!({
+            "id": 0, "slug": slug, "name": format!("Builder {n}"), "categories": [], "handles": {}, "switches": {},
+        }))
+        .expect("a builder");
         changes.push(RosterChange::Builder(Box::new(builder)));
         changes.push(RosterChange::Source { builder: slug, kind: SourceKind::Rss, locator: url.clone(), url, author: None });
     }

@@ -106,7 +106,7 @@ struct Troubled(std::sync::Mutex<Option<std::time::Instant>>);
 impl Troubled {
     fn tell(&self, error: &StoreError) {
         let mut since = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if since.is_none_or(|told| told.elapsed() > Duration::from_secs(3600)) {
+        if since.is_none_or(|told| told.elapsed() > Duration::from_hours(1)) {
             tracing::error!("nothing can be recorded: {error}");
             *since = Some(std::time::Instant::now());
         }
@@ -267,7 +267,7 @@ async fn run_due_slot(ctx: &Context, job: &'static str, cron: &str) -> anyhow::R
     if state == "failed" {
         tracing::error!(job, "the task {job} failed: {note}");
         // A failed slot is tried again, but not with every tick.
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
     } else {
         tracing::info!(job, "the task {job} is done: {note}");
     }

@@ -166,7 +166,7 @@ fn recorded(chain: &mut Chain, facts: &Facts) {
     chain.pass("seen", format!("first seen on {}{gone}", when(activity.first_seen_at)));
     match activity.published_trust {
         DateTrust::Unknown => {
-            chain.pass("dated", "its source gives no date that can be read: the day on which we first saw it counts".into())
+            chain.pass("dated", "its source gives no date that can be read: the day on which we first saw it counts".into());
         }
         DateTrust::Future => chain.pass("dated", "its source dates it in the future: the day on which we first saw it counts".into()),
         DateTrust::Stated | DateTrust::ZoneAssumed => {

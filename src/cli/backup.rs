@@ -34,7 +34,7 @@ pub(super) async fn backup(global: &Global, args: BackupArgs) -> anyhow::Result<
     output::print(&format!("wrote {} ({size} bytes), checked\n", args.file.display()))
 }
 
-pub(super) fn restore(args: RestoreArgs) -> anyhow::Result<()> {
+pub(super) fn restore(args: &RestoreArgs) -> anyhow::Result<()> {
     let seq = store::verify_file(&args.file).with_context(|| format!("{} is not restored", args.file.display()))?;
     let target = args.dir.join("clarion.db");
     anyhow::ensure!(!target.exists(), "{} exists already: restore into a fresh folder", target.display());

@@ -141,10 +141,10 @@ async fn expectations(findings: &mut Findings, ctx: &Context) -> anyhow::Result<
         }
     };
     let mut requests = 0.0;
-    let mut github = 0u64;
+    let mut github = 0u32;
     for source in sources.iter().filter(|source| !source.left && !source.paused) {
         requests += 86_400.0 / pace_of(source.kind).default.0.as_secs_f64();
-        github += u64::from(source.kind == SourceKind::GithubUser);
+        github += u32::from(source.kind == SourceKind::GithubUser);
     }
     if sources.is_empty() {
         findings.add("expect", Verdict::Expect, "no sources yet: `clarion registry import ROSTER`");
@@ -160,7 +160,7 @@ async fn expectations(findings: &mut Findings, ctx: &Context) -> anyhow::Result<
     );
     if github > 0 && ctx.config.github.token_file.is_none() {
         // Sixty an hour without a token, for all sources together.
-        let hours = (github as f64 / 60.0).max(config.github.default.0.as_secs_f64() / 3600.0);
+        let hours = (f64::from(github) / 60.0).max(config.github.default.0.as_secs_f64() / 3600.0);
         findings.add(
             "expect",
             Verdict::Expect,

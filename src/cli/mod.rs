@@ -144,7 +144,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Status => status::run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Backup(args) => backup::backup(&global, args).await,
-        Command::Restore(args) => backup::restore(args),
+        Command::Restore(args) => backup::restore(&args),
     }
 }
 

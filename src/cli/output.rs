@@ -52,7 +52,7 @@ pub(super) fn is_watched() -> bool {
 pub(super) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
-    table.set_header(head.iter().map(|cell| comfy_table::Cell::new(cell)));
+    table.set_header(head.iter().map(comfy_table::Cell::new));
     for row in rows {
         table.add_row(row);
     }

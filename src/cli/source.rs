@@ -127,7 +127,7 @@ async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
         .iter()
         .map(|source| {
             let state = states.get(&source.id).cloned().unwrap_or_default();
-            let status = if source.paused {
+            let word = if source.paused {
                 "paused"
             } else if source.left {
                 "left"
@@ -138,7 +138,7 @@ async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
                 source.id.to_string(),
                 source.kind.to_string(),
                 slugs(source).join(", "),
-                status.to_owned(),
+                word.to_owned(),
                 output::safe(&source.url),
                 output::safe(state.error.as_deref().unwrap_or_default()),
             ]

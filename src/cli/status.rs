@@ -26,8 +26,8 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
     let mut ill = Vec::new();
     for source in sources.iter().filter(|source| !source.left) {
         let state = states.get(&source.id).cloned().unwrap_or_default();
-        let status = if source.paused { "paused" } else { state.status.as_str() };
-        *by_status.entry(status).or_default() += 1;
+        let word = if source.paused { "paused" } else { state.status.as_str() };
+        *by_status.entry(word).or_default() += 1;
         if matches!(state.status, SourceStatus::Failing | SourceStatus::Blocked | SourceStatus::Gone) {
             ill.push((source, state));
         }

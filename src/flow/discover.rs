@@ -3,7 +3,7 @@
 use super::Context;
 use crate::collect::discover::{self, Pasted};
 use crate::fetch::FetchOutcome;
-use crate::model::{Document, ReadError, Reading, Request, Slug, SourceKind};
+use crate::model::{Document, Reading, Request, Slug, SourceKind};
 use crate::store::{RosterChange, RosterReport, StoreError};
 
 /// What a pasted text turned out to be.
@@ -96,17 +96,7 @@ fn found(kind: SourceKind, locator: String, url: String, reading: &Reading, othe
 }
 
 fn read(document: &Document) -> Option<Reading> {
-    match tokio::task::block_in_place(|| crate::collect::read_feed(document)) {
-        Ok(reading) => Some(reading),
-        Err(
-            ReadError::Empty
-            | ReadError::Html
-            | ReadError::NotAFeed(_)
-            | ReadError::NoneReadable
-            | ReadError::TooHard
-            | ReadError::Shape { .. },
-        ) => None,
-    }
+    tokio::task::block_in_place(|| crate::collect::read_feed(document)).ok()
 }
 
 async fn fetch(ctx: &Context, request: Request) -> Result<Document, String> {

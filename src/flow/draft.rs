@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest as _, Sha256};
 
 use super::{Context, RULES_VERSION, adopt, settle};
 use crate::digest::{self, Edits, Inputs};
 use crate::model::{
     Activity, ActivityId, Builder, BuilderId, Candidate, Counts, Credited, Digest, DigestState, EarlierWork, GridAge, PastDigest, PastPick,
-    SourceKind, Week, WeekSupply,
+    SourceKind, Week, WeekSupply, sha256_hex,
 };
 use crate::schedule;
 use crate::store::{DigestRow, NewDraft, StoreError, WorkRow};
@@ -77,7 +76,7 @@ async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) 
     let builders = ctx.store.builders().await?;
     let credited: BTreeMap<BuilderId, Credited> = builders.iter().map(|builder| (builder.id, credited(ctx, builder, cut_off))).collect();
     let concerned: Vec<BuilderId> = {
-        let ids: BTreeSet<BuilderId> = works.iter().flat_map(|row| builders_of(row)).collect();
+        let ids: BTreeSet<BuilderId> = works.iter().flat_map(builders_of).collect();
         ids.into_iter().collect()
     };
     let earlier = ctx.store.earlier_works(concerned, cut_off, EARLIER).await?;
@@ -249,10 +248,5 @@ async fn past(ctx: &Context, week: Week) -> Result<(Vec<PastDigest>, BTreeMap<We
 
 /// SHA-256, hex, of the digest's canonical JSON.
 fn hash_of(digest: &Digest) -> Result<String, StoreError> {
-    use std::fmt::Write as _;
-    let text = serde_json::to_string(digest)?;
-    Ok(Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+    Ok(sha256_hex(serde_json::to_string(digest)?.as_bytes()))
 }

@@ -6,7 +6,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest as _, Sha256};
 
 use super::Context;
 use crate::fetch::FetchOutcome;
@@ -37,7 +36,7 @@ pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, St
     let mut polls = Vec::with_capacity(queued.ask.sources.len());
     match fetched.outcome {
         FetchOutcome::Fetched(document) => {
-            let answers = read_whole(ctx, queued, document, now).await?;
+            let answers = read_whole(ctx, queued, document).await?;
             for source in &queued.ask.sources {
                 let answer = answers.for_source(source.id);
                 polls.push(record_answer(ctx, queued, source, answer, fetched.elapsed_ms, now).await?);
@@ -83,9 +82,9 @@ impl Answer {
     }
 }
 
-async fn read_whole(ctx: &Context, queued: &Queued, document: Document, now: Timestamp) -> Result<Answer, StoreError> {
+async fn read_whole(ctx: &Context, queued: &Queued, document: Document) -> Result<Answer, StoreError> {
     let document = Arc::new(document);
-    let hash = hex(&Sha256::digest(&document.bytes));
+    let hash = sha256_hex(&document.bytes);
     let same = queued.states.values().all(|state| state.body_hash.as_deref() == Some(hash.as_str()) && state.error.is_none());
     let mut answer = Answer { document: Arc::clone(&document), hash, same, readings: HashMap::new(), error: None, incomplete: false };
     if same {
@@ -136,7 +135,6 @@ async fn read_whole(ctx: &Context, queued: &Queued, document: Document, now: Tim
             Err(_) => answer.incomplete = true,
         }
     }
-    let _ = now;
     Ok(answer)
 }
 
@@ -371,7 +369,7 @@ fn compare(
 fn count_arrivals(new: &mut [NewEntry], now: Timestamp) {
     let unseen = count(new.len());
     let stale = count(new.iter().filter(|new| new.entry.published.is_none_or(|at| now.duration_since(at) > STALE)).count());
-    let mut dates: Vec<i64> = new.iter().filter_map(|new| new.entry.published).map(|at| at.as_second()).collect();
+    let mut dates: Vec<i64> = new.iter().filter_map(|new| new.entry.published).map(jiff::Timestamp::as_second).collect();
     dates.sort_unstable();
     for new in new {
         let crowd = new.entry.published.map_or(0, |at| {
@@ -402,14 +400,6 @@ fn named(repairs: &[Repair], skipped: u32) -> Vec<String> {
 
 fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        use std::fmt::Write as _;
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// One line where something changed; the same state again is told to those who ask for more.

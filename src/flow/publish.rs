@@ -1,10 +1,9 @@
 //! An approved digest: rendered, sealed, and from then on unchanged.
 
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
 
 use super::Context;
-use crate::model::{DigestState, Week};
+use crate::model::{DigestState, Week, sha256_hex};
 use crate::render::{self, Format, RenderError};
 use crate::store::{DigestRow, StoreError};
 
@@ -55,19 +54,11 @@ pub async fn publish(ctx: &Context, week: Week, by: &str) -> Result<DigestRow, P
             .iter()
             .map(|format| {
                 let bytes = render::render(&row.digest, &context, *format)?;
-                Ok((format.extension().to_owned(), hex(&Sha256::digest(&bytes)), bytes))
+                Ok((format.extension().to_owned(), sha256_hex(&bytes), bytes))
             })
             .collect::<Result<Vec<_>, RenderError>>()
     })?;
     ctx.store.seal(week, by.to_owned(), formats, now).await?;
     tracing::info!(week = %week, "published the digest of {week}");
     ctx.store.digest(week).await?.ok_or(PublishError::NoDraft(week))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        use std::fmt::Write as _;
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

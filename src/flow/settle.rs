@@ -20,10 +20,11 @@ pub async fn settle(ctx: &Context) -> Result<u64, StoreError> {
     let (start, mut last) = ctx.store.settled_and_last().await?;
     let mut after = start;
     while after < last {
-        match step(ctx, after).await? {
-            Some(upto) => after = upto,
+        if let Some(upto) = step(ctx, after).await? {
+            after = upto;
+        } else {
             // Somebody else settled meanwhile: go on from where they came to.
-            None => (after, last) = ctx.store.settled_and_last().await?,
+            (after, last) = ctx.store.settled_and_last().await?;
         }
     }
     Ok((after.0 - start.0).unsigned_abs())
@@ -120,16 +121,18 @@ fn identity_keys(roster: &Roster, row: &EntryRow) -> Vec<String> {
     keys
 }
 
+/// The first of the set that an element is in, with the way there made shorter.
+fn root(parent: &mut [usize], mut at: usize) -> usize {
+    while parent[at] != at {
+        parent[at] = parent[parent[at]];
+        at = parent[at];
+    }
+    at
+}
+
 /// Entries that share an identity key, directly or over others, are one activity.
 fn group<'a>(rows: &'a [EntryRow], keys: &HashMap<i64, Vec<String>>) -> Vec<Vec<&'a EntryRow>> {
     let mut parent: Vec<usize> = (0..rows.len()).collect();
-    fn root(parent: &mut [usize], mut at: usize) -> usize {
-        while parent[at] != at {
-            parent[at] = parent[parent[at]];
-            at = parent[at];
-        }
-        at
-    }
     let mut holder: HashMap<&str, usize> = HashMap::new();
     for (index, row) in rows.iter().enumerate() {
         for key in keys.get(&row.id).into_iter().flatten() {

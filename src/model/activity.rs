@@ -4,7 +4,6 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::{BuilderId, EntryKey, SourceId};
 
@@ -16,12 +15,8 @@ pub struct ActivityId(pub String);
 impl ActivityId {
     /// The id that belongs to an identity key.
     pub fn of_key(identity_key: &str) -> Self {
-        let digest = Sha256::digest(identity_key.as_bytes());
-        let mut id = String::with_capacity(32);
-        for byte in &digest[..16] {
-            use fmt::Write as _;
-            let _ = write!(id, "{byte:02x}");
-        }
+        let mut id = super::sha256_hex(identity_key.as_bytes());
+        id.truncate(32);
         Self(id)
     }
 

@@ -502,7 +502,7 @@ impl Store {
                     }
                 }
             }
-            Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+            Ok(crate::model::hex(&hasher.finalize()))
         })
         .await
     }

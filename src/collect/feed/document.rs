@@ -279,7 +279,7 @@ impl<'a> Walk<'a> {
         // What is written before any markup: blanks are forgiven, other things named.
         let head = text.trim_start();
         self.noise_before = !head.is_empty() && (head.len() < text.len() && head.starts_with("<?xml") || !head.starts_with('<'));
-        while let Some(token) = scanner.next() {
+        for token in scanner.by_ref() {
             match token {
                 Token::Doctype(doctype) => {
                     self.html |= doctype.trim_start().get(..4).is_some_and(|name| name.eq_ignore_ascii_case("html"));
@@ -326,13 +326,11 @@ impl<'a> Walk<'a> {
                         let (space, local) = self.prefixes.resolve(name);
                         match local.as_str() {
                             "item" | "entry" if is_container(space) => self.end_item(&mut item, &mut elements, visitor),
-                            "channel" | "feed" | "rss" | "rdf" => {
-                                if is_container(space) {
-                                    if item.is_some() {
-                                        self.unclosed = true;
-                                    }
-                                    self.end_item(&mut item, &mut elements, visitor);
+                            "channel" | "feed" | "rss" | "rdf" if is_container(space) => {
+                                if item.is_some() {
+                                    self.unclosed = true;
                                 }
+                                self.end_item(&mut item, &mut elements, visitor);
                             }
                             _ => {}
                         }

@@ -411,7 +411,7 @@ fn see<'a>(walk: &Walk<'a>, element: &Element<'a>, base: &Base, limits: &Limits,
             }
             draft.id.offer(0, || Some(id.into_owned()));
         }
-        (Space::Atom, "id") | (Space::Rss, "id") => draft.id.offer(0, || raw().map(Cow::into_owned)),
+        (Space::Atom | Space::Rss, "id") => draft.id.offer(0, || raw().map(Cow::into_owned)),
         (Space::DublinCore | Space::DublinCoreTerms, "identifier") => draft.id.offer(3, || raw().map(Cow::into_owned)),
 
         (Space::Rss, "pubdate" | "pubdat" | "publicationdate") => published(draft, 0, raw()),
@@ -426,7 +426,7 @@ fn see<'a>(walk: &Walk<'a>, element: &Element<'a>, base: &Base, limits: &Limits,
         (Space::DublinCoreTerms, "modified") => draft.updated.offer(1, || date::read(&raw()?)),
         (Space::Rss, "updated" | "modified" | "lastmod") => draft.updated.offer(2, || date::read(&raw()?)),
 
-        (Space::Atom, "source") | (Space::Rss, "source") => {
+        (Space::Atom | Space::Rss, "source") => {
             let inside = walk.inside(element);
             draft.source_authors = authors(walk, &inside);
         }
@@ -456,7 +456,7 @@ fn see<'a>(walk: &Walk<'a>, element: &Element<'a>, base: &Base, limits: &Limits,
             }
         }
 
-        (Space::Rss, "enclosure") | (Space::Enclosure, "enclosure") => {
+        (Space::Rss | Space::Enclosure, "enclosure") => {
             let url = element
                 .attribute(decoder, "url")
                 .or_else(|| element.attribute(decoder, "resource"))
@@ -580,7 +580,7 @@ fn link(walk: &Walk<'_>, element: &Element<'_>, base: &Base, limits: &Limits, en
     let rel = element.attribute(decoder, "rel");
     if href.is_none() && rel.is_none() {
         // RSS: the address is the text. Careless Atom feeds do the same.
-        let rank = if element.space == Space::Rss { 0 } else { 1 };
+        let rank = u8::from(element.space != Space::Rss);
         draft.link.offer(rank, || value(walk, element).and_then(|text| base.absolute(&text, limits)));
         return;
     }
@@ -593,7 +593,7 @@ fn link(walk: &Walk<'_>, element: &Element<'_>, base: &Base, limits: &Limits, en
         "alternate" => {
             // A page for people comes before other forms of the same.
             let page = kind.as_deref().is_none_or(|kind| kind.contains("html") || kind == "text");
-            draft.link.offer(if page && exact { 0 } else { 1 }, || base.absolute(&href, limits));
+            draft.link.offer(u8::from(!(page && exact)), || base.absolute(&href, limits));
         }
         "enclosure" => media(walk, element, Some(href), &base, limits, entry),
         "replies" => {

@@ -206,6 +206,7 @@ fn repairs(walk: &Walk<'_>, text: &str) -> Vec<Repair> {
         (walk.cut_short, "the document ends before the feed does"),
     ]
     .into_iter()
-    .filter_map(|(needed, name)| needed.then(|| named(name)))
+    .filter(|&(needed, _name)| needed)
+    .map(|(_needed, name)| named(name))
     .collect()
 }

@@ -343,19 +343,16 @@ impl Decoder {
                 return len + 2;
             }
         }
-        match text::reference(text) {
-            Some((decoded, len)) => {
-                if matches!(decoded, Decoded::Text(_)) {
-                    self.undeclared_name.set(true);
-                }
-                decoded.push_to(out);
-                len
+        if let Some((decoded, len)) = text::reference(text) {
+            if matches!(decoded, Decoded::Text(_)) {
+                self.undeclared_name.set(true);
             }
-            None => {
-                self.stray_ampersand.set(true);
-                out.push('&');
-                1
-            }
+            decoded.push_to(out);
+            len
+        } else {
+            self.stray_ampersand.set(true);
+            out.push('&');
+            1
         }
     }
 
