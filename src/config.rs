@@ -3,7 +3,7 @@
 //! In: one TOML file. Out: a [`Config`] whose values can be relied on, or one error that names the key and the line.
 //! Handed out in sections; no step sees the whole. `config.example.toml` is the manual, and a test keeps it true.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,9 @@ use std::time::Duration;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use url::Url;
+
+/// The manual: every key at its default with what it does. Parses to [`Config::default`].
+pub const EXAMPLE: &str = include_str!("../config.example.toml");
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
@@ -419,7 +422,7 @@ impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = self.0.as_millis();
         let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-        match units.into_iter().find(|(size, _)| ms > 0 && ms % size == 0) {
+        match units.into_iter().find(|(size, _)| ms > 0 && ms.is_multiple_of(*size)) {
             Some((size, unit)) => write!(f, "{}{unit}", ms / size),
             None if ms == 0 => f.write_str("0s"),
             None => write!(f, "{ms}ms"),
@@ -676,8 +679,7 @@ impl Config {
 
     /// Reads and checks a text; `path` is for messages alone.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)
-            .map_err(|error| ConfigError::Syntax { path: path.into(), message: error.to_string().trim_end().to_owned() })?;
+        let config: Self = toml::from_str(text).map_err(|error| told(text, path, &error))?;
         match config.check() {
             Ok(()) => Ok(config),
             Err((key, message)) => Err(ConfigError::Value { path: path.into(), line: line_of_key(text, &key), key, message }),
@@ -696,6 +698,9 @@ impl Config {
         if self.network.max_body.0 == 0 {
             return fault("network.max_body", "must be more than 0".into());
         }
+        if self.network.max_in_flight < self.network.max_body {
+            return fault("network.max_in_flight", format!("must be at least network.max_body, {}", self.network.max_body));
+        }
         if self.network.max_redirects > 20 {
             return fault("network.max_redirects", "must be 20 or less".into());
         }
@@ -707,7 +712,7 @@ impl Config {
             ("devto", self.schedule.devto),
         ];
         for (name, pace) in paces {
-            if pace.min.0 < Duration::from_secs(60) {
+            if pace.min.0 < Duration::from_mins(1) {
                 return fault(&format!("schedule.{name}"), "`min` must be a minute or more".into());
             }
             if !(pace.min <= pace.default && pace.default <= pace.max) {
@@ -722,26 +727,11 @@ impl Config {
                 return fault(key, message);
             }
         }
-        if self.digest.places == 0 || self.digest.places > 100 {
-            return fault("digest.places", "must be 1 to 100".into());
+        if self.schedule.run_limit.0.is_zero() {
+            return fault("schedule.run_limit", "must be more than 0".into());
         }
-        if self.digest.balance_weeks == 0 {
-            return fault("digest.balance_weeks", "must be 1 or more".into());
-        }
-        if self.digest.turn_weeks <= 0 {
-            return fault("digest.turn_weeks", "must be 1 or more".into());
-        }
-        for kind in &self.digest.kinds {
-            if crate::model::ActivityKind::parse(kind).is_none() {
-                let known: Vec<_> = crate::model::ActivityKind::ALL.iter().map(|kind| kind.as_str()).collect();
-                return fault("digest.kinds", format!("unknown kind `{kind}`; known are {}", known.join(", ")));
-            }
-        }
-        let mut keys = BTreeMap::new();
-        for category in &self.digest.categories {
-            if keys.insert(&category.key, ()).is_some() {
-                return fault("digest.categories", format!("the key `{}` stands twice", category.key));
-            }
+        if let Err((key, message)) = self.digest.check() {
+            return fault(&format!("digest.{key}"), message);
         }
         if !self.web.listen.ip().is_loopback() {
             return fault(
@@ -759,6 +749,67 @@ impl Config {
     }
 }
 
+impl DigestConfig {
+    /// What holds between values: the key at fault within the section, and a sentence.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        let within = |key: &'static str, value: i64, least: i64, most: i64| {
+            if (least..=most).contains(&value) { Ok(()) } else { Err((key, format!("must be {least} to {most}"))) }
+        };
+        within("places", self.places.into(), 1, 100)?;
+        within("window_days", self.window_days.into(), 1, 366)?;
+        within("cool_down", self.cool_down.into(), 0, 520)?;
+        within("floor", self.floor, 0, 1_000)?;
+        within("floor_substance", self.floor_substance, 0, 1_000)?;
+        within("turn_weeks", self.turn_weeks, 1, 520)?;
+        within("lead_weeks", self.lead_weeks, 0, 520)?;
+        within("balance_weeks", self.balance_weeks.into(), 1, 520)?;
+        within("late_days", self.late_days.into(), 0, 3_660)?;
+        let weights = &self.weights;
+        for (key, points) in [
+            ("weights.on_topic", weights.on_topic),
+            ("weights.substantial", weights.substantial),
+            ("weights.shows_work", weights.shows_work),
+            ("weights.described", weights.described),
+            ("weights.canonical", weights.canonical),
+            ("weights.cites_source", weights.cites_source),
+            ("weights.fresh", weights.fresh),
+            ("weights.turn", weights.turn),
+            ("weights.category", weights.category),
+            ("weights.region", weights.region),
+            ("weights.new_service", weights.new_service),
+        ] {
+            within(key, points, 0, 10_000)?;
+        }
+        for kind in &self.kinds {
+            if crate::model::ActivityKind::parse(kind).is_none() {
+                let known: Vec<_> = crate::model::ActivityKind::ALL.iter().map(|kind| kind.as_str()).collect();
+                return Err(("kinds", format!("unknown kind `{kind}`; known are {}", known.join(", "))));
+            }
+        }
+        let mut keys = BTreeSet::new();
+        for category in &self.categories {
+            for day in [&category.from, &category.until].into_iter().flatten() {
+                if day.parse::<jiff::civil::Date>().is_err() {
+                    return Err(("categories", format!("`{day}` of `{}` is no day: write it as 2026-01-31", category.key)));
+                }
+            }
+            if !keys.insert(&category.key) {
+                return Err(("categories", format!("the key `{}` stands twice", category.key)));
+            }
+        }
+        let mut keys = BTreeSet::new();
+        for region in &self.regions {
+            if let Some(code) = region.countries.iter().find(|code| code.len() != 2 || !code.bytes().all(|b| b.is_ascii_uppercase())) {
+                return Err(("regions", format!("`{code}` of `{}` is no country code: write two capital letters", region.key)));
+            }
+            if !keys.insert(&region.key) {
+                return Err(("regions", format!("the key `{}` stands twice", region.key)));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Checks a schedule of five fields: minute hour day month weekday.
 fn check_cron(pattern: &str) -> Result<(), String> {
     croner::parser::CronParser::builder()
@@ -769,22 +820,265 @@ fn check_cron(pattern: &str) -> Result<(), String> {
         .map_err(|error| format!("`{pattern}` is no schedule of five fields, minute hour day month weekday ({error})"))
 }
 
-/// The line, from 1, on which a dotted key is set; 1 when it cannot be found.
-fn line_of_key(text: &str, key: &str) -> usize {
-    let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
-    let mut current = String::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim_start();
-        if let Some(header) = line.strip_prefix('[') {
-            current = header.trim_start_matches('[').split(']').next().unwrap_or_default().trim().to_owned();
-            if current == key {
-                return index + 1;
+/// What the TOML reader complains of, with the line and, where there is one, the key.
+fn told(text: &str, path: &Path, error: &toml::de::Error) -> ConfigError {
+    let message = error.message().trim().replace('\n', ", ");
+    let Some(span) = error.span() else { return ConfigError::Syntax { path: path.into(), message } };
+    let line = line_at(text, span.start);
+    let Some(key) = key_at(text, span.start) else {
+        return ConfigError::Syntax { path: path.into(), message: format!("line {line}: {message}") };
+    };
+    // serde speaks of fields, people who edit a file speak of keys.
+    let message = match message.strip_prefix("unknown field ") {
+        Some(rest) => {
+            format!("unknown key {}", rest.replace(", expected one of ", "; known here are ").replace(", expected ", "; known here is "))
+        }
+        None => message,
+    };
+    ConfigError::Value { path: path.into(), line, key, message }
+}
+
+/// The line, from 1, that a byte is on.
+fn line_at(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+}
+
+/// The dotted key that a byte is part of, in name or value; `None` outside of all, and where the text is no TOML.
+fn key_at(text: &str, offset: usize) -> Option<String> {
+    fn search(table: &toml::de::DeTable<'_>, above: &str, offset: usize, best: &mut Option<(usize, String)>) {
+        for (key, value) in table {
+            let path = if above.is_empty() { key.get_ref().to_string() } else { format!("{above}.{}", key.get_ref()) };
+            for span in [key.span(), value.span()] {
+                let is_better = best.as_ref().is_none_or(|(length, _)| span.len() <= *length);
+                if (span.start..=span.end).contains(&offset) && is_better {
+                    *best = Some((span.len(), path.clone()));
+                }
             }
-        } else if let Some((left, _)) = line.split_once('=')
-            && ((current == section && left.trim() == name) || (current.is_empty() && left.trim() == key))
-        {
-            return index + 1;
+            match value.get_ref() {
+                toml::de::DeValue::Table(inner) => search(inner, &path, offset, best),
+                toml::de::DeValue::Array(items) => {
+                    items.iter().filter_map(|item| item.get_ref().as_table()).for_each(|inner| search(inner, &path, offset, best));
+                }
+                _ => {}
+            }
         }
     }
-    1
+    let document = toml::de::DeTable::parse(text).ok()?;
+    let mut best = None;
+    search(document.get_ref(), "", offset, &mut best);
+    best.map(|(_, key)| key)
+}
+
+/// The line, from 1, on which a dotted key is set, or as much of it as is; 1 when nothing of it is.
+fn line_of_key(text: &str, key: &str) -> usize {
+    let Ok(document) = toml::de::DeTable::parse(text) else { return 1 };
+    let mut table = Some(document.get_ref());
+    let mut at = 0;
+    for part in key.split('.') {
+        let Some((name, value)) = table.and_then(|table| table.get_key_value(part)) else { break };
+        at = name.span().start;
+        table = value.get_ref().as_table();
+    }
+    line_at(text, at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("clarion.toml"))
+    }
+
+    /// The example with every setting that is commented out put in.
+    fn example_in_full() -> String {
+        let uncomment = |line: &str| match line.strip_prefix('#') {
+            Some(rest) if !rest.is_empty() && !rest.starts_with(' ') => rest.to_owned() + "\n",
+            _ => line.to_owned() + "\n",
+        };
+        EXAMPLE.lines().map(uncomment).collect()
+    }
+
+    /// A configuration in which nothing is left out when it is written.
+    fn full() -> Config {
+        let mut config = Config::default();
+        config.github.token_file = Some("github-token".into());
+        config.digest.categories = vec![Category {
+            key: "k".into(),
+            name: "n".into(),
+            tags: Vec::new(),
+            services: Vec::new(),
+            words: Vec::new(),
+            from: Some("2026-01-01".into()),
+            until: Some("2027-01-01".into()),
+        }];
+        config.digest.regions = vec![Region { key: "k".into(), name: "n".into(), countries: Vec::new() }];
+        config
+    }
+
+    /// The dotted keys of all values that are no tables.
+    fn keys(value: &toml::Value, above: &str, found: &mut Vec<String>) {
+        match value {
+            toml::Value::Table(table) => {
+                for (key, value) in table {
+                    keys(value, &if above.is_empty() { key.clone() } else { format!("{above}.{key}") }, found);
+                }
+            }
+            toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
+                for item in items {
+                    keys(item, above, found);
+                }
+            }
+            _ => found.push(above.to_owned()),
+        }
+    }
+
+    fn keys_of(text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        keys(&toml::from_str(text).unwrap(), "", &mut found);
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn the_example_is_the_default_in_every_key() {
+        assert_eq!(parse(EXAMPLE).unwrap(), Config::default());
+        assert!(parse(&example_in_full()).is_ok());
+    }
+
+    #[test]
+    fn the_example_misses_no_key() {
+        assert_eq!(keys_of(&example_in_full()), keys_of(&toml::to_string(&full()).unwrap()));
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        assert_eq!(parse(&toml::to_string(&full()).unwrap()).unwrap(), full());
+        assert_eq!(parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_key_and_its_line() {
+        let full = example_in_full();
+        let mut section = String::new();
+        let mut tried = 0;
+        for (index, line) in full.lines().enumerate() {
+            if let Some(header) = line.strip_prefix('[') {
+                section = header.trim_matches(['[', ']']).to_owned();
+            }
+            let Some((name, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) else { continue };
+            let wrong: String = full
+                .lines()
+                .enumerate()
+                .map(|(at, line)| if at == index { format!("{name} = {{ nonsense = 1979-05-27 }}\n") } else { format!("{line}\n") })
+                .collect();
+            let key = format!("{section}.{name}");
+            match parse(&wrong) {
+                Err(ConfigError::Value { line, key: named, message, .. }) => {
+                    assert_eq!(line, index + 1, "{key}: {message}");
+                    assert!(named == key || named == format!("{key}.nonsense"), "{key} is named {named}: {message}");
+                    assert!(!message.is_empty() && !message.contains('\n'), "{key}: {message}");
+                }
+                other => panic!("{key}: {other:?}"),
+            }
+            tried += 1;
+        }
+        assert!(tried > 60, "{tried}");
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_by_name_with_their_line() {
+        for (text, message) in [
+            ("\n[network]\nmin_gpa = \"1s\"\n", "clarion.toml: line 3: network.min_gpa: unknown key `min_gpa`; known here are `allow`"),
+            ("[netwrok]\nmin_gap = \"1s\"\n", "clarion.toml: line 1: netwrok: unknown key `netwrok`; known here are `program`"),
+            ("[schedule]\nfeeds = { min = 60, default = 60, maxx = 60 }\n", "clarion.toml: line 2: schedule.feeds.maxx: unknown key"),
+            ("[web]\nlisten = \n", "clarion.toml: line 2: "),
+            ("[web\n", "clarion.toml: line 1: "),
+        ] {
+            let told = parse(text).unwrap_err().to_string();
+            assert!(told.starts_with(message), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_names_its_key_and_its_line() {
+        for (key, value) in [
+            ("store.keep_polls", "\"30 moons\""),
+            ("store.keep_polls", "-1"),
+            ("network.allow", "[\"0.0.0.0/0\"]"),
+            ("network.allow", "[\"127.0.0.1\", \"169.254.0.0/16\"]"),
+            ("network.allow", "[\"localhost\"]"),
+            ("network.min_gap", "\"soon\""),
+            ("network.concurrency", "0"),
+            ("network.concurrency", "1025"),
+            ("network.timeout", "\"0s\""),
+            ("network.max_body", "\"0MiB\""),
+            ("network.max_body", "\"10 parsecs\""),
+            ("network.max_in_flight", "\"1MiB\""),
+            ("network.max_redirects", "21"),
+            ("schedule.cut_off", "\"every monday\""),
+            ("schedule.cut_off", "\"0 0 6 * * MON\""),
+            ("schedule.zone", "\"Mars/Olympus\""),
+            ("schedule.feeds", "{ min = \"1s\", default = \"2h\", max = \"12h\" }"),
+            ("schedule.github", "{ min = \"3h\", default = \"2h\", max = \"12h\" }"),
+            ("schedule.devto", "{ min = \"3h\", default = \"4h\" }"),
+            ("schedule.upkeep", "\"\""),
+            ("schedule.run_limit", "\"0s\""),
+            ("github.api_url", "\"ftp://api.example\""),
+            ("youtube.feed_url", "\"https://a.example/?x=1\""),
+            ("devto.api_url", "\"/api\""),
+            ("digest.places", "0"),
+            ("digest.window_days", "0"),
+            ("digest.floor", "1001"),
+            ("digest.floor_substance", "-1"),
+            ("digest.turn_weeks", "0"),
+            ("digest.lead_weeks", "-1"),
+            ("digest.balance_weeks", "0"),
+            ("digest.kinds", "[\"haiku\"]"),
+            ("digest.weights.turn", "-5"),
+            ("digest.categories", "[{ key = \"a\", name = \"A\" }, { key = \"a\", name = \"B\" }]"),
+            ("digest.categories", "[{ key = \"a\", name = \"A\", from = \"soon\" }]"),
+            ("digest.regions", "[{ key = \"a\", name = \"A\" }, { key = \"a\", name = \"B\" }]"),
+            ("digest.regions", "[{ key = \"a\", name = \"A\", countries = [\"Kenya\"] }]"),
+            ("web.listen", "\"0.0.0.0:80\""),
+            ("web.listen", "\"localhost\""),
+            ("web.public_url", "\"example.org\""),
+            ("log.format", "\"xml\""),
+            ("log.filter", "\"a=b=c\""),
+        ] {
+            let (section, name) = key.rsplit_once('.').unwrap();
+            for text in [format!("# ours\n\n[{section}]\n{name} = {value}\n"), format!("\n\n\n{key} = {value}\n")] {
+                match parse(&text) {
+                    Err(ConfigError::Value { line: 4, key: named, .. }) if named.starts_with(key) => {}
+                    other => panic!("{key} = {value}: {other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clarion.toml");
+        assert!(matches!(Config::load(&file), Err(ConfigError::Missing { .. })));
+        std::fs::write(&file, "\n").unwrap();
+        assert!(matches!(Config::load(&file), Err(ConfigError::Empty { .. })));
+        std::fs::write(&file, "[github]\ntoken_file = \"secret\"\n").unwrap();
+        let config = Config::load(&file).unwrap();
+        assert_eq!(config.store.path, folder.path().join("clarion.db"));
+        assert_eq!(config.github.token_file, Some(folder.path().join("secret")));
+    }
+
+    #[test]
+    fn spans_sizes_and_ranges_are_written_as_they_are_read() {
+        for text in ["0s", "500ms", "90s", "15m", "2h", "7d"] {
+            assert_eq!(text.parse::<Period>().unwrap().to_string(), text);
+        }
+        for text in ["0", "1023", "512KiB", "10MiB", "3GiB"] {
+            assert_eq!(text.parse::<Bytes>().unwrap().to_string(), text);
+        }
+        let range: AddressRange = "127.0.0.0/8".parse().unwrap();
+        assert!(range.contains("127.9.9.9".parse().unwrap()) && range.contains("::ffff:127.0.0.1".parse().unwrap()));
+        assert!(!range.contains("128.0.0.1".parse().unwrap()) && !range.contains("::1".parse().unwrap()));
+    }
 }

@@ -1,1 +1,347 @@
-//! Not built yet.
+//! The loop: timed tasks in one list, due polls, the web server, orderly shutdown.
+//!
+//! The scheduler only wakes us, in UTC; each waking asks the database what is due. Slots are rows there, claimed before
+//! they run, so a slot runs once whatever the timer does, and one that was missed while the daemon was down is made up
+//! once. Takes any future as its stop sign.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+use tokio_cron_scheduler::{Job, JobScheduler};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::flow::{self, Context, Lanes};
+use crate::model::{DigestState, SourceStatus, Week};
+use crate::store::{Claim, StoreError};
+use crate::{schedule, telemetry, web};
+
+/// How long an orderly end may take.
+const DRAIN: Duration = Duration::from_secs(8);
+/// How often remembered states are written at the latest.
+const FLUSH: SignedDuration = SignedDuration::from_secs(60);
+
+/// A timed task: its name, which keys its slots, and its schedule in the configured zone.
+struct Timed {
+    job: &'static str,
+    cron: String,
+}
+
+/// Runs until `stop` resolves, then ends in order: what was asked is recorded, what is remembered is written.
+///
+/// `ready` is told the address of the pages once everything runs.
+pub async fn run(
+    ctx: Context,
+    stop: impl Future<Output = ()> + Send,
+    ready: impl FnOnce(std::net::SocketAddr) + Send,
+) -> anyhow::Result<()> {
+    let _lock = ctx.store.lock_collecting()?;
+    ctx.store.release_slots().await?;
+    flow::adopt(&ctx).await?;
+    flow::keep_quiet(&ctx).await?;
+    let listen = ctx.config.web.listen;
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot serve pages on {listen}: another program may hold the port; set `web.listen` to another"))?;
+    let address = listener.local_addr()?;
+    let token = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let moved = Arc::new(Notify::new());
+
+    let state = web::AppState::new(ctx.clone());
+    let pages = tasks.spawn(web::serve(listener, state, token.clone().cancelled_owned()));
+
+    let heard = Arc::clone(&moved);
+    let troubled = Arc::new(Troubled::default());
+    let trouble = Arc::clone(&troubled);
+    let lanes = Lanes::new(&ctx, token.clone(), move |poll| match poll {
+        Ok(poll) => {
+            trouble.over();
+            if matches!(poll.outcome, crate::model::PollOutcome::Read { .. }) {
+                heard.notify_one();
+            }
+        }
+        Err(error) => trouble.tell(error),
+    });
+    tasks.spawn(settle_loop(ctx.clone(), Arc::clone(&moved), Arc::clone(&troubled), token.clone()));
+    moved.notify_one();
+
+    let wake = Arc::new(Notify::new());
+    let scheduler = start_scheduler(&wake).await?;
+    tasks.spawn(wake_loop(ctx.clone(), lanes.clone(), wake, troubled, token.clone()));
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    tracing::info!(address = %address, "clarion runs: pages on http://{address}/");
+    ready(address);
+
+    stop.await;
+    tracing::info!("stopping");
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    token.cancel();
+    let mut scheduler = scheduler;
+    let _ = scheduler.shutdown().await;
+    tasks.close();
+    let drained = tokio::time::timeout(DRAIN, async {
+        lanes.idle().await;
+        tasks.wait().await;
+    })
+    .await;
+    if drained.is_err() {
+        tracing::warn!("some work did not end in time; it is asked again at the next start");
+        pages.abort();
+    }
+    ctx.close().await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// A storage fault that lasts is told once an hour, not with every poll.
+#[derive(Default)]
+struct Troubled(std::sync::Mutex<Option<std::time::Instant>>);
+
+impl Troubled {
+    fn tell(&self, error: &StoreError) {
+        let mut since = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if since.is_none_or(|told| told.elapsed() > Duration::from_hours(1)) {
+            tracing::error!("nothing can be recorded: {error}");
+            *since = Some(std::time::Instant::now());
+        }
+    }
+
+    fn over(&self) {
+        let mut since = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if since.take().is_some() {
+            tracing::info!("recording works again");
+        }
+    }
+}
+
+/// The scheduler fires every few seconds in UTC, and does nothing but wake the loop.
+async fn start_scheduler(wake: &Arc<Notify>) -> anyhow::Result<JobScheduler> {
+    let scheduler = JobScheduler::new().await.context("the scheduler cannot start")?;
+    let wake = Arc::clone(wake);
+    let tick = Job::new_async("*/5 * * * * *", move |_, _| {
+        let wake = Arc::clone(&wake);
+        Box::pin(async move { wake.notify_one() })
+    })
+    .context("the scheduler cannot take its tick")?;
+    scheduler.add(tick).await.context("the scheduler cannot take its tick")?;
+    scheduler.start().await.context("the scheduler cannot start")?;
+    Ok(scheduler)
+}
+
+async fn settle_loop(ctx: Context, moved: Arc<Notify>, troubled: Arc<Troubled>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = moved.notified() => {}
+            () = stop.cancelled() => return,
+            // Short commands beside the daemon write too: an import, a decision.
+            () = tokio::time::sleep(Duration::from_secs(10)) => {}
+        }
+        // What comes in together is settled together.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        if let Err(error) = flow::settle(&ctx).await {
+            troubled.tell(&error);
+        }
+    }
+}
+
+async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<Troubled>, stop: CancellationToken) {
+    let timed = [
+        Timed { job: "cut_off", cron: ctx.config.schedule.cut_off.clone() },
+        Timed { job: "upkeep", cron: ctx.config.schedule.upkeep.clone() },
+    ];
+    let running = Arc::new(std::sync::Mutex::new(std::collections::HashSet::new()));
+    let mut flushed_at = ctx.clock.now();
+    let jobs = TaskTracker::new();
+    let mut first = true;
+    loop {
+        if !first {
+            tokio::select! {
+                () = wake.notified() => {}
+                // The scheduler may stop for ever; the loop does not depend on it.
+                () = tokio::time::sleep(Duration::from_secs(15)) => {}
+                () = stop.cancelled() => break,
+            }
+        }
+        let now = ctx.clock.now();
+        if let Err(error) = offer_due(&ctx, &lanes, now, first).await {
+            troubled.tell(&error);
+        }
+        first = false;
+        for task in &timed {
+            if !running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(task.job) {
+                continue;
+            }
+            let (ctx, job, cron, running) = (ctx.clone(), task.job, task.cron.clone(), Arc::clone(&running));
+            jobs.spawn(async move {
+                let run = run_due_slot(&ctx, job, &cron);
+                if let Err(error) = run.await {
+                    tracing::error!(job, "the task {job} could not be claimed: {error}");
+                }
+                running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(job);
+            });
+        }
+        publish_approved(&ctx, now).await;
+        if now.duration_since(flushed_at).abs() >= FLUSH {
+            flushed_at = now;
+            if let Err(error) = ctx.store.flush_states().await {
+                troubled.tell(&error);
+            }
+        }
+        if let Err(error) = measure(&ctx, &lanes, now).await {
+            troubled.tell(&error);
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+    }
+    jobs.close();
+    let _ = tokio::time::timeout(Duration::from_secs(5), jobs.wait()).await;
+}
+
+/// Lines up what is due. At the start, what fell due while we were away is spread, so that nobody meets a burst.
+async fn offer_due(ctx: &Context, lanes: &Lanes, now: Timestamp, first: bool) -> Result<(), StoreError> {
+    let all = ctx.store.pollable().await?;
+    let mut due = Vec::new();
+    for (source, state) in all {
+        if state.not_before.is_some_and(|until| until > now) || state.status == SourceStatus::Gone {
+            continue;
+        }
+        match state.next_poll_at {
+            Some(next) if next > now => {}
+            _ if first => {
+                let mut spread = state.clone();
+                spread.next_poll_at = Some(schedule::spread(&ctx.config.schedule, &source, &state, now));
+                ctx.store.postpone(source.id, spread);
+            }
+            _ => due.push((source, state)),
+        }
+    }
+    lanes.offer(due);
+    Ok(())
+}
+
+/// Runs the newest slot of a task that is due and not over. Older ones that were missed are recorded as missed.
+async fn run_due_slot(ctx: &Context, job: &'static str, cron: &str) -> anyhow::Result<()> {
+    let now = ctx.clock.now();
+    let zone = &ctx.config.schedule.zone;
+    let slot = schedule::last_slot(cron, zone, now)?;
+    let past = ctx.store.slots_of(job, 1).await?;
+    match past.first() {
+        Some(newest) if newest.slot_at >= slot => {
+            if matches!(newest.state.as_str(), "done" | "missed") {
+                return Ok(());
+            }
+        }
+        Some(newest) => {
+            // Only the newest is made up; the others are on record as missed.
+            let mut missed = schedule::next_slot(cron, zone, newest.slot_at)?;
+            while missed < slot {
+                ctx.store.finish_slot(job, missed, "missed", "the daemon did not run then", now).await?;
+                missed = schedule::next_slot(cron, zone, missed)?;
+            }
+        }
+        // Without any record there is nothing to draft from; a record that another command made is drafted from.
+        None if ctx.store.counters().await?.activities == 0 => return Ok(()),
+        None => {}
+    }
+    let limit = SignedDuration::try_from(ctx.config.schedule.run_limit.0).unwrap_or(SignedDuration::from_hours(1));
+    let lease = now.saturating_add(limit).unwrap_or(now);
+    let worker = format!("{}", std::process::id());
+    match ctx.store.claim_slot(job, slot, &worker, now, lease).await? {
+        Claim::Over | Claim::Running => return Ok(()),
+        Claim::Ours => {}
+    }
+    let work = AssertUnwindSafe(run_job(ctx, job, slot));
+    let ended = tokio::time::timeout(ctx.config.schedule.run_limit.0, catch(work)).await;
+    let (state, note) = match ended {
+        Ok(Ok(Ok(note))) => ("done", note),
+        Ok(Ok(Err(error))) => ("failed", format!("{error:#}")),
+        Ok(Err(())) => ("failed", "it came to an unexpected end".to_owned()),
+        Err(_) => ("failed", "it was cut at its limit (`schedule.run_limit`)".to_owned()),
+    };
+    metrics::counter!(telemetry::SLOTS, "job" => job, "state" => state).increment(1);
+    if state == "failed" {
+        tracing::error!(job, "the task {job} failed: {note}");
+        // A failed slot is tried again, but not with every tick.
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    } else {
+        tracing::info!(job, "the task {job} is done: {note}");
+    }
+    ctx.store.finish_slot(job, slot, state, &note, ctx.clock.now()).await?;
+    Ok(())
+}
+
+/// A panic in a task is its failure, and nobody else's.
+async fn catch<T: Send + 'static>(work: impl Future<Output = T>) -> Result<T, ()> {
+    use std::task::Poll;
+    let mut work = Box::pin(work);
+    std::future::poll_fn(move |cx| match std::panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(_) => Poll::Ready(Err(())),
+    })
+    .await
+}
+
+async fn run_job(ctx: &Context, job: &str, slot: Timestamp) -> anyhow::Result<String> {
+    match job {
+        "cut_off" => {
+            let week = Week::last_whole(slot.max(Week::of(slot).start()));
+            match flow::draft(ctx, week).await {
+                Ok(row) => {
+                    #[expect(clippy::cast_precision_loss, reason = "a gauge of seconds since 1970 is exact enough")]
+                    metrics::gauge!(telemetry::LAST_DRAFT).set(row.made_at.as_second() as f64);
+                    Ok(format!("drafted {week} with {} works", row.digest.picks().count()))
+                }
+                Err(flow::DraftError::Settled { week, state }) => Ok(format!("{week} is {} already", state.as_str())),
+                Err(error) => Err(error.into()),
+            }
+        }
+        "upkeep" => {
+            let report = flow::upkeep(ctx).await?;
+            anyhow::ensure!(report.faults.is_empty(), "the database is damaged: {}", report.faults.join("; "));
+            Ok(format!("dropped {} old poll records, the database is sound", report.polls_dropped))
+        }
+        other => anyhow::bail!("there is no task {other}"),
+    }
+}
+
+/// Publishes what was approved once its cooling-off is over. Without an approval nothing goes out, however late it is.
+async fn publish_approved(ctx: &Context, now: Timestamp) {
+    let Ok(rows) = ctx.store.digests().await else { return };
+    for row in rows.iter().filter(|row| row.state == DigestState::Approved && row.publish_at.is_some_and(|at| at <= now)) {
+        let by = row.approved_by.clone().unwrap_or_else(|| "unknown".into());
+        if let Err(error) = flow::publish(ctx, row.week, &by).await {
+            tracing::error!(week = %row.week, "the digest of {} could not be published: {error}", row.week);
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are exact enough as floats")]
+async fn measure(ctx: &Context, lanes: &Lanes, now: Timestamp) -> Result<(), StoreError> {
+    let states = ctx.store.source_states().await?;
+    let mut by_status = std::collections::BTreeMap::new();
+    let mut oldest = 0;
+    for state in states.values() {
+        *by_status.entry(state.status.as_str()).or_insert(0u32) += 1;
+        if let Some(next) = state.next_poll_at.filter(|_| state.status != SourceStatus::Gone) {
+            oldest = oldest.max(now.duration_since(next.max(state.not_before.unwrap_or(next))).as_secs());
+        }
+    }
+    for status in [SourceStatus::New, SourceStatus::Ok, SourceStatus::Failing, SourceStatus::Blocked, SourceStatus::Gone] {
+        let count = by_status.get(status.as_str()).copied().unwrap_or(0);
+        metrics::gauge!(telemetry::SOURCES, "status" => status.as_str()).set(f64::from(count));
+    }
+    metrics::gauge!(telemetry::OLDEST_OVERDUE).set(oldest as f64);
+    metrics::gauge!(telemetry::QUEUE).set((ctx.store.queue_depth() + lanes.in_flight()) as f64);
+    let (_, last) = ctx.store.settled_and_last().await?;
+    metrics::gauge!(telemetry::LOG_SEQ).set(last.0 as f64);
+    if let Ok(file) = std::fs::metadata(ctx.store.path()) {
+        metrics::gauge!(telemetry::DATABASE_BYTES).set(file.len() as f64);
+    }
+    Ok(())
+}

@@ -1,1 +1,179 @@
-//! Not built yet.
+//! What a person types: the commands, and where each goes.
+//!
+//! Results go to standard output, everything else to standard error. Exit 0 done, 1 failed, 2 wrong usage or
+//! configuration.
+
+mod backup;
+mod demo;
+mod digest;
+mod doctor;
+mod explain;
+mod init;
+mod log;
+mod output;
+mod parse;
+mod poll;
+mod registry;
+mod serve;
+mod source;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ConfigError};
+use crate::flow::Context;
+use crate::store::Store;
+use crate::telemetry;
+
+/// Collects what the members of a community program make, keeps an honest log of it, and drafts a fair weekly digest.
+///
+/// Begin with `clarion demo --once`, which shows the whole job on an invented community, or with `clarion init`, which
+/// writes a configuration and a sample roster for your own.
+#[derive(Debug, Parser)]
+#[command(name = "clarion", version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Global {
+    /// The configuration file.
+    #[arg(long, global = true, value_name = "PATH", env = "CLARION_CONFIG", default_value = "./clarion.toml")]
+    config: PathBuf,
+    /// Print data as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Who decides: stands in the log beside each decision. The system's user, unless told otherwise.
+    #[arg(long = "as", global = true, value_name = "PERSON")]
+    person: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole job on a bundled, invented community, without network or configuration.
+    Demo(demo::DemoArgs),
+    /// Write a commented clarion.toml and a sample roster; never overwrites.
+    Init(init::InitArgs),
+    /// Run the daemon: due polls, the weekly cut-off, pages and metrics.
+    Serve,
+    /// The roster of builders and their sources.
+    #[command(subcommand)]
+    Registry(registry::RegistryCommand),
+    /// Single sources: what a builder pastes becomes one, or a sentence says why not.
+    #[command(subcommand)]
+    Source(source::SourceCommand),
+    /// One pass over the sources that are due, or over those that are named.
+    Poll(poll::PollArgs),
+    /// Read feed documents without storing anything: one JSON line a file.
+    Parse(parse::ParseArgs),
+    /// The recorded activities, each with where it was seen.
+    #[command(subcommand)]
+    Log(log::LogCommand),
+    /// The weekly digest, from draft to published.
+    #[command(subcommand)]
+    Digest(digest::DigestCommand),
+    /// Say what became of one address, and name the first check that failed.
+    Explain(explain::ExplainArgs),
+    /// Compute all that is derived anew from the facts, and say whether it is the same.
+    Rebuild,
+    /// Health at a glance.
+    Status,
+    /// Check configuration, database, clock and network, and say what to do and what to expect.
+    Doctor,
+    /// Make a verified copy of the database while others go on.
+    Backup(backup::BackupArgs),
+    /// Put a backup into a fresh folder.
+    Restore(backup::RestoreArgs),
+}
+
+/// Runs what was typed and answers the exit code.
+pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::complain(&format!("the runtime cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(dispatch(cli));
+    // Work that blocks, such as a name look-up, must not keep an ended program alive.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.downcast_ref::<output::Quiet>().is_some() => ExitCode::FAILURE,
+        Err(error) => {
+            output::complain(&format!("{error:#}"));
+            let usage = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<output::Usage>());
+            ExitCode::from(if usage { 2 } else { 1 })
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<()> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Demo(args) => demo::run(&global, args).await,
+        Command::Init(args) => init::run(&args),
+        Command::Serve => serve::run(&global).await,
+        Command::Registry(command) => registry::run(&global, command).await,
+        Command::Source(command) => source::run(&global, command).await,
+        Command::Poll(args) => poll::run(&global, args).await,
+        Command::Parse(args) => parse::run(&args),
+        Command::Log(command) => log::run(&global, command).await,
+        Command::Digest(command) => digest::run(&global, command).await,
+        Command::Explain(args) => explain::run(&global, args).await,
+        Command::Rebuild => explain::rebuild(&global).await,
+        Command::Status => status::run(&global).await,
+        Command::Doctor => doctor::run(&global).await,
+        Command::Backup(args) => backup::backup(&global, args).await,
+        Command::Restore(args) => backup::restore(&args),
+    }
+}
+
+impl Global {
+    /// The configuration, with the console logging that it asks for begun.
+    fn config(&self) -> anyhow::Result<Config> {
+        let config = Config::load(&self.config)?;
+        telemetry::start(&config.log);
+        Ok(config)
+    }
+
+    /// Everything that a story needs, on the system's clock.
+    async fn context(&self) -> anyhow::Result<Context> {
+        let config = self.config()?;
+        open(config, Arc::new(SystemClock)).await
+    }
+
+    /// Who decides.
+    fn person(&self) -> String {
+        let user = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
+        let person = self.person.clone().or_else(user).unwrap_or_default();
+        let clean: String = person.chars().filter(|c| !c.is_control()).take(80).collect();
+        if clean.trim().is_empty() { "unknown".into() } else { clean.trim().to_owned() }
+    }
+}
+
+/// Opens the database that the configuration names and builds the context on it.
+async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Context> {
+    let path = config.store.path.clone();
+    let store = Store::open(&path).await.with_context(|| format!("cannot open the database {}", path.display()))?;
+    Ok(Context::new(config, store, clock)?)
+}

@@ -1,1 +1,366 @@
-//! Not built yet.
+//! Asks one address, politely, and tells what came of it.
+//!
+//! In: a [`Request`]. Out: a [`Fetch`]. Follows redirects, sends validators and secrets where they belong, reads what
+//! the headers of an answer ask of us. Knows nothing of sources, of feeds or of what is due; deciding what to do about
+//! an outcome is `schedule`'s.
+
+mod header;
+mod outcome;
+mod pace;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
+use url::Url;
+
+pub use outcome::{Fetch, FetchError, FetchOutcome};
+
+use crate::clock::Clock;
+use crate::config::{BaseUrl, NetworkConfig};
+use crate::model::{Auth, Document, Request};
+use crate::net::{Answer, Client, NetError, Outgoing};
+use pace::{LONGEST_PAUSE, Pace, Turn};
+
+/// What feeds are asked for with (PLATFORMS.md section 9).
+const FEEDS: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1";
+const CODINGS: &str = "gzip, br, zstd, deflate";
+/// The version of GitHub's API that the collector was written for.
+const GITHUB_VERSION: &str = "2022-11-28";
+
+/// GitHub's API, which has rules of its own.
+#[derive(Debug, Clone)]
+pub struct GithubAccess {
+    /// Only requests to this origin are sent with the token.
+    pub api_url: BaseUrl,
+    pub token: Option<SecretString>,
+}
+
+/// Asks. One for the whole program: it is what knows which host was asked when.
+pub struct Fetcher {
+    client: Client,
+    pace: Pace,
+    clock: Arc<dyn Clock>,
+    github: Option<Url>,
+    token: Option<SecretString>,
+    timeout: Duration,
+    min_gap: Duration,
+    max_body: u64,
+    max_redirects: u32,
+}
+
+/// Where a request has come to on its way through redirects.
+struct Way {
+    url: Url,
+    hops: u32,
+    /// Every hop so far was permanent.
+    permanent: bool,
+    status: Option<u16>,
+    bytes: u64,
+    /// What is left of the time for the whole.
+    budget: Duration,
+}
+
+/// What one hop leads to.
+enum Step {
+    Done(FetchOutcome),
+    Onward(Url),
+    /// The same again, by another version of HTTP.
+    Again,
+}
+
+impl Fetcher {
+    /// A fetcher that goes by the system's names and certificate authorities.
+    pub fn new(network: &NetworkConfig, github: GithubAccess, clock: Arc<dyn Clock>) -> Result<Self, NetError> {
+        Ok(Self::with_client(Client::new(network)?, network, github, clock))
+    }
+
+    /// A fetcher that goes through that client.
+    pub fn with_client(client: Client, network: &NetworkConfig, github: GithubAccess, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            client,
+            pace: Pace::new(network.concurrency, network.min_gap.0, Arc::clone(&clock)),
+            clock,
+            github: Url::parse(github.api_url.as_str()).ok(),
+            token: github.token,
+            timeout: network.timeout.0,
+            min_gap: network.min_gap.0,
+            max_body: network.max_body.0,
+            max_redirects: network.max_redirects,
+        }
+    }
+
+    /// The client, for what is checked at the start or when an address is registered.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Leaves the host of that address alone until then: for what is remembered from before a restart.
+    pub fn close(&self, url: &str, until: Timestamp) {
+        if let Ok(url) = Url::parse(url) {
+            self.pace.close(&host_key(&url), until);
+        }
+    }
+
+    /// Asks, following redirects. Waits for the host's turn first; the time limit counts from when it has come.
+    pub async fn fetch(&self, request: &Request) -> Fetch {
+        let mut elapsed = Duration::ZERO;
+        let Ok(url) = Url::parse(request.url.trim()) else {
+            return Fetch { outcome: FetchOutcome::Failed(NetError::Unreadable.into()), status: None, elapsed_ms: 0, bytes: 0 };
+        };
+        let mut way = Way { url, hops: 0, permanent: true, status: None, bytes: 0, budget: self.timeout };
+        way.url.set_fragment(None);
+        let outcome = self.follow(request, &mut way, &mut elapsed).await;
+        let elapsed_ms = u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX);
+        Fetch { outcome, status: way.status, elapsed_ms, bytes: way.bytes }
+    }
+
+    async fn follow(&self, request: &Request, way: &mut Way, elapsed: &mut Duration) -> FetchOutcome {
+        loop {
+            // What cannot be asked takes no turn.
+            if let Err(error) = self.client.guard().check(&way.url) {
+                return FetchOutcome::Failed(error.into());
+            }
+            let host = host_key(&way.url);
+            let waiting = Instant::now();
+            let mut turn = match self.pace.turn(&host).await {
+                Ok(turn) => turn,
+                Err(until) => return FetchOutcome::Held { until },
+            };
+            if way.hops > 0 {
+                // A queue is no fault of this request, the gap that it brings about itself is part of it.
+                way.budget = way.budget.saturating_sub(waiting.elapsed().min(self.min_gap));
+            }
+            let begun = Instant::now();
+            let deadline = begun + way.budget;
+            let step = self.stay(request, way, &host, &mut turn, deadline).await;
+            drop(turn);
+            let spent = begun.elapsed();
+            *elapsed += spent;
+            way.budget = way.budget.saturating_sub(spent);
+            match step {
+                Ok(url) => way.url = url,
+                Err(outcome) => return outcome,
+            }
+        }
+    }
+
+    /// All that is asked of one host in a row; `Ok` is an address on another host.
+    async fn stay(
+        &self,
+        request: &Request,
+        way: &mut Way,
+        host: &str,
+        turn: &mut Turn<'_>,
+        deadline: Instant,
+    ) -> Result<Url, FetchOutcome> {
+        let mut retried = false;
+        loop {
+            match self.ask(request, way, host, turn, deadline, retried).await {
+                Step::Done(outcome) => return Err(outcome),
+                Step::Onward(url) if host_key(&url) != host => return Ok(url),
+                Step::Onward(url) => way.url = url,
+                Step::Again => retried = true,
+            }
+            if let Err(error) = self.client.guard().check(&way.url) {
+                return Err(FetchOutcome::Failed(error.into()));
+            }
+            if let Err(until) = turn.again().await {
+                return Err(FetchOutcome::Held { until });
+            }
+        }
+    }
+
+    async fn ask(&self, request: &Request, way: &mut Way, host: &str, turn: &mut Turn<'_>, deadline: Instant, retried: bool) -> Step {
+        let outgoing = Outgoing {
+            method: Method::GET,
+            url: &way.url,
+            headers: self.headers(request, way),
+            body: None,
+            max_bytes: request.max_bytes.unwrap_or(self.max_body),
+            deadline,
+        };
+        let answer = match self.client.send(outgoing).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                turn.asked(Instant::now());
+                way.status = None;
+                return match error {
+                    NetError::Http2 { .. } if !retried => Step::Again,
+                    error => Step::Done(FetchOutcome::Failed(error.into())),
+                };
+            }
+        };
+        turn.asked(answer.head_at);
+        way.status = Some(answer.status);
+        way.bytes = answer.body.len() as u64;
+        if matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+            return self.redirect(way, &answer);
+        }
+        Step::Done(self.outcome(request, way, host, turn, answer))
+    }
+
+    fn redirect(&self, way: &mut Way, answer: &Answer) -> Step {
+        let failed = |error| Step::Done(FetchOutcome::Failed(error));
+        let host = shown_host(&way.url);
+        // Browsers and servers agree to read the bytes as UTF-8, whatever the header rules say.
+        let Some(location) = answer.headers.get(LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned()) else {
+            return failed(FetchError::BadRedirect { host });
+        };
+        let Ok(mut url) = way.url.join(&location) else { return failed(FetchError::BadRedirect { host }) };
+        if way.hops >= self.max_redirects {
+            return failed(FetchError::TooManyRedirects { host, limit: self.max_redirects });
+        }
+        url.set_fragment(None);
+        way.hops += 1;
+        way.permanent &= matches!(answer.status, 301 | 308);
+        Step::Onward(url)
+    }
+
+    fn outcome(&self, request: &Request, way: &Way, host: &str, turn: &Turn<'_>, answer: Answer) -> FetchOutcome {
+        let now = self.clock.now();
+        let shown = shown_host(&way.url);
+        let headers = &answer.headers;
+        let freshness = || header::freshness(headers, now);
+        let moved_to = (way.hops > 0 && way.permanent).then(|| way.url.to_string());
+        if self.is_github(&way.url)
+            && let Some(outcome) = self.github_limit(host, &answer, now)
+        {
+            return outcome;
+        }
+        match answer.status {
+            206 => FetchOutcome::Failed(FetchError::Status { host: shown, status: 206 }),
+            200..=299 => {
+                turn.welcome();
+                FetchOutcome::Fetched(Document {
+                    final_url: way.url.to_string(),
+                    moved_to,
+                    status: answer.status,
+                    content_type: header::text(headers, "content-type"),
+                    validators: header::validators(headers),
+                    freshness: freshness(),
+                    next_page: header::next_page(headers, &way.url),
+                    received_at: now,
+                    bytes: answer.body,
+                })
+            }
+            304 if request.validators.is_empty() => FetchOutcome::Failed(FetchError::UnaskedNotModified { host: shown }),
+            304 => {
+                turn.welcome();
+                let told = header::validators(headers);
+                let mut validators = request.validators.clone();
+                validators.etag = told.etag.or(validators.etag);
+                validators.last_modified = told.last_modified.or(validators.last_modified);
+                FetchOutcome::NotModified { validators, freshness: freshness(), final_url: way.url.to_string(), moved_to }
+            }
+            410 => FetchOutcome::Gone,
+            status if header::is_challenge(headers) => blocked(&shown, status, true),
+            status @ (401 | 403) => blocked(&shown, status, header::is_html(headers)),
+            status @ (429 | 503) => {
+                let until = header::retry_after(headers, now);
+                if let Some(until) = until {
+                    self.pace.close(host, until);
+                }
+                FetchOutcome::Deferred { until, error: format!("{shown} asks us to wait ({status})") }
+            }
+            status => FetchOutcome::Failed(FetchError::Status { host: shown, status }),
+        }
+    }
+
+    /// GitHub's limits (REST documentation, "rate limits" and "best practices"): they are of the token or of our
+    /// address, so they hold for every source there, and none of them is a refusal.
+    fn github_limit(&self, host: &str, answer: &Answer, now: Timestamp) -> Option<FetchOutcome> {
+        let spent = header::text(&answer.headers, "x-ratelimit-remaining").is_some_and(|left| left == "0");
+        let reset = header::text(&answer.headers, "x-ratelimit-reset")
+            .and_then(|seconds| Timestamp::from_second(seconds.parse().ok()?).ok())
+            .filter(|reset| spent && *reset > now)
+            // Its clock and ours may differ by a little.
+            .map(|reset| reset.saturating_add(SignedDuration::from_secs(1)).unwrap_or(reset).min(now + LONGEST_PAUSE));
+        if !matches!(answer.status, 403 | 429) {
+            // This was the last one for now: the next would be refused.
+            if let Some(reset) = reset {
+                self.pace.close(host, reset);
+            }
+            return None;
+        }
+        let until = header::retry_after(&answer.headers, now).or(reset);
+        let told = || {
+            let body = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
+            body.contains("secondary rate limit") || body.contains("rate limit exceeded") || body.contains("abuse detection")
+        };
+        let until = match until {
+            Some(until) => {
+                self.pace.close(host, until);
+                until
+            }
+            None if answer.status == 429 || spent || told() => self.pace.pause(host),
+            None => return None,
+        };
+        Some(FetchOutcome::Deferred { until: Some(until), error: format!("a limit of {host} is used up ({})", answer.status) })
+    }
+
+    fn headers(&self, request: &Request, way: &Way) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(if request.accept.is_empty() { FEEDS } else { request.accept }));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS));
+        let mut insert = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+                headers.insert(name, value);
+            }
+        };
+        if let Some(etag) = &request.validators.etag {
+            insert(IF_NONE_MATCH, etag);
+        }
+        if let Some(last_modified) = &request.validators.last_modified {
+            insert(IF_MODIFIED_SINCE, last_modified);
+        }
+        // What was meant for one host is not shown to another.
+        let own = way.hops == 0 || Url::parse(request.url.trim()).is_ok_and(|first| first.origin() == way.url.origin());
+        if own {
+            for (name, value) in &request.headers {
+                insert(HeaderName::from_static(name), value);
+            }
+        }
+        if request.auth == Auth::Github && own && self.is_github(&way.url) {
+            insert(HeaderName::from_static("x-github-api-version"), GITHUB_VERSION);
+            if let Some(token) = &self.token
+                && let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret().trim()))
+            {
+                value.set_sensitive(true);
+                headers.insert(AUTHORIZATION, value);
+            }
+        }
+        headers
+    }
+
+    fn is_github(&self, url: &Url) -> bool {
+        self.github.as_ref().is_some_and(|github| github.origin() == url.origin())
+    }
+}
+
+fn blocked(host: &str, status: u16, challenge: bool) -> FetchOutcome {
+    let error = match (status, challenge) {
+        (_, true) => format!(
+            "{host} answers {status} with a page meant for browsers; its owner can let feed readers through by allowing our User-Agent"
+        ),
+        (401, _) => format!("{host} wants a log-in (401)"),
+        _ => format!("{host} refuses us ({status})"),
+    };
+    FetchOutcome::Blocked { challenge, error }
+}
+
+/// What politeness counts by: the name without port, in lower case, without the dot of the root.
+fn host_key(url: &Url) -> String {
+    url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// The host, as sentences name it.
+fn shown_host(url: &Url) -> String {
+    url.host_str().unwrap_or_default().chars().take(255).collect()
+}

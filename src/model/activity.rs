@@ -4,7 +4,6 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::{BuilderId, EntryKey, SourceId};
 
@@ -16,12 +15,8 @@ pub struct ActivityId(pub String);
 impl ActivityId {
     /// The id that belongs to an identity key.
     pub fn of_key(identity_key: &str) -> Self {
-        let digest = Sha256::digest(identity_key.as_bytes());
-        let mut id = String::with_capacity(32);
-        for byte in &digest[..16] {
-            use fmt::Write as _;
-            let _ = write!(id, "{byte:02x}");
-        }
+        let mut id = super::sha256_hex(identity_key.as_bytes());
+        id.truncate(32);
         Self(id)
     }
 
@@ -268,15 +263,18 @@ pub struct Activity {
     pub first_seen_at: Timestamp,
     /// The last time that the source told it otherwise.
     pub revised_at: Option<Timestamp>,
+    /// Announced, but not to be seen yet: held until then.
+    #[serde(default)]
+    pub held_until: Option<Timestamp>,
     /// In the record, never in a digest.
     pub backfill: bool,
     pub paywalled: bool,
     /// No source shows it any more.
     pub left: bool,
     pub substance: Substance,
-    /// Services named in title, body, tags: what `topic` works on.
+    /// Addresses that it links to, at most 20, those that say most of it first.
     pub links: Vec<String>,
-    /// Text for the topic, at most 2,000 characters of the body.
+    /// The beginning of the body, at most 600 characters: what texts are compared by.
     pub excerpt: String,
     pub credits: Vec<Credit>,
     pub sightings: Vec<Sighting>,

@@ -53,6 +53,7 @@ impl fmt::Display for Slug {
 /// The three switches that a builder has over their own data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent switches")]
 pub struct Switches {
     /// Recorded and public, but never put into a digest.
     pub not_featured: bool,

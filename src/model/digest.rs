@@ -23,6 +23,7 @@ pub struct EarlierWork {
 
 /// A work as it stands before the choice, with all that the rules ask about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one work")]
 pub struct Candidate {
     pub work: ActivityId,
     /// All activities of the work.

@@ -42,12 +42,22 @@ pub struct Request {
     pub auth: Auth,
     /// The most bytes taken after decompression; `None` for the configured cap.
     pub max_bytes: Option<u64>,
+    /// The platform key of the one entry that the answer tells of; `None` where it is a list.
+    pub about: Option<String>,
 }
 
 impl Request {
     /// A plain GET of that address.
     pub fn get(url: impl Into<String>) -> Self {
-        Self { url: url.into(), accept: "", headers: Vec::new(), validators: Validators::default(), auth: Auth::None, max_bytes: None }
+        Self {
+            url: url.into(),
+            accept: "",
+            headers: Vec::new(),
+            validators: Validators::default(),
+            auth: Auth::None,
+            max_bytes: None,
+            about: None,
+        }
     }
 }
 

@@ -86,6 +86,7 @@ impl Counts {
 /// One item as its source tells it. Text fields are plain text already; judging is left to `normalize`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that a source may tell")]
 pub struct Entry {
     /// The platform's own identity (`yt:…`, `devto:…`, `gh:release:…`, `medium:…`), never made up.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,6 +132,12 @@ pub struct Entry {
     pub kind: Option<ActivityKind>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_s: Option<u32>,
+    /// Announced, but not to be seen yet: a premiere or stream before its start.
+    #[serde(skip_serializing_if = "is_false")]
+    pub upcoming: bool,
+    /// Other entries of the same document have this link too, so it names none of them.
+    #[serde(skip_serializing_if = "is_false")]
+    pub link_shared: bool,
     /// Known to be behind a paywall or sign-up.
     #[serde(skip_serializing_if = "is_false")]
     pub paywalled: bool,
@@ -191,6 +198,9 @@ pub struct Arrival {
     pub stale: u32,
     /// Those of them dated within one hour of this one, this one included.
     pub crowd: u32,
+    /// On a first poll: from when on what is dated was ordinary, the beginning of the digest's window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_start: Option<Timestamp>,
     /// Fetched by `clarion backfill`.
     #[serde(skip_serializing_if = "is_false")]
     pub fetched_back: bool,

@@ -10,6 +10,7 @@ mod digest;
 mod document;
 mod entry;
 mod fact;
+mod hash;
 mod poll;
 mod source;
 mod topic;
@@ -28,6 +29,7 @@ pub use digest::{
 pub use document::{Auth, Document, Freshness, Request, Validators};
 pub use entry::{Arrival, Author, Content, Counts, Entry, EntryKey, FeedHints, Media, ReadError, Reading, Repair};
 pub use fact::{Fact, FactKind, Seq};
+pub use hash::{hex, sha256_hex};
 pub use poll::{Poll, PollOutcome};
 pub use source::{Ask, Owner, Source, SourceId, SourceKind, SourceState, SourceStatus};
 pub use topic::{Evidence, Topic};

@@ -146,6 +146,9 @@ pub struct SourceState {
     pub next_poll_at: Option<Timestamp>,
     /// Never asked before this, whatever anyone wants: Retry-After, X-Poll-Interval.
     pub not_before: Option<Timestamp>,
+    /// The host asked for quiet until then (429, 503, a used-up limit): holds for every source there, and for a program
+    /// that was started anew.
+    pub quiet_until: Option<Timestamp>,
     pub last_poll_at: Option<Timestamp>,
     pub last_success_at: Option<Timestamp>,
     pub last_new_at: Option<Timestamp>,
@@ -161,6 +164,13 @@ pub struct SourceState {
     pub error: Option<String>,
     /// The polling interval in seconds as last computed.
     pub interval_s: u32,
+    /// What the source last said of how often it wants to be asked: a least gap in seconds, hours (0 to 23, GMT) and days
+    /// (1 for Monday) on which it does not want to be.
+    pub least_gap_s: Option<u64>,
+    pub skip_hours: Vec<u8>,
+    pub skip_days: Vec<u8>,
+    /// When the owner was told that something lasting is wrong; taken back when they are told that it is mended.
+    pub told_at: Option<Timestamp>,
     /// Repairs that the last document needed, for the builder to see.
     pub repairs: Vec<String>,
     /// SHA-256 of the last body, hex, so that an equal 200 costs no reading.

@@ -137,6 +137,13 @@ impl CanonicalUrl {
     pub fn registrable_domain(&self) -> String {
         registrable_domain(&self.host())
     }
+
+    /// Whether both are under one registered domain, or on one host where that is a number.
+    pub fn same_site(&self, other: &Self) -> bool {
+        let is_number = |host: &str| host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
+        let (one, two) = (self.host(), other.host());
+        if is_number(&one) || is_number(&two) { one == two } else { registrable_domain(&one) == registrable_domain(&two) }
+    }
 }
 
 impl fmt::Display for CanonicalUrl {

@@ -53,11 +53,13 @@ impl Week {
     }
 
     /// The week after.
+    #[must_use]
     pub fn next(self) -> Self {
         Self::of(self.end())
     }
 
     /// The week before.
+    #[must_use]
     pub fn previous(self) -> Self {
         Self::of(self.start().saturating_sub(jiff::SignedDuration::from_hours(1)).expect("weeks begin within the range of time"))
     }

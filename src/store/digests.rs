@@ -48,18 +48,7 @@ type RawRow = (String, String, i64, String, i64, Option<i64>, Option<String>, Op
 const COLUMNS: &str = "week, state, draft_seq, draft_hash, made_at, approved_at, approved_by, publish_at, published_at, body";
 
 fn raw(row: &rusqlite::Row<'_>) -> Result<RawRow, rusqlite::Error> {
-    Ok((
-        row.get(0)?,
-        row.get(1)?,
-        row.get(2)?,
-        row.get(3)?,
-        row.get(4)?,
-        row.get(5)?,
-        row.get(6)?,
-        row.get(7)?,
-        row.get(8)?,
-        row.get(9)?,
-    ))
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?, row.get(8)?, row.get(9)?))
 }
 
 fn digest_row(raw: RawRow) -> Result<DigestRow, StoreError> {
@@ -163,8 +152,9 @@ impl Store {
         publish_at: Timestamp,
     ) -> Result<(), StoreError> {
         self.write_safely(move |connection| {
-            let row = find(connection, week)?
-                .ok_or_else(|| StoreError::Refused(format!("there is no draft of {week} yet: make it with `clarion digest draft {week}`")))?;
+            let row = find(connection, week)?.ok_or_else(|| {
+                StoreError::Refused(format!("there is no draft of {week} yet: make it with `clarion digest draft {week}`"))
+            })?;
             match row.state {
                 DigestState::Published => return Err(StoreError::Refused(format!("the digest of {week} is published already"))),
                 DigestState::Approved => return Err(StoreError::Refused(format!("the digest of {week} is approved already"))),
@@ -185,13 +175,7 @@ impl Store {
     }
 
     /// Seals the bytes of an approved digest. They never change from then on.
-    pub async fn seal(
-        &self,
-        week: Week,
-        by: String,
-        formats: Vec<(String, String, Vec<u8>)>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub async fn seal(&self, week: Week, by: String, formats: Vec<(String, String, Vec<u8>)>, now: Timestamp) -> Result<(), StoreError> {
         self.write_safely(move |connection| {
             let row = find(connection, week)?.ok_or_else(|| StoreError::Refused(format!("there is no draft of {week} yet")))?;
             match row.state {

@@ -46,11 +46,9 @@ impl Store {
     pub async fn newest_evidence(&self, source: SourceId) -> Result<Option<(Vec<u8>, String, Option<String>)>, StoreError> {
         self.read(move |connection| {
             let row = connection
-                .query_row(
-                    "SELECT body, url, media, size FROM evidence WHERE source = ?1 ORDER BY at DESC LIMIT 1",
-                    [source.0],
-                    |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?)),
-                )
+                .query_row("SELECT body, url, media, size FROM evidence WHERE source = ?1 ORDER BY at DESC LIMIT 1", [source.0], |row| {
+                    Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
+                })
                 .optional()?;
             row.map(|(packed, url, media, size)| {
                 let size = usize::try_from(size).unwrap_or(0);

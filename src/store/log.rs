@@ -19,9 +19,12 @@ pub struct NewFact {
 
 /// Appends one line and answers its place.
 pub(super) fn append(connection: &Connection, fact: &NewFact) -> Result<Seq, StoreError> {
-    connection
-        .prepare_cached("INSERT INTO log (at, kind, subject, detail) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![to_millis(fact.at), fact.kind.as_str(), fact.subject, fact.detail])?;
+    connection.prepare_cached("INSERT INTO log (at, kind, subject, detail) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        to_millis(fact.at),
+        fact.kind.as_str(),
+        fact.subject,
+        fact.detail
+    ])?;
     let seq = connection.last_insert_rowid();
     if let Some(payload) = &fact.payload {
         connection.prepare_cached("INSERT INTO payload (seq, body) VALUES (?1, ?2)")?.execute(params![seq, payload])?;
@@ -46,11 +49,14 @@ pub(super) fn set_meta(connection: &Connection, key: &str, value: &str) -> Resul
     Ok(())
 }
 
-fn read_fact(row: &rusqlite::Row<'_>) -> Result<(i64, i64, String, String, String, Option<String>), rusqlite::Error> {
+/// A line as its columns give it.
+type RawFact = (i64, i64, String, String, String, Option<String>);
+
+fn read_fact(row: &rusqlite::Row<'_>) -> Result<RawFact, rusqlite::Error> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
 }
 
-fn to_fact(raw: (i64, i64, String, String, String, Option<String>)) -> Result<Fact, StoreError> {
+fn to_fact(raw: RawFact) -> Result<Fact, StoreError> {
     let (seq, at, kind, subject, detail, payload) = raw;
     let kind = FactKind::parse(&kind).ok_or_else(|| StoreError::Broken(format!("line {seq} of the log is of unknown kind `{kind}`")))?;
     Ok(Fact { seq: Seq(seq), at: from_millis(at)?, kind, subject, detail, payload })

@@ -101,7 +101,8 @@ pub struct Store {
 
 struct Unwritten {
     state: Arc<SourceState>,
-    poll: Poll,
+    /// The poll that it comes from; none where only the next one was moved.
+    poll: Option<Poll>,
 }
 
 impl Store {
@@ -204,9 +205,9 @@ pub fn verify_file(path: &Path) -> Result<Seq, StoreError> {
     if let Some(fault) = faults.first() {
         return Err(StoreError::Corrupt(fault.clone()));
     }
-    let seq = connection.query_row("SELECT coalesce(max(seq), 0) FROM log", [], |row| row.get(0)).map_err(|_| {
-        StoreError::Refused(format!("{} is a database, but not one of clarion", path.display()))
-    })?;
+    let seq = connection
+        .query_row("SELECT coalesce(max(seq), 0) FROM log", [], |row| row.get(0))
+        .map_err(|_| StoreError::Refused(format!("{} is a database, but not one of clarion", path.display())))?;
     Ok(Seq(seq))
 }
 

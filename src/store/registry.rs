@@ -17,8 +17,6 @@ pub enum RosterChange {
     Builder(Box<Builder>),
     /// A builder owns a source, which is made where it is missing.
     Source { builder: Slug, kind: SourceKind, locator: String, url: String, author: Option<String> },
-    /// Builders that the roster does not hold.
-    Absent { builders: Vec<Slug> },
     /// A person pauses or resumes a source.
     Paused { source: SourceId, paused: bool },
 }
@@ -46,7 +44,13 @@ fn builder_by_slug(connection: &Connection, slug: &str) -> Result<Option<Builder
     row.map(|(id, body)| read_builder(id, &body)).transpose()
 }
 
-fn note(connection: &Connection, at: Timestamp, subject: String, detail: &serde_json::Value, payload: Option<String>) -> Result<(), StoreError> {
+fn note(
+    connection: &Connection,
+    at: Timestamp,
+    subject: String,
+    detail: &serde_json::Value,
+    payload: Option<String>,
+) -> Result<(), StoreError> {
     append(connection, &NewFact { at, kind: FactKind::RosterChanged, subject, detail: detail.to_string(), payload })?;
     Ok(())
 }
@@ -121,8 +125,7 @@ fn put_source(
 }
 
 fn set_paused(connection: &Connection, source: SourceId, paused: bool, now: Timestamp) -> Result<(), StoreError> {
-    let changed =
-        connection.execute("UPDATE sources SET paused = ?2 WHERE id = ?1 AND paused <> ?2", params![source.0, paused])?;
+    let changed = connection.execute("UPDATE sources SET paused = ?2 WHERE id = ?1 AND paused <> ?2", params![source.0, paused])?;
     if changed > 0 {
         let change = if paused { "paused" } else { "resumed" };
         note(connection, now, source.to_string(), &serde_json::json!({ "change": change }), None)?;
@@ -203,16 +206,6 @@ impl Store {
                     }
                     RosterChange::Source { builder, kind, locator, url, author } => {
                         put_source(connection, &builder, (kind, &locator, &url), author.as_deref(), now, &mut report)?;
-                    }
-                    RosterChange::Absent { builders } => {
-                        for slug in builders {
-                            if let Some(mut builder) = builder_by_slug(connection, slug.as_str())?
-                                && builder.absent_since.is_none()
-                            {
-                                builder.absent_since = Some(now);
-                                put_builder(connection, &builder, now, &mut report)?;
-                            }
-                        }
                     }
                     RosterChange::Paused { source, paused } => set_paused(connection, source, paused, now)?,
                 }

@@ -21,10 +21,12 @@ pub struct EntryRow {
     pub first_seen_at: Timestamp,
     pub changed_at: Option<Timestamp>,
     pub left_at: Option<Timestamp>,
-    /// The publication time of its first telling.
-    pub first_published: Option<Timestamp>,
+    /// The first telling, where a newer one differs from it.
+    pub first: Option<Entry>,
     /// The newest telling.
     pub entry: Entry,
+    /// When what was first told as upcoming was first told to be out.
+    pub aired_at: Option<Timestamp>,
 }
 
 /// An activity with the entries it was computed from and the addresses it answers to.
@@ -60,17 +62,6 @@ struct Payload {
     entry: Entry,
 }
 
-#[derive(Deserialize)]
-struct FirstPayload {
-    entry: FirstEntry,
-}
-
-#[derive(Deserialize)]
-struct FirstEntry {
-    #[serde(default)]
-    published: Option<Timestamp>,
-}
-
 fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> Result<Vec<EntryRow>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT e.source, e.key, l.detail, e.first_seen_at, e.changed_at, e.left_at, newest.body,
@@ -88,9 +79,13 @@ fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> 
         // An erased payload leaves nothing to compute from.
         let Some(body) = row.get_ref(6)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? else { continue };
         let payload: Payload = serde_json::from_str(body)?;
-        let first_published = match row.get_ref(7)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? {
-            Some(body) => serde_json::from_str::<FirstPayload>(body)?.entry.published,
-            None => payload.entry.published,
+        let first = match row.get_ref(7)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? {
+            Some(body) => Some(serde_json::from_str::<Payload>(body)?.entry),
+            None => None,
+        };
+        let aired_at = match &first {
+            Some(first) if first.upcoming => aired_at(connection, id)?,
+            _ => None,
         };
         let arrival = match row.get_ref(2)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))? {
             "" => Arrival::default(),
@@ -104,11 +99,27 @@ fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> 
             first_seen_at: from_millis(row.get(3)?)?,
             changed_at: row.get::<_, Option<i64>>(4)?.map(from_millis).transpose()?,
             left_at: row.get::<_, Option<i64>>(5)?.map(from_millis).transpose()?,
-            first_published,
+            first,
             entry: payload.entry,
+            aired_at,
         });
     }
     Ok(entries)
+}
+
+/// When an entry that was announced was first told to be out.
+fn aired_at(connection: &Connection, id: i64) -> Result<Option<Timestamp>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT at, body FROM log JOIN payload USING (seq) WHERE kind = 'EntryChanged' AND subject = ?1 ORDER BY log.seq",
+    )?;
+    let mut rows = statement.query([format!("e{id}")])?;
+    while let Some(row) = rows.next()? {
+        let body: String = row.get(1)?;
+        if !serde_json::from_str::<Payload>(&body)?.entry.upcoming {
+            return from_millis(row.get(0)?).map(Some);
+        }
+    }
+    Ok(None)
 }
 
 /// The entries that facts speak of: those of a source or builder as a whole where the roster moved.
@@ -146,7 +157,9 @@ fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeS
                 let body: Option<String> =
                     connection.prepare_cached("SELECT body FROM payload WHERE seq = ?1")?.query_row([seq], |row| row.get(0)).optional()?;
                 let decision = body.and_then(|body| serde_json::from_str::<crate::model::Decision>(&body).ok());
-                if let Some(DecisionKind::Merge { one, other } | DecisionKind::Split { one, other }) = decision.map(|decision| decision.what) {
+                if let Some(DecisionKind::Merge { one, other } | DecisionKind::Split { one, other }) =
+                    decision.map(|decision| decision.what)
+                {
                     for id in [one, other] {
                         for entry in of_activity.query_map([id.as_str()], |row| row.get::<_, i64>(0))? {
                             entries.insert(entry?);
@@ -489,7 +502,7 @@ impl Store {
                     }
                 }
             }
-            Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+            Ok(crate::model::hex(&hasher.finalize()))
         })
         .await
     }

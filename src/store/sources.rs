@@ -112,9 +112,7 @@ fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError
         };
         let seq = append(connection, &fact)?;
         connection
-            .prepare_cached(
-                "INSERT INTO entries (id, source, key, fingerprint, last, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?1, ?5)",
-            )?
+            .prepare_cached("INSERT INTO entries (id, source, key, fingerprint, last, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?1, ?5)")?
             .execute(params![seq.0, source.0, new.key.0, new.fingerprint, to_millis(at)])?;
         ids.insert(&new.key, seq.0);
     }
@@ -165,9 +163,9 @@ impl Store {
                 let states = states(connection)?;
                 let sources = registry::sources(connection)?;
                 let mut states = states;
-                let wanted = sources.into_iter().filter(|source| {
-                    !source.paused && !source.left && source.owners.iter().any(|owner| !stopped.contains(&owner.builder))
-                });
+                let wanted = sources
+                    .into_iter()
+                    .filter(|source| !source.paused && !source.left && source.owners.iter().any(|owner| !stopped.contains(&owner.builder)));
                 Ok(wanted
                     .map(|source| {
                         let state = states.remove(&source.id).unwrap_or_default();
@@ -237,7 +235,12 @@ impl Store {
 
     /// Remembers the state after a poll that brought nothing; it is written with others by [`Store::flush_states`].
     pub fn remember(&self, poll: Poll, state: SourceState) {
-        self.unwritten().insert(poll.source, Unwritten { state: Arc::new(state), poll });
+        self.unwritten().insert(poll.source, Unwritten { state: Arc::new(state), poll: Some(poll) });
+    }
+
+    /// Remembers that a source is asked at another time than its last poll said.
+    pub fn postpone(&self, source: SourceId, state: SourceState) {
+        self.unwritten().insert(source, Unwritten { state: Arc::new(state), poll: None });
     }
 
     /// Writes all remembered states in one transaction.
@@ -251,7 +254,9 @@ impl Store {
         self.write(move |connection| {
             for (source, state, poll) in &batch {
                 put_state(connection, *source, state)?;
-                put_poll(connection, poll)?;
+                if let Some(poll) = poll {
+                    put_poll(connection, poll)?;
+                }
             }
             Ok(())
         })

@@ -148,11 +148,8 @@ impl Store {
                 payload: Some(serde_json::json!({ "url": url }).to_string()),
             };
             log::append(connection, &fact)?;
-            connection.execute("INSERT OR REPLACE INTO link_checks (url, at, status) VALUES (?1, ?2, ?3)", params![
-                url,
-                to_millis(at),
-                status
-            ])?;
+            connection
+                .execute("INSERT OR REPLACE INTO link_checks (url, at, status) VALUES (?1, ?2, ?3)", params![url, to_millis(at), status])?;
             Ok(())
         })
         .await

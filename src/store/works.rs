@@ -28,7 +28,8 @@ fn read_work(connection: &Connection, id: &str) -> Result<Option<Work>, StoreErr
         .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((primary, topic)) = head else { return Ok(None) };
-    let mut statement = connection.prepare_cached("SELECT activity, rule, joined_to FROM work_members WHERE work = ?1 ORDER BY activity")?;
+    let mut statement =
+        connection.prepare_cached("SELECT activity, rule, joined_to FROM work_members WHERE work = ?1 ORDER BY activity")?;
     let mut rows = statement.query([id])?;
     let mut members = Vec::new();
     while let Some(row) = rows.next()? {
@@ -44,10 +45,8 @@ fn read_work(connection: &Connection, id: &str) -> Result<Option<Work>, StoreErr
 }
 
 pub(super) fn read_activity(connection: &Connection, id: &str) -> Result<Option<Activity>, StoreError> {
-    let body: Option<String> = connection
-        .prepare_cached("SELECT body FROM activities WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))
-        .optional()?;
+    let body: Option<String> =
+        connection.prepare_cached("SELECT body FROM activities WHERE id = ?1")?.query_row([id], |row| row.get(0)).optional()?;
     body.map(|body| serde_json::from_str(&body).map_err(StoreError::from)).transpose()
 }
 

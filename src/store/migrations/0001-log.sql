@@ -11,6 +11,8 @@ CREATE TRIGGER log_loses_nothing BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 
 CREATE INDEX log_rare ON log (kind, seq)
     WHERE kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled');
 
+CREATE INDEX log_changes ON log (subject, seq) WHERE kind = 'EntryChanged';
+
 -- The texts of the log's lines, which can be erased without touching the log.
 CREATE TABLE payload (
     seq  INTEGER PRIMARY KEY REFERENCES log (seq),

@@ -1,0 +1,53 @@
+//! `clarion backup` and `clarion restore`: a verified copy, and back.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::Global;
+use super::output;
+use crate::store;
+
+#[derive(Debug, Args)]
+pub(super) struct BackupArgs {
+    /// The file to write; it must not exist.
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RestoreArgs {
+    /// The backup.
+    file: PathBuf,
+    /// The folder that gets the database; it must hold none.
+    dir: PathBuf,
+}
+
+pub(super) async fn backup(global: &Global, args: BackupArgs) -> anyhow::Result<()> {
+    let ctx = global.context().await?;
+    let size = ctx.store.backup(&args.file).await;
+    ctx.close().await?;
+    let size = size?;
+    if global.json {
+        return output::print_json(&serde_json::json!({ "file": args.file, "bytes": size, "verified": true }));
+    }
+    output::print(&format!("wrote {} ({size} bytes), checked\n", args.file.display()))
+}
+
+pub(super) fn restore(args: &RestoreArgs) -> anyhow::Result<()> {
+    let seq = store::verify_file(&args.file).with_context(|| format!("{} is not restored", args.file.display()))?;
+    let target = args.dir.join("clarion.db");
+    anyhow::ensure!(!target.exists(), "{} exists already: restore into a fresh folder", target.display());
+    std::fs::create_dir_all(&args.dir).with_context(|| format!("cannot make the folder {}", args.dir.display()))?;
+    let aside = args.dir.join("clarion.db.part");
+    let copied = std::fs::copy(&args.file, &aside)
+        .and_then(|_| std::fs::File::open(&aside)?.sync_all())
+        .with_context(|| format!("cannot write {}", aside.display()))
+        .and_then(|()| store::verify_file(&aside).context("the copy is not what was backed up"))
+        .and_then(|_| std::fs::rename(&aside, &target).with_context(|| format!("cannot write {}", target.display())));
+    if copied.is_err() {
+        let _ = std::fs::remove_file(&aside);
+    }
+    copied?;
+    output::print(&format!("restored {} up to fact {seq}\nnext: point `store.path` of a clarion.toml at it\n", target.display()))
+}

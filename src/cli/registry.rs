@@ -1,0 +1,217 @@
+//! `clarion registry`: the roster.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::Global;
+use super::output::{self, Quiet, counted};
+use crate::collect::discover::{self, PageNeed, Pasted};
+use crate::flow::Context;
+use crate::model::{Slug, SourceKind};
+use crate::registry::{self, ImportPlan, LineOutcome, RosterFormat};
+use crate::store::RosterChange;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RegistryCommand {
+    /// Take a roster in: CSV, TOML or OPML. Importing twice changes nothing.
+    Import {
+        /// The roster.
+        file: PathBuf,
+        /// Say what would change, and change nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Read a roster and say what is wrong with it, without a database.
+    Check {
+        /// The roster.
+        file: PathBuf,
+    },
+    /// Write the roster as it stands to standard output.
+    Export(ExportArgs),
+    /// List builders with their sources.
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// How it is written.
+    #[arg(long, value_enum, default_value = "csv")]
+    format: ExportFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ExportFormat {
+    Csv,
+    Toml,
+    Opml,
+}
+
+pub(super) async fn run(global: &Global, command: RegistryCommand) -> anyhow::Result<()> {
+    if let RegistryCommand::Check { file } = &command {
+        let roster = read(file)?;
+        let plan = registry::plan(&roster, &[], &[], &resolve);
+        return report(global, &plan, true, true);
+    }
+    let ctx = global.context().await?;
+    let done = match command {
+        RegistryCommand::Import { file, dry_run } => import(global, &ctx, &file, dry_run).await,
+        RegistryCommand::Export(args) => export(&ctx, &args).await,
+        RegistryCommand::List => list(global, &ctx).await,
+        RegistryCommand::Check { .. } => Ok(()),
+    };
+    ctx.close().await?;
+    done
+}
+
+fn read(file: &Path) -> anyhow::Result<registry::Roster> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read the roster {}", file.display()))?;
+    let format = RosterFormat::of(file, &bytes);
+    registry::read(&bytes, format).with_context(|| format!("the roster {} cannot be read", file.display()))
+}
+
+/// What a roster's line names: its kind, locator and address, told without asking the network.
+fn resolve(kind: Option<SourceKind>, pasted: &str) -> Result<(SourceKind, String, String), String> {
+    let understood = match kind {
+        Some(kind) => discover::understand_as(kind, pasted),
+        None => discover::understand(pasted),
+    };
+    match understood.map_err(|error| error.to_string())? {
+        Pasted::Source { kind, locator, url } => Ok((kind, locator, url)),
+        // A page is not asked for its feed here: the address is taken as the feed's own.
+        Pasted::NeedsPage { url, why: PageNeed::Feed } => {
+            let locator = discover::feed_locator(&url).ok_or("the address cannot be used")?;
+            Ok((SourceKind::Rss, locator, url))
+        }
+        Pasted::NeedsPage { url, why: PageNeed::Channel } => Err(format!(
+            "{url} names a channel by its handle, which can change: give the address with its UC id, or register it with \
+             `clarion source add`, which looks the id up"
+        )),
+    }
+}
+
+async fn import(global: &Global, ctx: &Context, file: &Path, dry_run: bool) -> anyhow::Result<()> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read the roster {}", file.display()))?;
+    let format = RosterFormat::of(file, &bytes);
+    let (plan, changes) =
+        plan_import(ctx, &bytes, format).await.with_context(|| format!("the roster {} cannot be read", file.display()))?;
+    if !dry_run {
+        ctx.store.change_roster(changes, ctx.clock.now()).await?;
+    }
+    report(global, &plan, dry_run, false)
+}
+
+/// What a roster would change beside what the store holds.
+pub(super) async fn plan_import(ctx: &Context, bytes: &[u8], format: RosterFormat) -> anyhow::Result<(ImportPlan, Vec<RosterChange>)> {
+    let roster = registry::read(bytes, format)?;
+    let plan = registry::plan(&roster, &ctx.store.builders().await?, &ctx.store.sources().await?, &resolve);
+    let changes = changes(&plan);
+    Ok((plan, changes))
+}
+
+/// The changes that a plan asks of the store, builders before what they own.
+fn changes(plan: &ImportPlan) -> Vec<RosterChange> {
+    let builders = plan.builders.iter().map(|planned| RosterChange::Builder(Box::new(planned.builder.clone())));
+    let sources = plan.sources.iter().map(|planned| RosterChange::Source {
+        builder: planned.builder.clone(),
+        kind: planned.kind,
+        locator: planned.locator.clone(),
+        url: planned.url.clone(),
+        author: planned.author.clone(),
+    });
+    builders.chain(sources).collect()
+}
+
+fn report(global: &Global, plan: &ImportPlan, dry_run: bool, is_check: bool) -> anyhow::Result<()> {
+    let counts = plan.counts();
+    if global.json {
+        output::print_json(&serde_json::json!({
+            "dry_run": dry_run, "lines": plan.lines, "absent": plan.absent,
+            "absent_sources": plan.absent_sources.iter().map(|absent| serde_json::json!({
+                "builder": absent.builder, "source": absent.id.to_string(), "kind": absent.kind, "url": absent.url,
+            })).collect::<Vec<_>>(),
+            "added": counts.added, "changed": counts.changed, "unchanged": counts.unchanged, "refused": counts.refused,
+        }))?;
+    } else {
+        let mut text = String::new();
+        for line in &plan.lines {
+            let builder = line.builder.as_ref().map(Slug::as_str).unwrap_or_default();
+            let what = output::safe(&format!("{builder} {}", line.source.as_deref().unwrap_or_default()));
+            let outcome = match &line.outcome {
+                LineOutcome::Unchanged => "unchanged".to_owned(),
+                LineOutcome::Added { fields } if fields.is_empty() => "added".to_owned(),
+                LineOutcome::Added { fields } => format!("added (and changed {})", fields.join(", ")),
+                LineOutcome::Changed { fields } => format!("changed ({})", fields.join(", ")),
+                LineOutcome::Refused { reason } => format!("refused: {}", output::safe(reason)),
+            };
+            text.push_str(&format!("line {}: {} {outcome}\n", line.line, what.trim()));
+        }
+        for slug in &plan.absent {
+            text.push_str(&format!("not in this file, and kept: {slug}\n"));
+        }
+        for absent in &plan.absent_sources {
+            text.push_str(&format!("not in this file, and kept: {} of {} ({})\n", absent.id, absent.builder, output::safe(&absent.url)));
+        }
+        text.push_str(&format!(
+            "{}: {} added, {} changed, {} unchanged, {} refused{}\n",
+            counted(plan.lines.len() as u64, "line"),
+            counts.added,
+            counts.changed,
+            counts.unchanged,
+            counts.refused,
+            if dry_run { " (nothing was written)" } else { "" }
+        ));
+        output::print(&text)?;
+    }
+    // What could be taken was taken; a check, and a file of which nothing could be, are failures.
+    let nothing = counts.refused == plan.lines.len();
+    if counts.refused > 0 && (is_check || nothing) { Err(Quiet.into()) } else { Ok(()) }
+}
+
+async fn export(ctx: &Context, args: &ExportArgs) -> anyhow::Result<()> {
+    let builders = ctx.store.builders().await?;
+    let sources = ctx.store.sources().await?;
+    output::print(&match args.format {
+        ExportFormat::Csv => registry::export_csv(&builders, &sources),
+        ExportFormat::Toml => registry::export_toml(&builders, &sources),
+        ExportFormat::Opml => registry::export_opml(&builders, &sources),
+    })
+}
+
+async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
+    let builders = ctx.store.builders().await?;
+    let sources = ctx.store.sources().await?;
+    if global.json {
+        let rows: Vec<_> = builders
+            .iter()
+            .map(|builder| {
+                let own: Vec<_> = sources
+                    .iter()
+                    .filter(|source| source.owners.iter().any(|owner| owner.builder == builder.id))
+                    .map(|source| serde_json::json!({"source": source.id.to_string(), "kind": source.kind, "url": source.url}))
+                    .collect();
+                serde_json::json!({
+                    "builder": builder.slug, "name": builder.name, "country": builder.country, "region": builder.region,
+                    "categories": builder.categories, "cohort": builder.cohort, "timezone": builder.timezone,
+                    "language": builder.language, "handles": builder.handles, "switches": builder.switches, "sources": own,
+                })
+            })
+            .collect();
+        return output::print_json(&rows);
+    }
+    let rows = builders
+        .iter()
+        .map(|builder| {
+            let own = sources.iter().filter(|source| source.owners.iter().any(|owner| owner.builder == builder.id));
+            vec![
+                builder.slug.to_string(),
+                output::safe(&builder.name),
+                builder.country.clone().unwrap_or_default(),
+                builder.categories.join(", "),
+                own.map(|source| source.id.to_string()).collect::<Vec<_>>().join(" "),
+            ]
+        })
+        .collect();
+    output::print(&output::table(&["builder", "name", "country", "categories", "sources"], rows))
+}

@@ -1,0 +1,45 @@
+//! `clarion serve`: the daemon, until a signal ends it.
+
+use super::Global;
+use super::output;
+use crate::daemon;
+
+pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
+    let ctx = global.context().await?;
+    let trust = ctx.fetcher.client().trust();
+    tracing::info!(roots = trust.roots(), "trusting {} certificates from {}", trust.roots(), trust.origin);
+    anyhow::ensure!(
+        trust.roots() > 0,
+        "{} holds no certificates, so no https address could be read: install ca-certificates, or set SSL_CERT_FILE",
+        trust.origin
+    );
+    daemon::run(ctx, stop_sign(), |address| output::tell(&format!("ready http://{address}/"))).await
+}
+
+/// Resolves at the first SIGTERM or Ctrl-C; a second one ends the process at once.
+pub(super) async fn stop_sign() {
+    wait_for_signal().await;
+    tokio::spawn(async {
+        wait_for_signal().await;
+        output::complain("stopped at once, as told twice; nothing recorded is lost");
+        std::process::exit(1);
+    });
+}
+
+async fn wait_for_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

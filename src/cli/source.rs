@@ -1,0 +1,172 @@
+//! `clarion source`: single sources.
+
+use clap::Subcommand;
+
+use super::Global;
+use super::output::{self, Usage};
+use crate::flow::{self, Context};
+use crate::model::{Slug, Source};
+use crate::store::StoreError;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SourceCommand {
+    /// Register what a builder pasted: a profile address, a page, a feed.
+    Add {
+        /// The builder's short name.
+        builder: String,
+        /// What they pasted.
+        pasted: String,
+        /// Count only entries by this author for the builder.
+        #[arg(long, value_name = "NAME")]
+        author: Option<String>,
+    },
+    /// List all sources with their health.
+    List,
+    /// Say what a pasted text is, and read it once; stores nothing.
+    Check {
+        /// A profile address, a page, a feed.
+        pasted: String,
+    },
+    /// Do not poll a source until resumed.
+    Pause {
+        /// An id such as `s12`, or the source's address.
+        source: String,
+    },
+    /// Poll a source again.
+    Resume {
+        /// An id such as `s12`, or the source's address.
+        source: String,
+    },
+}
+
+pub(super) async fn run(global: &Global, command: SourceCommand) -> anyhow::Result<()> {
+    let ctx = global.context().await?;
+    let done = dispatch(global, &ctx, command).await;
+    ctx.close().await?;
+    done
+}
+
+async fn dispatch(global: &Global, ctx: &Context, command: SourceCommand) -> anyhow::Result<()> {
+    match command {
+        SourceCommand::Add { builder, pasted, author } => {
+            let slug = Slug::parse(&builder).map_err(|error| Usage(error.to_string()))?;
+            if ctx.store.builder(&slug).await?.is_none() {
+                anyhow::bail!("there is no builder `{slug}`: `clarion registry list` names them");
+            }
+            let found = flow::check_pasted(ctx, &pasted).await.map_err(anyhow::Error::msg)?;
+            let report = flow::add_source(ctx, &slug, &found, author).await?;
+            if global.json {
+                return output::print_json(&serde_json::json!({ "source": found, "report": report }));
+            }
+            let verb = match (report.sources_added, report.owners_changed) {
+                (0, 0) => "known already",
+                (0, _) => "known, now also of this builder",
+                _ => "added",
+            };
+            output::print(&format!("{verb}: {} {}\n{}", found.kind, output::safe(&found.url), described(&found)))
+        }
+        SourceCommand::Check { pasted } => {
+            let found = flow::check_pasted(ctx, &pasted).await.map_err(anyhow::Error::msg)?;
+            if global.json {
+                return output::print_json(&found);
+            }
+            output::print(&format!("{} {}\n{}", found.kind, output::safe(&found.url), described(&found)))
+        }
+        SourceCommand::List => list(global, ctx).await,
+        SourceCommand::Pause { source } => set_paused(ctx, &source, true).await,
+        SourceCommand::Resume { source } => set_paused(ctx, &source, false).await,
+    }
+}
+
+fn described(found: &flow::Discovered) -> String {
+    let mut text = String::new();
+    if let Some(title) = &found.title {
+        text.push_str(&format!("calls itself \u{201c}{}\u{201d}\n", output::safe(title)));
+    }
+    if let Some(entries) = found.entries {
+        text.push_str(&format!("shows {entries} entries\n"));
+    }
+    if let Some(warning) = &found.warning {
+        text.push_str(&format!("could not be read just now: {}\n", output::safe(warning)));
+    }
+    for other in &found.others {
+        text.push_str(&format!("the page also names {}\n", output::safe(other)));
+    }
+    text
+}
+
+async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
+    let states = ctx.store.source_states().await?;
+    let builders = ctx.store.builders().await?;
+    let sources = ctx.store.sources().await?;
+    let slugs = |source: &Source| -> Vec<String> {
+        source
+            .owners
+            .iter()
+            .filter_map(|owner| builders.iter().find(|builder| builder.id == owner.builder))
+            .map(|builder| builder.slug.to_string())
+            .collect()
+    };
+    if global.json {
+        let rows: Vec<_> = sources
+            .iter()
+            .map(|source| {
+                let state = states.get(&source.id).cloned().unwrap_or_default();
+                serde_json::json!({
+                    "source": source.id.to_string(), "kind": source.kind, "url": source.url, "locator": source.locator,
+                    "builders": slugs(source), "paused": source.paused, "left": source.left,
+                    "status": state.status, "error": state.error, "failing_since": state.failing_since,
+                    "last_poll_at": state.last_poll_at, "last_success_at": state.last_success_at,
+                    "last_new_at": state.last_new_at, "next_poll_at": state.next_poll_at, "repairs": state.repairs,
+                })
+            })
+            .collect();
+        return output::print_json(&rows);
+    }
+    let rows = sources
+        .iter()
+        .map(|source| {
+            let state = states.get(&source.id).cloned().unwrap_or_default();
+            let word = if source.paused {
+                "paused"
+            } else if source.left {
+                "left"
+            } else {
+                state.status.as_str()
+            };
+            vec![
+                source.id.to_string(),
+                source.kind.to_string(),
+                slugs(source).join(", "),
+                word.to_owned(),
+                output::safe(&source.url),
+                output::safe(state.error.as_deref().unwrap_or_default()),
+            ]
+        })
+        .collect();
+    output::print(&output::table(&["source", "kind", "builders", "status", "address", "what is wrong"], rows))
+}
+
+async fn set_paused(ctx: &Context, name: &str, paused: bool) -> anyhow::Result<()> {
+    let found = find(ctx, name).await?;
+    let [source] = found.as_slice() else {
+        let what = if found.is_empty() { "no source is" } else { "several sources are" };
+        return Err(Usage(format!("{what} called `{name}`: `clarion source list` names them by id")).into());
+    };
+    flow::set_paused(ctx, source.id, paused).await?;
+    output::tell(&format!("{} is {}", source.id, if paused { "paused" } else { "polled again" }));
+    Ok(())
+}
+
+/// The sources that a name means: an id, an address, a locator, or a builder's slug.
+pub(super) async fn find(ctx: &Context, name: &str) -> Result<Vec<Source>, StoreError> {
+    let sources = ctx.store.sources().await?;
+    let exact: Vec<Source> =
+        sources.iter().filter(|source| source.id.to_string() == name || source.url == name || source.locator == name).cloned().collect();
+    if !exact.is_empty() {
+        return Ok(exact);
+    }
+    let Ok(slug) = Slug::parse(name) else { return Ok(Vec::new()) };
+    let Some(builder) = ctx.store.builder(&slug).await? else { return Ok(Vec::new()) };
+    Ok(sources.into_iter().filter(|source| source.owners.iter().any(|owner| owner.builder == builder.id)).collect())
+}

@@ -1,0 +1,89 @@
+//! `clarion status`: health at a glance.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::Global;
+use super::output;
+use crate::model::SourceStatus;
+
+pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
+    let ctx = global.context().await?;
+    let now = ctx.clock.now();
+    let counters = ctx.store.counters().await?;
+    let states = ctx.store.source_states().await?;
+    let sources = ctx.store.sources().await?;
+    let digests = ctx.store.digests().await?;
+    let slots = ctx.store.slots_of("cut_off", 1).await?;
+    let running = match ctx.store.lock_collecting() {
+        Ok(_) => None,
+        Err(crate::store::StoreError::Taken(process)) => Some(process),
+        Err(error) => return Err(error.into()),
+    };
+    ctx.close().await?;
+    let mut by_status: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut ill = Vec::new();
+    for source in sources.iter().filter(|source| !source.left) {
+        let state = states.get(&source.id).cloned().unwrap_or_default();
+        let word = if source.paused { "paused" } else { state.status.as_str() };
+        *by_status.entry(word).or_default() += 1;
+        if matches!(state.status, SourceStatus::Failing | SourceStatus::Blocked | SourceStatus::Gone) {
+            ill.push((source, state));
+        }
+    }
+    let overdue = states.values().filter_map(|state| state.next_poll_at).min().map_or(0, |next| now.duration_since(next).as_secs().max(0));
+    let last = digests.first();
+    if global.json {
+        return output::print_json(&json!({
+            "collector": running, "counters": counters, "sources": by_status, "oldest_overdue_s": overdue,
+            "unsettled_facts": counters.facts - counters.settled.min(counters.facts),
+            "last_digest": last.map(|row| json!({"week": row.week, "state": row.state, "made_at": row.made_at})),
+            "last_cut_off": slots.first(),
+            "ill": ill.iter().map(|(source, state)| json!({
+                "source": source.id.to_string(), "url": source.url, "status": state.status, "since": state.failing_since, "error": state.error,
+            })).collect::<Vec<_>>(),
+        }));
+    }
+    let mut text = match &running {
+        Some(process) => format!("collecting: process {process}\n"),
+        None => "collecting: nobody (`clarion serve` or `clarion poll` does)\n".to_owned(),
+    };
+    let spread: Vec<_> = by_status.iter().map(|(status, count)| format!("{count} {status}")).collect();
+    text.push_str(&format!("builders: {}\nsources: {}", counters.builders, counters.sources));
+    if !spread.is_empty() {
+        text.push_str(&format!(" ({})", spread.join(", ")));
+    }
+    text.push_str(&format!(
+        "\nlog: {} facts, {} activities, {} works\ndatabase: {:.1} MiB, of which {:.1} MiB evidence\n",
+        counters.facts,
+        counters.activities,
+        counters.works,
+        mebibytes(counters.database_bytes),
+        mebibytes(counters.evidence_bytes)
+    ));
+    match last {
+        Some(row) => text.push_str(&format!("last digest: {} {}\n", row.week, row.state.as_str().replace('_', " "))),
+        None => text.push_str("last digest: none yet\n"),
+    }
+    for (source, state) in ill.iter().take(20) {
+        let since = state.failing_since.map(|at| format!(" since {}", at.strftime("%Y-%m-%d"))).unwrap_or_default();
+        let error = state.error.as_deref().unwrap_or("no reason recorded");
+        text.push_str(&format!(
+            "{} {}{since}: {} ({})\n",
+            state.status.as_str(),
+            source.id,
+            output::safe(error),
+            output::safe(&source.url)
+        ));
+    }
+    if ill.len() > 20 {
+        text.push_str(&format!("and {} more: `clarion source list`\n", ill.len() - 20));
+    }
+    output::print(&text)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size for people")]
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}

@@ -1,0 +1,896 @@
+//! What a builder pastes, and what a page says of feeds: the rules of discovery.
+//!
+//! In: pasted texts, and pages that somebody else fetched. Out: a source's kind and locator, or a page to look at, or a
+//! sentence why not; feeds that a page names, best first; places to guess. Pure: asks nothing itself.
+//!
+//! Rules: PLATFORMS.md sections 2 and 2.1. Platforms that are plain feeds become one at the right address.
+
+use html5gum::{Token, Tokenizer};
+use url::Url;
+
+use crate::model::{CanonicalUrl, SourceKind};
+
+/// What a pasted text is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pasted {
+    /// A source, known without asking anybody.
+    Source { kind: SourceKind, locator: String, url: String },
+    /// A page that has to be looked at first.
+    NeedsPage { url: String, why: PageNeed },
+}
+
+/// Why a page has to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageNeed {
+    /// It tells the `UC…` id of a channel.
+    Channel,
+    /// It may be a feed or name one.
+    Feed,
+}
+
+/// Why a pasted text becomes no source: a sentence for the person who pasted it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotASource {
+    #[error("nothing was pasted: give the address of a profile, a page or a feed")]
+    Empty,
+    #[error("`{0}` is not an address: give the address of a profile, a page or a feed")]
+    Unreadable(String),
+    #[error("only http and https addresses can be followed, not `{0}:`")]
+    Scheme(String),
+    #[error("an address must not carry a user name or password")]
+    UserInfo,
+    #[error("`{0}` may be a name on several platforms: write `youtube:@name`, `github:name`, `devto:name`, or paste the profile's address")]
+    Ambiguous(String),
+    #[error("{platform} shows no feed to the public, so it cannot be followed: enter single works by hand instead")]
+    Closed { platform: &'static str },
+    #[error("{platform} cannot be followed yet: enter single works by hand instead")]
+    NotYet { platform: &'static str },
+    #[error("{platform} has no feed of its own: paste the address of {instead} instead")]
+    Elsewhere { platform: &'static str, instead: &'static str },
+    #[error("this is a single {what}, not a place where new ones appear: paste the address of {instead} instead")]
+    Single { what: &'static str, instead: &'static str },
+}
+
+/// A feed that a page names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundFeed {
+    pub url: String,
+    pub title: Option<String>,
+    /// `application/atom+xml` and its like, as the page says it.
+    pub mime: String,
+}
+
+/// Understands a pasted text.
+pub fn understand(pasted: &str) -> Result<Pasted, NotASource> {
+    let text = trimmed(pasted);
+    if text.is_empty() {
+        return Err(NotASource::Empty);
+    }
+    if let Some((platform, name)) = text.split_once(':').filter(|(_, rest)| !rest.starts_with("//"))
+        && let Some(found) = named(&platform.to_ascii_lowercase(), name.trim())
+    {
+        return found;
+    }
+    if is_channel_id(text) {
+        return Ok(channel(text));
+    }
+    if let Some(rest) = text.strip_prefix('@') {
+        return match rest.split_once('@') {
+            Some((user, host)) if is_name(user) && host.contains('.') => mastodon(user, host),
+            _ => Err(NotASource::Ambiguous(shown(text))),
+        };
+    }
+    address(text)
+}
+
+/// Understands what a roster gives beside a kind: there a bare name is enough, and whatever host serves it is taken.
+pub fn understand_as(kind: SourceKind, pasted: &str) -> Result<Pasted, NotASource> {
+    let text = trimmed(pasted);
+    if text.is_empty() {
+        return Err(NotASource::Empty);
+    }
+    let name = text.strip_prefix('@').unwrap_or(text);
+    match kind {
+        SourceKind::Rss => match feed_locator(text) {
+            Some(locator) if !is_youtube(&locator) => Ok(feed_at(&locator)),
+            _ => understand(text),
+        },
+        SourceKind::YoutubeChannel if !text.contains(['/', ':', '.']) => {
+            if is_channel_id(text) {
+                Ok(channel(text))
+            } else {
+                youtube_page(&format!("@{name}"))
+            }
+        }
+        SourceKind::GithubUser if is_name(name) => Ok(github(name)),
+        SourceKind::Devto if is_name(name) => Ok(devto(name)),
+        SourceKind::YoutubeChannel | SourceKind::GithubUser | SourceKind::Devto => {
+            let found = understand(text)?;
+            let fits = match &found {
+                Pasted::Source { kind: found, .. } => *found == kind,
+                Pasted::NeedsPage { why, .. } => kind == SourceKind::YoutubeChannel && *why == PageNeed::Channel,
+            };
+            if fits {
+                return Ok(found);
+            }
+            // Another host that serves the same, a test's or a company's own.
+            let account = account_in(&parse(text)?);
+            match kind {
+                SourceKind::YoutubeChannel if is_channel_id(&account) => Ok(channel(&account)),
+                SourceKind::GithubUser if is_name(&account) => Ok(github(&account)),
+                SourceKind::Devto if is_name(&account) => Ok(devto(&account)),
+                _ => Err(NotASource::Unreadable(shown(text))),
+            }
+        }
+    }
+}
+
+/// The account that an address of a platform's interface, or of a profile, is about: named in the query
+/// (`?channel_id=`, `?username=`), after `users` (`/users/{name}/events/public`), else last in the path.
+fn account_in(url: &Url) -> String {
+    let in_query =
+        url.query_pairs().find(|(name, _)| matches!(name.as_ref(), "channel_id" | "username")).map(|(_, value)| value.into_owned());
+    let path = segments(url);
+    let after_users = path.iter().position(|segment| *segment == "users").and_then(|at| path.get(at + 1));
+    in_query.or_else(|| after_users.or(path.last()).map(|name| name.trim_start_matches('@').to_owned())).unwrap_or_default()
+}
+
+/// The one spelling of a feed's address: without fragment, default port and trackers. `None` for what is no http(s)
+/// address.
+pub fn feed_locator(url: &str) -> Option<String> {
+    let url = parse(trimmed(url)).ok()?;
+    let canonical = CanonicalUrl::of(url).ok()?;
+    let mut url = Url::parse(canonical.as_str()).ok()?;
+    url.set_fragment(None);
+    Some(url.to_string())
+}
+
+/// Whether an address is YouTube's.
+pub fn is_youtube(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| is_host(&bare_host(&url), &["youtube.com", "youtu.be", "youtube-nocookie.com"]))
+}
+
+/// The `UC…` id that a channel's page or feed tells, in the order in which the places can be trusted
+/// (PLATFORMS.md section 6).
+pub fn youtube_channel_in_page(html: &str) -> Option<String> {
+    let (mut canonical, mut feed, mut identifier) = (None, None, None);
+    for tag in tags(html) {
+        match tag.name.as_str() {
+            "link" if tag.has_rel("canonical") => {
+                canonical = canonical.or_else(|| tag.get("href").and_then(|href| id_after(href, "/channel/")));
+            }
+            "link" if tag.get("type").is_some_and(|mime| mime.eq_ignore_ascii_case("application/rss+xml")) => {
+                feed = feed.or_else(|| tag.get("href").and_then(|href| id_after(href, "channel_id=")));
+            }
+            "meta" if tag.get("itemprop") == Some("identifier") => {
+                identifier = identifier.or_else(|| tag.get("content").filter(|id| is_channel_id(id)).map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+    canonical.or(feed).or(identifier).or_else(|| id_after(html, "\"externalId\":\"")).or_else(|| {
+        // A feed asked for by user name names its channel as author.
+        id_after(html.split_once("<uri>")?.1, "/channel/")
+    })
+}
+
+/// The feeds that a page names, best first: on the page's own host, for just this page, Atom and RSS before JSON.
+pub fn feeds_in_page(html: &str, base: &str) -> Vec<FoundFeed> {
+    let Ok(page) = Url::parse(base) else { return Vec::new() };
+    let tags = tags(html);
+    let base = tags
+        .iter()
+        .find(|tag| tag.name == "base")
+        .and_then(|tag| page.join(tag.get("href")?.trim()).ok())
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .unwrap_or_else(|| page.clone());
+    let mut found: Vec<(Rank, FoundFeed)> = Vec::new();
+    for tag in tags.iter().filter(|tag| tag.name == "link" && tag.has_rel("alternate")) {
+        let mime = tag.get("type").map(|mime| mime.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()).unwrap_or_default();
+        let Some(url) = tag.get("href").filter(|href| !href.trim().is_empty()).and_then(|href| base.join(href.trim()).ok()) else {
+            continue;
+        };
+        if !is_feed_type(&mime, &url) || !matches!(url.scheme(), "http" | "https") {
+            continue;
+        }
+        let title = tag.get("title").map(str::trim).filter(|title| !title.is_empty()).map(|title| title.chars().take(200).collect());
+        let feed = FoundFeed { url: url.to_string(), title, mime };
+        if found.iter().all(|(_, other)| other.url != feed.url) {
+            found.push((Rank::of(&feed, &url, &page, tag.get("hreflang").is_some(), found.len()), feed));
+        }
+    }
+    found.sort_by_key(|(rank, _)| *rank);
+    let all_comments = found.iter().all(|(rank, _)| rank.comments);
+    found.into_iter().filter(|(rank, _)| all_comments || !rank.comments).map(|(_, feed)| feed).collect()
+}
+
+/// Where a feed usually lies, under the page's folder first and then at the root: at most 13 addresses.
+pub fn guesses(url: &str) -> Vec<String> {
+    const NAMES: &[&str] = &[
+        "feed/",
+        "rss/",
+        "atom.xml",
+        "feed.xml",
+        "rss.xml",
+        "index.xml",
+        "feed.atom",
+        "index.rss",
+        "feed.json",
+        "rss/feed.xml",
+        "blog/feed.xml",
+        "blog/rss.xml",
+        "blog/index.xml",
+    ];
+    const MOST: usize = 13;
+    /// How many are tried under the folder, so that the root has its turn.
+    const UNDER_FOLDER: usize = 6;
+    let Ok(mut page) = Url::parse(url) else { return Vec::new() };
+    if !matches!(page.scheme(), "http" | "https") {
+        return Vec::new();
+    }
+    page.set_query(None);
+    page.set_fragment(None);
+    let last_is_file = page.path().rsplit('/').next().is_some_and(|last| last.contains('.'));
+    if !page.path().ends_with('/') && !last_is_file {
+        page.set_path(&format!("{}/", page.path()));
+    }
+    let folder = page.join("./").ok().filter(|folder| folder.path() != "/");
+    let root = page.join("/").ok();
+    let under = folder.iter().flat_map(|folder| NAMES.iter().take(UNDER_FOLDER).filter_map(|name| folder.join(name).ok()));
+    let at_root = root.iter().flat_map(|root| NAMES.iter().filter_map(|name| root.join(name).ok()));
+    let mut guesses: Vec<String> = Vec::new();
+    for guess in under.chain(at_root).map(|url| url.to_string()) {
+        if guesses.len() < MOST && !guesses.contains(&guess) {
+            guesses.push(guess);
+        }
+    }
+    guesses
+}
+
+/// Without blanks, angle brackets and the punctuation of the sentence around it.
+fn trimmed(text: &str) -> &str {
+    text.trim().trim_start_matches(['<', '(', '"', '\'']).trim_end_matches(['>', ')', '"', '\'', ',', ';', '.', '!']).trim()
+}
+
+/// `github:ada` and its like; `None` where what stands before the colon is no platform.
+fn named(platform: &str, name: &str) -> Option<Result<Pasted, NotASource>> {
+    let bare = name.trim_start_matches('@');
+    let checked = |found: Pasted| if is_name(bare) { Ok(found) } else { Err(NotASource::Unreadable(shown(name))) };
+    Some(match platform {
+        "youtube" if is_channel_id(bare) => Ok(channel(bare)),
+        "youtube" => youtube_page(&format!("@{bare}")),
+        "github" => checked(github(bare)),
+        "devto" | "dev.to" => checked(devto(bare)),
+        "medium" => checked(feed_at(&format!("https://medium.com/feed/@{bare}"))),
+        "mastodon" => match bare.split_once('@') {
+            Some((user, host)) => mastodon(user, host),
+            None => Err(NotASource::Ambiguous(shown(name))),
+        },
+        "feed" if name.contains("://") || name.contains('.') => address(name),
+        _ => return None,
+    })
+}
+
+fn address(text: &str) -> Result<Pasted, NotASource> {
+    let url = parse(text)?;
+    // Addresses of interfaces say it all, whatever host serves them.
+    if let Some(found) = by_shape(&url) {
+        return Ok(found);
+    }
+    let host = bare_host(&url);
+    if let Some(found) = on_platform(&host, &url) {
+        return found;
+    }
+    let segments = segments(&url);
+    if let [user] = segments.as_slice()
+        && let Some(user) = user.strip_prefix('@').filter(|user| is_name(user))
+    {
+        return mastodon(user, url.host_str().unwrap_or_default());
+    }
+    if url.path().to_ascii_lowercase().ends_with(".ics") {
+        return Err(NotASource::NotYet { platform: "a calendar" });
+    }
+    let locator = feed_locator(url.as_str()).ok_or_else(|| NotASource::Unreadable(shown(text)))?;
+    Ok(if looks_like_feed(&url) { feed_at(&locator) } else { Pasted::NeedsPage { url: locator, why: PageNeed::Feed } })
+}
+
+/// An absolute http(s) address; without a scheme `https` is meant.
+fn parse(text: &str) -> Result<Url, NotASource> {
+    let unreadable = || NotASource::Unreadable(shown(text));
+    let with_scheme = match text.split_once("://") {
+        Some((scheme, _)) if matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") => text.to_owned(),
+        Some(("feed", rest)) => format!("https://{rest}"),
+        Some(("webcal" | "webcals", _)) => return Err(NotASource::NotYet { platform: "a calendar" }),
+        Some((scheme, _)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => return Err(NotASource::Scheme(shown(scheme))),
+        _ => {
+            let before = text.split(['/', '?', '#']).next().unwrap_or_default();
+            if let Some((scheme, port)) = before.split_once(':')
+                && !port.bytes().all(|b| b.is_ascii_digit())
+            {
+                return Err(NotASource::Scheme(shown(scheme)));
+            }
+            if before.contains('@') {
+                return Err(NotASource::UserInfo);
+            }
+            if !before.contains('.') {
+                return Err(if is_name(before) && before == text { NotASource::Ambiguous(shown(text)) } else { unreadable() });
+            }
+            format!("https://{text}")
+        }
+    };
+    let url = Url::parse(&with_scheme).map_err(|_| unreadable())?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(NotASource::UserInfo);
+    }
+    if url.host_str().is_none() { Err(unreadable()) } else { Ok(url) }
+}
+
+/// Addresses of the feeds and interfaces themselves, on any host.
+fn by_shape(url: &Url) -> Option<Pasted> {
+    let segments = segments(url);
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let parameter = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    if let Some(id) = parameter("channel_id").filter(|id| is_channel_id(id)) {
+        return Some(channel(&id));
+    }
+    match segments.as_slice() {
+        [.., "users", user, "events"] | [.., "users", user, "events", "public"] if is_name(user) => Some(github(user)),
+        [.., "api", "articles"] => parameter("username").filter(|user| is_name(user)).map(|user| devto(&user)),
+        _ => None,
+    }
+}
+
+/// What an address means on a platform that we know; `None` for any other site.
+fn on_platform(host: &str, url: &Url) -> Option<Result<Pasted, NotASource>> {
+    let segments = segments(url);
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if let Some(platform) = closed(host) {
+        return Some(Err(NotASource::Closed { platform }));
+    }
+    if let Some(platform) = not_yet(host, &segments) {
+        return Some(Err(NotASource::NotYet { platform }));
+    }
+    let feed = |url: String| Some(Ok(feed_at(&url)));
+    let own = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+    match host {
+        "youtube.com" | "youtu.be" | "youtube-nocookie.com" => return Some(on_youtube(host, url, &segments)),
+        "github.com" => return Some(on_github(&segments)),
+        "dev.to" => return Some(on_devto(&segments)),
+        "medium.com" => return Some(on_medium(&segments)),
+        "hashnode.com" => return Some(Err(NotASource::Elsewhere { platform: "a Hashnode profile", instead: "the blog" })),
+        "open.spotify.com" | "spotify.com" => {
+            return Some(Err(NotASource::Elsewhere { platform: "Spotify", instead: "the podcast's RSS feed" }));
+        }
+        "podcasts.apple.com" => return Some(Err(NotASource::Elsewhere { platform: "Apple Podcasts", instead: "the podcast's RSS feed" })),
+        "open.substack.com" => {
+            return match segments.as_slice() {
+                ["pub", publication, ..] if is_name(publication) => feed(format!("https://{publication}.substack.com/feed")),
+                _ => None,
+            };
+        }
+        "substack.com" => return Some(Err(NotASource::Elsewhere { platform: "a Substack profile", instead: "the publication" })),
+        "vimeo.com" => {
+            return match segments.as_slice() {
+                [video] if video.bytes().all(|b| b.is_ascii_digit()) => {
+                    Some(Err(NotASource::Single { what: "video", instead: "the channel" }))
+                }
+                ["channels", name, ..] => feed(format!("https://vimeo.com/channels/{name}/videos/rss")),
+                [name] | [name, "videos"] | [name, "videos", "rss"] => feed(format!("https://vimeo.com/{name}/videos/rss")),
+                _ => None,
+            };
+        }
+        _ => {}
+    }
+    // Where the first part of the path is a person.
+    let by_user = [
+        ("qiita.com", "https://qiita.com/{}/feed"),
+        ("zenn.dev", "https://zenn.dev/{}/feed"),
+        ("note.com", "https://note.com/{}/rss"),
+        ("velog.io", "https://v2.velog.io/rss/{}"),
+        ("speakerdeck.com", "https://speakerdeck.com/{}.atom"),
+    ];
+    if let Some((_, pattern)) = by_user.iter().find(|(known, _)| *known == host)
+        && let Some(user) = segments.first().map(|user| user.trim_start_matches('@')).filter(|user| is_name(user))
+    {
+        // A feed pasted as such is right already.
+        let user = user.strip_suffix(".atom").unwrap_or(user);
+        return feed(pattern.replace("{}", user));
+    }
+    // Where the host is the publication.
+    let by_host = [
+        ("medium.com", "feed"),
+        ("hashnode.dev", "rss.xml"),
+        ("substack.com", "feed"),
+        ("wordpress.com", "feed/"),
+        ("blogspot.com", "feeds/posts/default"),
+        ("tumblr.com", "rss"),
+    ];
+    if let Some((_, path)) = by_host.iter().find(|(domain, _)| own(domain))
+        && !looks_like_feed(url)
+    {
+        return feed(format!("https://{}/{path}", url.host_str().unwrap_or(host).to_ascii_lowercase()));
+    }
+    if host == "bsky.app"
+        && let ["profile", did, ..] = segments.as_slice()
+        && did.starts_with("did:")
+    {
+        return feed(format!("https://bsky.app/profile/{did}/rss"));
+    }
+    None
+}
+
+/// Networks that show nothing to readers without an account.
+fn closed(host: &str) -> Option<&'static str> {
+    const NETWORKS: &[(&str, &str)] = &[
+        ("linkedin.com", "LinkedIn"),
+        ("lnkd.in", "LinkedIn"),
+        ("x.com", "X"),
+        ("twitter.com", "X"),
+        ("t.co", "X"),
+        ("threads.net", "Threads"),
+        ("threads.com", "Threads"),
+        ("instagram.com", "Instagram"),
+        ("facebook.com", "Facebook"),
+        ("fb.com", "Facebook"),
+        ("tiktok.com", "TikTok"),
+        ("builder.aws.com", "AWS Builder Center"),
+        ("community.aws", "AWS Builder Center"),
+        ("repost.aws", "AWS re:Post"),
+    ];
+    NETWORKS.iter().find(|(network, _)| is_host(host, &[network])).map(|(_, name)| *name)
+}
+
+/// Platforms that have an interface of their own which is not read here.
+fn not_yet(host: &str, segments: &[&str]) -> Option<&'static str> {
+    const PLATFORMS: &[(&str, &str)] = &[
+        ("twitch.tv", "Twitch"),
+        ("gitlab.com", "GitLab"),
+        ("stackoverflow.com", "Stack Overflow"),
+        ("stackexchange.com", "Stack Exchange"),
+        ("sessionize.com", "Sessionize"),
+        ("meetup.com", "Meetup"),
+    ];
+    let is_feed = segments.iter().any(|segment| has_ending(segment, "atom") || has_ending(segment, "rss") || *segment == "feeds");
+    PLATFORMS.iter().find(|(platform, _)| !is_feed && is_host(host, &[platform])).map(|(_, name)| *name)
+}
+
+fn on_youtube(host: &str, url: &Url, segments: &[&str]) -> Result<Pasted, NotASource> {
+    const SINGLE: NotASource = NotASource::Single { what: "video", instead: "its channel" };
+    let parameter = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    match segments {
+        _ if host == "youtu.be" => Err(SINGLE),
+        ["channel", id, ..] if is_channel_id(id) => Ok(channel(id)),
+        ["playlist"] => playlist(parameter("list")),
+        ["feeds", "videos.xml"] => match parameter("user").filter(|user| is_name(user)) {
+            Some(user) => youtube_page(&format!("user/{user}")),
+            None => playlist(parameter("playlist_id")),
+        },
+        ["watch" | "shorts" | "live" | "embed" | "v", ..] => Err(SINGLE),
+        [handle, ..] if handle.starts_with('@') && handle.len() > 1 => youtube_page(handle),
+        ["c" | "user", name, ..] => youtube_page(&format!("{}/{name}", segments[0])),
+        [name] if is_name(name) => youtube_page(name),
+        _ => Err(NotASource::Unreadable(shown(url.as_str()))),
+    }
+}
+
+fn playlist(id: Option<String>) -> Result<Pasted, NotASource> {
+    let fits = |id: &String| id.len() > 2 && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    let id = id.filter(fits).ok_or(NotASource::Single { what: "page", instead: "the channel or the playlist" })?;
+    // The list of all uploads of a channel is the channel.
+    if let Some(rest) = id.strip_prefix("UU").map(|rest| format!("UC{rest}")).filter(|id| is_channel_id(id)) {
+        return Ok(channel(&rest));
+    }
+    Ok(feed_at(&format!("https://www.youtube.com/feeds/videos.xml?playlist_id={id}")))
+}
+
+fn youtube_page(path: &str) -> Result<Pasted, NotASource> {
+    if path.chars().any(|c| c.is_whitespace() || matches!(c, '?' | '#')) || path.len() < 2 {
+        return Err(NotASource::Unreadable(shown(path)));
+    }
+    Ok(Pasted::NeedsPage { url: format!("https://www.youtube.com/{path}"), why: PageNeed::Channel })
+}
+
+fn on_github(segments: &[&str]) -> Result<Pasted, NotASource> {
+    /// First parts of addresses that are no account.
+    const PAGES: &[&str] = &[
+        "about",
+        "apps",
+        "collections",
+        "contact",
+        "customer-stories",
+        "enterprise",
+        "events",
+        "explore",
+        "features",
+        "issues",
+        "join",
+        "login",
+        "marketplace",
+        "new",
+        "notifications",
+        "organizations",
+        "pricing",
+        "pulls",
+        "search",
+        "security",
+        "settings",
+        "site",
+        "solutions",
+        "stars",
+        "team",
+        "topics",
+        "trending",
+    ];
+    match segments {
+        ["orgs" | "enterprises", ..] => Err(NotASource::NotYet { platform: "a GitHub organization" }),
+        ["sponsors" | "users", user, ..] if is_name(user) => Ok(github(user)),
+        [page, ..] if PAGES.contains(page) => {
+            Err(NotASource::Elsewhere { platform: "this page of GitHub", instead: "a profile or repository" })
+        }
+        [user] => match user.strip_suffix(".atom").unwrap_or(user) {
+            user if is_name(user) => Ok(github(user)),
+            user => Err(NotASource::Unreadable(shown(user))),
+        },
+        [owner, repo, ..] if is_name(owner) && repo.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) => {
+            if segments.last().is_some_and(|last| has_ending(last, "atom")) {
+                return Ok(feed_at(&format!("https://github.com/{}", segments.join("/"))));
+            }
+            let repo = repo.strip_suffix(".git").unwrap_or(repo);
+            Ok(feed_at(&format!("https://github.com/{owner}/{repo}/releases.atom")))
+        }
+        _ => Err(NotASource::Elsewhere { platform: "this page of GitHub", instead: "a profile or repository" }),
+    }
+}
+
+fn on_devto(segments: &[&str]) -> Result<Pasted, NotASource> {
+    const PAGES: &[&str] =
+        &["t", "search", "settings", "new", "api", "about", "videos", "pod", "tags", "top", "latest", "challenges", "enter"];
+    match segments {
+        ["feed", user] if is_name(user) => Ok(devto(user)),
+        [page, ..] if PAGES.contains(page) => {
+            Err(NotASource::Elsewhere { platform: "this page of dev.to", instead: "a user or organization" })
+        }
+        [user, ..] if is_name(user) => Ok(devto(user)),
+        _ => Err(NotASource::Elsewhere { platform: "this page of dev.to", instead: "a user or organization" }),
+    }
+}
+
+fn on_medium(segments: &[&str]) -> Result<Pasted, NotASource> {
+    match segments {
+        ["feed", ..] if segments.len() > 1 => Ok(feed_at(&format!("https://medium.com/{}", segments.join("/")))),
+        ["p", ..] => Err(NotASource::Single { what: "story", instead: "the author's profile" }),
+        ["m" | "me" | "search" | "tag" | "plans", ..] | [] => {
+            Err(NotASource::Elsewhere { platform: "this page of Medium", instead: "a profile or publication" })
+        }
+        [name, ..] => Ok(feed_at(&format!("https://medium.com/feed/{name}"))),
+    }
+}
+
+fn mastodon(user: &str, host: &str) -> Result<Pasted, NotASource> {
+    match Url::parse(&format!("https://{host}/")) {
+        Ok(url) if is_name(user) && url.host_str().is_some() && url.path() == "/" => Ok(feed_at(&format!("{url}@{user}.rss"))),
+        _ => Err(NotASource::Unreadable(shown(host))),
+    }
+}
+
+fn channel(id: &str) -> Pasted {
+    let url = format!("https://www.youtube.com/channel/{id}");
+    Pasted::Source { kind: SourceKind::YoutubeChannel, locator: id.to_owned(), url }
+}
+
+/// Logins are compared without regard to case.
+fn github(login: &str) -> Pasted {
+    let login = login.to_ascii_lowercase();
+    Pasted::Source { kind: SourceKind::GithubUser, url: format!("https://github.com/{login}"), locator: login }
+}
+
+fn devto(name: &str) -> Pasted {
+    let name = name.to_ascii_lowercase();
+    Pasted::Source { kind: SourceKind::Devto, url: format!("https://dev.to/{name}"), locator: name }
+}
+
+fn feed_at(url: &str) -> Pasted {
+    Pasted::Source { kind: SourceKind::Rss, locator: url.to_owned(), url: url.to_owned() }
+}
+
+/// `UC` and 22 of letters, digits, `_` and `-`.
+fn is_channel_id(text: &str) -> bool {
+    text.len() == 24 && text.starts_with("UC") && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+/// What can be a name in an address without being written otherwise.
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && text.bytes().any(|b| b.is_ascii_alphanumeric())
+}
+
+fn id_after(text: &str, before: &str) -> Option<String> {
+    text.match_indices(before).find_map(|(start, found)| {
+        let id = text.get(start + found.len()..start + found.len() + 24)?;
+        is_channel_id(id).then(|| id.to_owned())
+    })
+}
+
+/// Whether the path of an address says that it is a feed.
+fn looks_like_feed(url: &Url) -> bool {
+    let path = url.path().to_ascii_lowercase();
+    let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+    [".xml", ".rss", ".atom", ".rdf"].iter().any(|ending| last.ends_with(ending) && !last.contains("sitemap"))
+        || matches!(last.as_str(), "feed" | "rss" | "atom" | "feed.json" | "rss2" | "index.json")
+        || path.contains("/feeds/posts/")
+        || url.query_pairs().any(|(name, value)| name == "feed" && value.starts_with(['r', 'a']))
+}
+
+fn has_ending(file: &str, ending: &str) -> bool {
+    file.rsplit_once('.').is_some_and(|(_, last)| last.eq_ignore_ascii_case(ending))
+}
+
+fn bare_host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+    let bare = ["www.", "m.", "mobile."].iter().find_map(|prefix| host.strip_prefix(prefix).filter(|rest| rest.contains('.')));
+    bare.map_or_else(|| host.clone(), str::to_owned)
+}
+
+/// Whether a host is one of these or lies below one.
+fn is_host(host: &str, known: &[&str]) -> bool {
+    known.iter().any(|known| host == *known || host.strip_suffix(known).is_some_and(|rest| rest.ends_with('.')))
+}
+
+fn segments(url: &Url) -> Vec<String> {
+    url.path_segments().map(|segments| segments.filter(|segment| !segment.is_empty()).map(str::to_owned).collect()).unwrap_or_default()
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(120).collect()
+}
+
+/// How good a named feed is: least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    comments: bool,
+    /// The sum of what speaks against it, so that the graver thing outweighs all lighter ones.
+    faults: u8,
+    place: usize,
+}
+
+impl Rank {
+    fn of(feed: &FoundFeed, url: &Url, page: &Url, translation: bool, place: usize) -> Self {
+        let path = url.path().to_ascii_lowercase();
+        let folder = page.path().trim_end_matches('/').to_ascii_lowercase();
+        let title = feed.title.as_deref().unwrap_or_default().to_lowercase();
+        // The page's own feed lies below it; a site's feed serves every page.
+        let for_page = folder.is_empty() || path.starts_with(&folder);
+        let faults = [(bare_host(url) != bare_host(page), 8), (!for_page, 4), (translation, 2), (feed.mime.ends_with("json"), 1)];
+        Self {
+            comments: path.split(['/', '-', '_', '.']).any(|part| part == "comments") || title.contains("comment"),
+            faults: faults.into_iter().filter(|(found, _)| *found).map(|(_, weight)| weight).sum(),
+            place,
+        }
+    }
+}
+
+fn is_feed_type(mime: &str, url: &Url) -> bool {
+    match mime {
+        "application/rss+xml" | "application/atom+xml" | "application/feed+json" | "application/rdf+xml" => true,
+        "application/json" => !url.path().contains("/wp-json/"),
+        "text/xml" | "application/xml" => looks_like_feed(url),
+        _ => false,
+    }
+}
+
+/// A start tag that may tell of feeds.
+struct Tag {
+    name: String,
+    attributes: Vec<(String, String)>,
+}
+
+impl Tag {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// `rel` is a list of words in any case (HTML standard, section 4.6.7).
+    fn has_rel(&self, word: &str) -> bool {
+        self.get("rel").is_some_and(|rel| rel.split_ascii_whitespace().any(|rel| rel.eq_ignore_ascii_case(word)))
+    }
+}
+
+/// The tags that matter, wherever they stand: YouTube puts its feed's link into the body.
+fn tags(html: &str) -> Vec<Tag> {
+    const MOST: usize = 500;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Tokenizer::new(html)
+        .filter_map(Result::ok)
+        .filter_map(|token| match token {
+            Token::StartTag(tag) if matches!(&tag.name[..], b"link" | b"meta" | b"base") => Some(Tag {
+                name: text(&tag.name),
+                attributes: tag.attributes.iter().map(|(name, value)| (text(name), text(value))).collect(),
+            }),
+            _ => None,
+        })
+        .take(MOST)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UC: &str = "UCabcdefghijklmnopqrst_-";
+
+    /// Kind and locator, the page to look at, or the refusal.
+    fn told(pasted: &str) -> String {
+        match understand(pasted) {
+            Ok(Pasted::Source { kind, locator, .. }) => format!("{kind} {locator}"),
+            Ok(Pasted::NeedsPage { url, .. }) => format!("page {url}"),
+            Err(error) => format!("no: {error}"),
+        }
+    }
+
+    #[test]
+    fn what_builders_paste_becomes_the_right_source() {
+        for (pasted, wanted) in [
+            (" <https://GitHub.com/Ada> ", "github_user ada"),
+            ("github.com/ada/engine", "rss https://github.com/ada/engine/releases.atom"),
+            ("https://github.com/ada/engine.git", "rss https://github.com/ada/engine/releases.atom"),
+            ("github:ada", "github_user ada"),
+            ("https://api.github.com/users/ada/events/public?per_page=100", "github_user ada"),
+            ("http://127.0.0.1:9000/gh/users/ada/events/public", "github_user ada"),
+            ("ada.github.io/notes", "page https://ada.github.io/notes"),
+            (UC, &format!("youtube_channel {UC}")),
+            (&format!("https://www.youtube.com/channel/{UC}/videos"), &format!("youtube_channel {UC}")),
+            (&format!("http://127.0.0.1:9000/feeds/videos.xml?channel_id={UC}"), &format!("youtube_channel {UC}")),
+            ("https://www.youtube.com/@ada/featured?si=x", "page https://www.youtube.com/@ada"),
+            ("youtube:@ada", "page https://www.youtube.com/@ada"),
+            ("m.youtube.com/c/ada", "page https://www.youtube.com/c/ada"),
+            ("https://www.youtube.com/feeds/videos.xml?user=lathe", "page https://www.youtube.com/user/lathe"),
+            ("https://www.youtube.com/playlist?list=PLabc_1", "rss https://www.youtube.com/feeds/videos.xml?playlist_id=PLabc_1"),
+            (&format!("https://www.youtube.com/playlist?list=UU{}", &UC[2..]), &format!("youtube_channel {UC}")),
+            ("dev.to/Ada", "devto ada"),
+            ("https://dev.to/ada/a-post-1x2y", "devto ada"),
+            ("https://dev.to/feed/ada", "devto ada"),
+            ("https://dev.to/api/articles?username=aws-builders", "devto aws-builders"),
+            ("https://medium.com/@ada?source=user_profile", "rss https://medium.com/feed/@ada"),
+            ("https://medium.com/@ada/a-story-0123456789ab", "rss https://medium.com/feed/@ada"),
+            ("ada.medium.com", "rss https://ada.medium.com/feed"),
+            ("https://medium.com/some-publication", "rss https://medium.com/feed/some-publication"),
+            ("https://medium.com/feed/@ada", "rss https://medium.com/feed/@ada"),
+            ("https://ada.hashnode.dev/a-post", "rss https://ada.hashnode.dev/rss.xml"),
+            ("https://ada.substack.com/p/a-letter", "rss https://ada.substack.com/feed"),
+            ("https://open.substack.com/pub/ada/p/letter", "rss https://ada.substack.com/feed"),
+            ("ada.blogspot.com", "rss https://ada.blogspot.com/feeds/posts/default"),
+            ("ada.wordpress.com/about", "rss https://ada.wordpress.com/feed/"),
+            ("qiita.com/ada", "rss https://qiita.com/ada/feed"),
+            ("https://zenn.dev/ada/articles/1", "rss https://zenn.dev/ada/feed"),
+            ("note.com/ada", "rss https://note.com/ada/rss"),
+            ("velog.io/@ada", "rss https://v2.velog.io/rss/ada"),
+            ("speakerdeck.com/ada", "rss https://speakerdeck.com/ada.atom"),
+            ("vimeo.com/ada", "rss https://vimeo.com/ada/videos/rss"),
+            ("@ada@social.example.org", "rss https://social.example.org/@ada.rss"),
+            ("https://social.example.org/@ada", "rss https://social.example.org/@ada.rss"),
+            ("https://bsky.app/profile/did:plc:abc", "rss https://bsky.app/profile/did:plc:abc/rss"),
+            ("https://blog.example.org/index.xml.", "rss https://blog.example.org/index.xml"),
+            ("feed:https://blog.example.org/x?format=1", "page https://blog.example.org/x?format=1"),
+            ("https://blog.example.org/?feed=rss2", "rss https://blog.example.org/?feed=rss2"),
+            ("blog.example.org/about", "page https://blog.example.org/about"),
+        ] {
+            assert_eq!(told(pasted), wanted, "{pasted}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_refused_with_a_sentence() {
+        for (pasted, wanted) in [
+            ("", NotASource::Empty),
+            ("@ada", NotASource::Ambiguous("@ada".into())),
+            ("ada", NotASource::Ambiguous("ada".into())),
+            ("https://user:word@example.org/", NotASource::UserInfo),
+            ("ada@example.org", NotASource::UserInfo),
+            ("javascript:alert(1)", NotASource::Scheme("javascript".into())),
+            ("ftp://example.org/feed", NotASource::Scheme("ftp".into())),
+            ("file:///etc/passwd", NotASource::Scheme("file".into())),
+            ("https://www.linkedin.com/in/ada", NotASource::Closed { platform: "LinkedIn" }),
+            ("x.com/ada", NotASource::Closed { platform: "X" }),
+            ("https://builder.aws.com/community/@ada", NotASource::Closed { platform: "AWS Builder Center" }),
+            ("https://www.twitch.tv/ada", NotASource::NotYet { platform: "Twitch" }),
+            ("webcal://example.org/a.ics", NotASource::NotYet { platform: "a calendar" }),
+            ("https://youtu.be/abcdefghijk", NotASource::Single { what: "video", instead: "its channel" }),
+            ("https://hashnode.com/@ada", NotASource::Elsewhere { platform: "a Hashnode profile", instead: "the blog" }),
+            ("https://open.spotify.com/show/1", NotASource::Elsewhere { platform: "Spotify", instead: "the podcast's RSS feed" }),
+        ] {
+            assert_eq!(understand(pasted), Err(wanted), "{pasted}");
+        }
+        // A host that only ends like a closed one is another site.
+        assert_eq!(told("netflix.com.example.org"), "page https://netflix.com.example.org/");
+        assert_eq!(told("https://fox.com/"), "page https://fox.com/");
+    }
+
+    #[test]
+    fn a_roster_says_the_kind_and_a_name_is_enough() {
+        let source = |kind, pasted: &str| match understand_as(kind, pasted) {
+            Ok(Pasted::Source { kind, locator, .. }) => format!("{kind} {locator}"),
+            Ok(Pasted::NeedsPage { url, .. }) => format!("page {url}"),
+            Err(error) => format!("no: {error}"),
+        };
+        for (kind, pasted, wanted) in [
+            (SourceKind::GithubUser, "Ada", "github_user ada"),
+            (SourceKind::GithubUser, "http://127.0.0.1:9000/ada", "github_user ada"),
+            (SourceKind::Devto, "@ada", "devto ada"),
+            (SourceKind::YoutubeChannel, "@ada", "page https://www.youtube.com/@ada"),
+            (SourceKind::YoutubeChannel, UC, &format!("youtube_channel {UC}")),
+            (SourceKind::Rss, "https://blog.example.org/posts", "rss https://blog.example.org/posts"),
+            (SourceKind::Rss, "http://127.0.0.1:9000/a?page=x#top", "rss http://127.0.0.1:9000/a?page=x"),
+        ] {
+            assert_eq!(source(kind, pasted), wanted, "{pasted}");
+        }
+        assert!(source(SourceKind::GithubUser, "https://blog.example.org/").starts_with("no: "));
+    }
+
+    #[test]
+    fn spellings_of_one_feed_have_one_locator() {
+        for spelling in
+            ["https://Team.example.org:443/feed", "https://team.example.org/feed#top", " https://team.example.org/feed?utm_source=x"]
+        {
+            assert_eq!(feed_locator(spelling).as_deref(), Some("https://team.example.org/feed"), "{spelling}");
+        }
+        assert_eq!(
+            feed_locator("https://www.example.org/feed/").as_deref(),
+            Some("https://www.example.org/feed/"),
+            "no other host or path"
+        );
+        assert_eq!(feed_locator("mailto:x@example.org"), None);
+    }
+
+    #[test]
+    fn a_page_names_its_feeds_and_the_nearest_one_comes_first() {
+        let html = include_str!("../../fixtures/discovery/author-page.html");
+        let found: Vec<String> = feeds_in_page(html, "https://tallow.example.org/author/ada/").into_iter().map(|feed| feed.url).collect();
+        assert_eq!(
+            found,
+            [
+                "https://tallow.example.org/author/ada/feed.xml",
+                "https://tallow.example.org/index.xml",
+                "https://tallow.example.org/feed.json",
+                "https://tallow.example.org/sv/index.xml",
+                "https://feeds.example.com/tallow",
+            ]
+        );
+        assert!(feeds_in_page("<p>no feed", "https://tallow.example.org/").is_empty());
+        let only = r#"<link rel=alternate type=application/rss+xml title="A comment on lamps" href=/rss>"#;
+        assert_eq!(feeds_in_page(only, "https://tallow.example.org/").len(), 1, "where all say comments, the word means nothing");
+    }
+
+    #[test]
+    fn guesses_begin_at_the_folder_and_are_few() {
+        let under = guesses("https://e.example.org/notes/one.html?x=1#y");
+        assert_eq!(under[0], "https://e.example.org/notes/feed/");
+        assert!(under.contains(&"https://e.example.org/feed.xml".to_owned()));
+        assert_eq!(under.len(), 13);
+        let root = guesses("https://e.example.org");
+        assert_eq!((root.len(), root[12].as_str()), (13, "https://e.example.org/blog/index.xml"));
+        assert!(guesses("mailto:x").is_empty());
+    }
+
+    #[test]
+    fn a_channel_is_told_by_its_page() {
+        let page = include_str!("../../fixtures/discovery/channel-page.html");
+        assert_eq!(youtube_channel_in_page(page).as_deref(), Some("UCtallowtallowtallowtal1"));
+        let without_links = page.replace("<link", "<span").replace("<meta", "<span");
+        assert_eq!(youtube_channel_in_page(&without_links).as_deref(), Some("UCtallowtallowtallowtal1"));
+        assert_eq!(youtube_channel_in_page("<title>consent</title>"), None);
+        let feed = format!("<feed><author><name>x</name><uri>https://www.youtube.com/channel/{UC}</uri></author></feed>");
+        assert_eq!(youtube_channel_in_page(&feed).as_deref(), Some(UC));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_breaks_discovery(text in ".{0,80}") {
+            let _ = understand(&text);
+            let _ = understand_as(SourceKind::Rss, &text);
+            let _ = feeds_in_page(&text, "https://e.example.org/");
+            let _ = youtube_channel_in_page(&text);
+            let _ = guesses(&text);
+        }
+    }
+}

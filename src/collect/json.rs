@@ -1,0 +1,152 @@
+//! What the readers of JSON interfaces share: taking what is there, and nothing else, out of a payload.
+//!
+//! Interfaces drop fields, add kinds and send nulls without notice; nothing here is strict about anything but the
+//! outermost shape.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::model::{Content, Document, ReadError};
+use crate::text::{collapse, count_words};
+
+/// The most bytes of text that an entry keeps.
+const MAX_TEXT: usize = 64 * 1024;
+/// The most links that an entry keeps.
+const MAX_LINKS: usize = 100;
+
+/// Reads the document as JSON.
+pub(super) fn parse(document: &Document, platform: &'static str) -> Result<Value, ReadError> {
+    let bytes = document.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&document.bytes);
+    let start = bytes.iter().position(|byte| !byte.is_ascii_whitespace()).ok_or(ReadError::Empty)?;
+    if bytes[start] == b'<' {
+        return Err(ReadError::Html);
+    }
+    serde_json::from_slice(bytes).map_err(|error| ReadError::Shape { platform, detail: error.to_string() })
+}
+
+/// The list that an answer must be; an object in its place is most often an error message, which is passed on.
+pub(super) fn list(value: Value, platform: &'static str) -> Result<Vec<Value>, ReadError> {
+    match value {
+        Value::Array(items) => Ok(items),
+        other => {
+            let message = text(&other, &["message"]).or_else(|| text(&other, &["error"]));
+            let detail = message.map_or_else(|| "a list was expected".to_owned(), |message| message.chars().take(200).collect());
+            Err(ReadError::Shape { platform, detail })
+        }
+    }
+}
+
+/// The value at a path of keys, unless it is null or missing.
+pub(super) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
+    path.iter().try_fold(value, |value, key| value.get(key)).filter(|value| !value.is_null())
+}
+
+/// The text at a path: blanks collapsed, control characters dropped, `None` where nothing is left.
+pub(super) fn text(value: &Value, path: &[&str]) -> Option<String> {
+    let tidy = collapse(at(value, path)?.as_str()?);
+    (!tidy.is_empty()).then_some(tidy)
+}
+
+/// The number at a path; a text of digits counts as one.
+pub(super) fn number(value: &Value, path: &[&str]) -> Option<u64> {
+    let value = at(value, path)?;
+    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// The truth value at a path.
+pub(super) fn truth(value: &Value, path: &[&str]) -> Option<bool> {
+    at(value, path)?.as_bool()
+}
+
+/// The instant at a path, as RFC 3339 gives it.
+pub(super) fn time(value: &Value, path: &[&str]) -> Option<Timestamp> {
+    at(value, path)?.as_str()?.trim().parse().ok()
+}
+
+/// The http(s) address at a path.
+pub(super) fn address(value: &Value, path: &[&str]) -> Option<String> {
+    let url = url::Url::parse(at(value, path)?.as_str()?.trim()).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| url.to_string())
+}
+
+/// Text written in Markdown, as content: marks of structure dropped, code counted, links taken.
+pub(super) fn markdown(source: &str) -> Option<Content> {
+    let mut content = Content::default();
+    let mut seen = BTreeSet::new();
+    let mut fenced = false;
+    for line in source.lines() {
+        let line = line.trim_end();
+        let bare = line.trim_start();
+        if bare.starts_with("```") || bare.starts_with("~~~") {
+            content.code_blocks += u32::from(!fenced);
+            fenced = !fenced;
+            continue;
+        }
+        let plain = if fenced { line } else { bare.trim_start_matches(['#', '>', '*', '-', '+', ' ']).trim_end() };
+        if !plain.is_empty() {
+            let plain: String = plain.chars().filter(|c| !c.is_control()).collect();
+            let (words, cjk_chars) = count_words(&plain);
+            content.words = content.words.saturating_add(words);
+            content.cjk_chars = content.cjk_chars.saturating_add(cjk_chars);
+            if content.text.len() + plain.len() < MAX_TEXT {
+                content.text.push_str(&plain);
+                content.text.push('\n');
+            }
+        }
+        if content.links.len() < MAX_LINKS {
+            for link in links_in(line) {
+                if content.links.len() < MAX_LINKS && seen.insert(link.clone()) {
+                    content.links.push(link);
+                }
+            }
+        }
+    }
+    content.text.truncate(content.text.trim_end().len());
+    (!content.text.is_empty()).then_some(content)
+}
+
+/// The http(s) addresses that stand in a text.
+pub(super) fn links_in(text: &str) -> Vec<String> {
+    let mut links = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("http") {
+        let candidate = &rest[start..];
+        let end = candidate
+            .find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\'' | ')' | ']' | '`' | '|' | '\\'))
+            .unwrap_or(candidate.len());
+        let link = candidate[..end].trim_end_matches(['.', ',', ';', ':', '!', '?', '*', '_']);
+        if (link.starts_with("http://") || link.starts_with("https://")) && url::Url::parse(link).is_ok_and(|url| url.has_host()) {
+            links.push(link.to_owned());
+        }
+        rest = &candidate[end.max(4)..];
+    }
+    links
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markdown_becomes_plain_words_with_its_code_and_links_known() {
+        let content = markdown("## New\n\n* a **fast** path, see <https://docs.example.org/x>.\n\n```rust\nfn main() {}\n```\n").unwrap();
+        assert_eq!(content.code_blocks, 1);
+        assert_eq!(content.links, ["https://docs.example.org/x"]);
+        assert!(content.text.starts_with("New\na **fast** path"));
+        assert_eq!(markdown("  \n \r\n"), None);
+    }
+
+    #[test]
+    fn links_end_where_prose_goes_on() {
+        for (given, wanted) in [
+            ("see https://a.example/x, and (http://b.example).", vec!["https://a.example/x", "http://b.example"]),
+            ("https://", vec![]),
+            ("httphttps://a.example/é", vec![]),
+            ("[x](https://a.example/y)", vec!["https://a.example/y"]),
+        ] {
+            assert_eq!(links_in(given), wanted, "{given}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Bytes of feeds made text, whatever they claim to be; each repair named.
+//!
+//! In: the bytes of a document and its `Content-Type`. Out: text, and what had to be mended. The order of witnesses is
+//! that of the WHATWG and RFC 7303: byte order mark, HTTP charset, XML declaration. A witness that the bytes themselves
+//! contradict is not believed.
+
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use crate::model::Repair;
+
+/// How far into a document its declaration is looked for.
+const DECLARATION_MAX: usize = 1024;
+
+/// A repair that is always told in the same words.
+pub(super) const fn named(name: &'static str) -> Repair {
+    Repair(Cow::Borrowed(name))
+}
+
+/// The text of a document.
+pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>, repairs: &mut Vec<Repair>) -> Cow<'a, str> {
+    if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
+        return decode_as(encoding, &bytes[mark..], repairs);
+    }
+    if let Some(encoding) = wide(bytes) {
+        repairs.push(named("two-byte characters without a byte order mark"));
+        return decode_as(encoding, bytes, repairs);
+    }
+    let label = content_type.and_then(charset);
+    let declared = declaration(bytes);
+    // UTF-16 was told above by its zero bytes: whoever claims it here does not use it.
+    let known = |label: &str| {
+        Encoding::for_label(label.as_bytes())
+            .filter(|encoding| *encoding != UTF_16LE && *encoding != UTF_16BE && *encoding != encoding_rs::REPLACEMENT)
+    };
+    let claimed = label.as_deref().and_then(known).or_else(|| declared.and_then(known));
+    if claimed == Some(ISO_2022_JP) && bytes.contains(&0x1B) {
+        return decode_as(ISO_2022_JP, bytes, repairs);
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        if text.is_ascii() {
+            return Cow::Borrowed(text);
+        }
+        match claimed {
+            None => return Cow::Borrowed(text),
+            Some(encoding) if encoding == UTF_8 => return Cow::Borrowed(text),
+            // Text of another encoding is hardly ever valid UTF-8 by chance. Of those with two bytes to a character it
+            // can be, in a few characters.
+            Some(encoding) if encoding.is_single_byte() || bytes.iter().any(|byte| *byte >= 0xE0) => {
+                repairs.push(named("the text is UTF-8, not what it claims"));
+                return Cow::Borrowed(text);
+            }
+            Some(encoding) => return decode_as(encoding, bytes, repairs),
+        }
+    }
+    match claimed {
+        Some(encoding) if encoding != UTF_8 => {
+            // A server's blanket charset is often wrong where the document knows better.
+            let better =
+                declared.and_then(known).filter(|declared| *declared != encoding && encoding == WINDOWS_1252 && *declared != UTF_8);
+            decode_as(better.unwrap_or(encoding), bytes, repairs)
+        }
+        _ => {
+            let (good, bad) = sequences(bytes);
+            if good >= bad {
+                repairs.push(named("bytes that are no text replaced"));
+                String::from_utf8_lossy(bytes)
+            } else {
+                repairs.push(named("read as windows-1252, for it is not UTF-8"));
+                WINDOWS_1252.decode_without_bom_handling(bytes).0
+            }
+        }
+    }
+}
+
+fn decode_as<'a>(encoding: &'static Encoding, bytes: &'a [u8], repairs: &mut Vec<Repair>) -> Cow<'a, str> {
+    let (text, broken) = encoding.decode_without_bom_handling(bytes);
+    if broken {
+        repairs.push(named("bytes that are no text replaced"));
+    }
+    text
+}
+
+/// UTF-16 without a mark: markup is ASCII, so every other byte of its beginning is zero.
+fn wide(bytes: &[u8]) -> Option<&'static Encoding> {
+    let start = &bytes[..bytes.len().min(64)];
+    let zeros = |offset: usize| start.iter().skip(offset).step_by(2).filter(|byte| **byte == 0).count();
+    let half = start.len() / 2;
+    match (zeros(0), zeros(1)) {
+        (even, odd) if half >= 4 && even * 4 >= half * 3 && odd * 4 <= half => Some(UTF_16BE),
+        (even, odd) if half >= 4 && odd * 4 >= half * 3 && even * 4 <= half => Some(UTF_16LE),
+        _ => None,
+    }
+}
+
+/// The charset of a `Content-Type`.
+fn charset(content_type: &str) -> Option<String> {
+    content_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']).to_owned())
+    })
+}
+
+/// The encoding that an XML declaration names.
+fn declaration(bytes: &[u8]) -> Option<&str> {
+    let start = &bytes[..bytes.len().min(DECLARATION_MAX)];
+    let open = find(start, b"<?xml")?;
+    let declaration = &start[open..];
+    let declaration = &declaration[..find(declaration, b">").unwrap_or(declaration.len())];
+    let after = &declaration[find(declaration, b"encoding")? + 8..];
+    let after = std::str::from_utf8(after).ok()?.trim_start().strip_prefix('=')?.trim_start();
+    let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    after[1..].split(quote).next().map(str::trim)
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
+
+/// How many sequences of several bytes are UTF-8, and how many are not.
+fn sequences(bytes: &[u8]) -> (usize, usize) {
+    bytes.utf8_chunks().fold((0, 0), |(good, bad), chunk| {
+        (good + chunk.valid().bytes().filter(|byte| *byte >= 0xC0).count(), bad + usize::from(!chunk.invalid().is_empty()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(bytes: &[u8], content_type: Option<&str>, wanted: &str, repair: &str) {
+        let mut repairs = Vec::new();
+        let text = decode(bytes, content_type, &mut repairs);
+        assert!(text.contains(wanted), "{text}");
+        assert_eq!(repairs.first().map_or("", |repair| &repair.0), repair, "{text}");
+    }
+
+    fn wide_bytes(text: &str, little: bool) -> Vec<u8> {
+        text.encode_utf16().flat_map(|unit| if little { unit.to_le_bytes() } else { unit.to_be_bytes() }).collect()
+    }
+
+    #[test]
+    fn the_best_witness_of_the_encoding_is_believed() {
+        let lossy = "bytes that are no text replaced";
+        check(b"\xEF\xBB\xBF<?xml version='1.0' encoding='latin1'?><a>\xC3\xA9</a>", None, "é", "");
+        check(b"<?xml version='1.0' encoding=\"windows-1251\"?><a>\xCF\xF0</a>", Some("application/xml"), "Пр", "");
+        check(b"<a>\xCF\xF0</a>", Some("text/xml; Charset=\"windows-1251\""), "Пр", "");
+        check("<a>It’s</a>".as_bytes(), Some("application/xml"), "It’s", "");
+        check("<?xml encoding='latin1'?><a>é</a>".as_bytes(), None, "é", "the text is UTF-8, not what it claims");
+        check("<a>é</a>".as_bytes(), Some("text/xml; charset=iso-8859-1"), "é", "the text is UTF-8, not what it claims");
+        check(b"<a>caf\xC3\xA9 o\xFFk</a>", None, "café o\u{FFFD}k", lossy);
+        check(b"<a>caf\xE9 \x93done\x94</a>", None, "café “done”", "read as windows-1252, for it is not UTF-8");
+        check(b"<?xml version='1.0' encoding='euc-kr'?><a>\xB3\xE2</a>", None, "년", "");
+        check(b"<?xml version='1.0' encoding='no-such'?><a>x</a>", None, "<a>x", "");
+        check(b"<?xml version='1.0' encoding='utf-16'?><a>\xC3\xA9</a>", None, "é", "");
+    }
+
+    #[test]
+    fn wide_characters_are_told_with_and_without_a_mark() {
+        for little in [true, false] {
+            let bytes = wide_bytes("\u{FEFF}<?xml version='1.0' encoding='utf-16'?><a>é</a>", little);
+            check(&bytes, Some("text/xml; charset=utf-8"), "<a>é</a>", "");
+            check(&bytes[2..], None, "<a>é</a>", "two-byte characters without a byte order mark");
+        }
+    }
+}

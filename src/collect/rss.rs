@@ -1,0 +1,88 @@
+//! Plain feeds: RSS, Atom and JSON Feed at one address.
+//!
+//! In: the address and the document. Out: its entries, with those marked that share their link with others. Reading
+//! the bytes is `feed`'s trade.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Collector, ask_for, feed, for_source};
+use crate::model::{Ask, CanonicalUrl, Document, Entry, ReadError, Reading, Request, Source, SourceState};
+
+pub(super) struct Rss;
+
+impl Collector for Rss {
+    fn plan(&self, sources: &[(Arc<Source>, SourceState)]) -> Vec<Ask> {
+        sources
+            .iter()
+            .map(|(source, state)| {
+                let url = state.final_url.as_deref().unwrap_or(&source.locator);
+                ask_for(source, state, Request::get(url))
+            })
+            .collect()
+    }
+
+    fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
+        let mut reading = feed::read_feed(document)?;
+        mark_shared_links(&mut reading.entries);
+        Ok(for_source(ask, reading))
+    }
+}
+
+/// Marks entries whose link stands on several different entries: a show's page, a home page, a change log.
+pub(super) fn mark_shared_links(entries: &mut [Entry]) {
+    let keys: Vec<Option<String>> = entries.iter().map(link_key).collect();
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    let mut shared: Vec<&str> = Vec::new();
+    for (index, key) in keys.iter().enumerate() {
+        let Some(key) = key.as_deref() else { continue };
+        match first.get(key) {
+            Some(other) if !same_item(&entries[*other], &entries[index]) => shared.push(key),
+            Some(_) => {}
+            None => {
+                first.insert(key, index);
+            }
+        }
+    }
+    shared.sort_unstable();
+    let marks: Vec<bool> = keys.iter().map(|key| key.as_deref().is_some_and(|key| shared.binary_search(&key).is_ok())).collect();
+    for (entry, mark) in entries.iter_mut().zip(marks) {
+        entry.link_shared = mark;
+    }
+}
+
+fn link_key(entry: &Entry) -> Option<String> {
+    CanonicalUrl::parse(entry.link.as_deref()?).ok().map(|url| url.key())
+}
+
+/// The same item told twice: one id, or neither with an id and all of the rest alike.
+fn same_item(one: &Entry, other: &Entry) -> bool {
+    match (&one.id, &other.id) {
+        (Some(one_id), Some(other_id)) if one_id == other_id => one.title == other.title || one.published == other.published,
+        (None, None) => one.title == other.title && one.published == other.published,
+        _ => one.title == other.title && one.published == other.published && one.content == other.content,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: &str, link: &str, title: &str) -> Entry {
+        Entry { id: Some(id.into()), link: Some(link.into()), title: Some(title.into()), ..Entry::default() }
+    }
+
+    #[test]
+    fn a_link_that_several_entries_have_names_none_of_them() {
+        let mut entries = [
+            entry("1", "https://show.example.org/", "One"),
+            entry("2", "https://show.example.org", "Two"),
+            entry("3", "https://show.example.org/3", "Three"),
+            entry("4", "https://show.example.org/twin", "Twin"),
+            entry("5", "https://show.example.org/twin", "Twin"),
+        ];
+        mark_shared_links(&mut entries);
+        let marks: Vec<bool> = entries.iter().map(|entry| entry.link_shared).collect();
+        assert_eq!(marks, [true, true, false, false, false], "twins that differ in nothing but their id are one piece at one address");
+    }
+}

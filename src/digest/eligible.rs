@@ -1,0 +1,459 @@
+//! Who may be chosen (DIGEST.md section 4.1, RECORD.md sections 3 and 4).
+//!
+//! In: a candidate, the people behind it, earlier digests. Out: a [`Standing`]: eligible, or the first rule that it
+//! fails. The rules are asked in one fixed order, so that a work has one reason, and always the same:
+//!
+//! 1. not found by a first import or in a back catalogue
+//! 2. out within the window, which cool-downs pause (found later than that: the late shelf, below)
+//! 3. of a kind that may be featured
+//! 4. public, with a link that is not known to be gone
+//! 5. not behind a paywall
+//! 6. by somebody who is active, 7. and who has not opted out
+//! 8. never featured, 9. nor reserved by an earlier draft
+//! 10. not held, 11. nor dropped by an editor
+//! 12. not on the late shelf
+//! 13. good enough
+//! 14. by somebody who is not in cool-down
+//!
+//! The cool-down stands last because supply counts all that passes every other rule. Whether an eligible work gets a
+//! place is for `select`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Inputs;
+use super::quality::{Quality, quality};
+use crate::model::{ActivityId, ActivityKind, BuilderId, Candidate, Credited, OutcomeCode, PastDigest, Week};
+
+/// The most digests by which cool-downs prolong a window.
+const PAUSES: i64 = 6;
+
+const DAY_S: i64 = 86_400;
+
+/// How a candidate stands before the choice.
+#[derive(Debug)]
+pub(super) struct Standing<'a> {
+    pub candidate: &'a Candidate,
+    pub quality: Quality,
+    /// The first rule that it fails, and how, in words; `None` if it may be chosen.
+    pub fault: Option<(OutcomeCode, String)>,
+    /// Passes every rule but the cool-down.
+    pub counts_as_supply: bool,
+    /// Its builders who may be featured, lowest id first. They are named with it, and its region is the first one's.
+    pub shown: Vec<&'a Credited>,
+    /// Those of them whose nominee it can be: active and not in cool-down.
+    pub nominators: Vec<BuilderId>,
+    /// An editor put it in, whatever the rules say.
+    pub pinned: Option<usize>,
+}
+
+/// What earlier digests say, made quick to ask.
+pub(super) struct Past {
+    featured: HashSet<ActivityId>,
+    reserved: HashMap<ActivityId, Week>,
+    /// Digests before this one, oldest first, each with the builders who were in cool-down when it was made.
+    cooling_then: Vec<(Week, BTreeSet<BuilderId>)>,
+    /// Builders in cool-down now.
+    cooling: BTreeSet<BuilderId>,
+    /// The last week in which a builder had a place, and led.
+    last_place: BTreeMap<BuilderId, Week>,
+    last_lead: BTreeMap<BuilderId, Week>,
+}
+
+impl Past {
+    /// Reads the history. Drafts not yet published reserve their picks and count like digests.
+    pub(super) fn of(week: Week, history: &[PastDigest], cool_down: u32) -> Self {
+        let mut digests: Vec<&PastDigest> = history.iter().filter(|digest| digest.week != week).collect();
+        digests.sort_by_key(|digest| (digest.week, !digest.published));
+        let mut past = Self {
+            featured: HashSet::new(),
+            reserved: HashMap::new(),
+            cooling_then: Vec::new(),
+            cooling: BTreeSet::new(),
+            last_place: BTreeMap::new(),
+            last_lead: BTreeMap::new(),
+        };
+        for digest in &digests {
+            for member in digest.picks.iter().flat_map(|pick| &pick.members) {
+                if digest.published {
+                    past.featured.insert(member.clone());
+                } else {
+                    past.reserved.entry(member.clone()).or_insert(digest.week);
+                }
+            }
+        }
+        digests.retain(|digest| digest.week < week);
+        let builders_of = |digests: &[&PastDigest]| -> BTreeSet<BuilderId> {
+            digests.iter().flat_map(|digest| &digest.picks).flat_map(|pick| pick.builders.iter().copied()).collect()
+        };
+        let pause = usize::try_from(cool_down).unwrap_or(usize::MAX);
+        for (index, digest) in digests.iter().enumerate() {
+            past.cooling_then.push((digest.week, builders_of(&digests[index.saturating_sub(pause)..index])));
+            for pick in &digest.picks {
+                for builder in &pick.builders {
+                    past.last_place.insert(*builder, digest.week);
+                    if pick.lead {
+                        past.last_lead.insert(*builder, digest.week);
+                    }
+                }
+            }
+        }
+        past.cooling = builders_of(&digests[digests.len().saturating_sub(pause)..]);
+        past
+    }
+
+    /// The last week before this one in which the builder had a place.
+    pub(super) fn last_place(&self, builder: BuilderId) -> Option<Week> {
+        self.last_place.get(&builder).copied()
+    }
+
+    /// The last week before this one in which the builder led.
+    pub(super) fn last_lead(&self, builder: BuilderId) -> Option<Week> {
+        self.last_lead.get(&builder).copied()
+    }
+
+    /// How many digests paused the window of a work by these builders: those at which it was out, its window had not
+    /// closed yet, and all its builders were in cool-down; six at most.
+    fn pauses(&self, builders: &[BuilderId], effective_at: Timestamp, window_days: u32, week: Week, cutoff_at: Timestamp) -> i64 {
+        let mut pauses = 0;
+        for (then, cooling) in &self.cooling_then {
+            let then_at = cutoff_at.as_second() - week.weeks_since(*then) * 7 * DAY_S;
+            let age_s = then_at - effective_at.as_second();
+            if pauses == PAUSES || age_s >= open_for_s(window_days, pauses) {
+                break;
+            }
+            if age_s >= 0 && !builders.is_empty() && builders.iter().all(|builder| cooling.contains(builder)) {
+                pauses += 1;
+            }
+        }
+        pauses
+    }
+}
+
+/// For how long after it came out a work may be chosen.
+fn open_for_s(window_days: u32, pauses: i64) -> i64 {
+    (i64::from(window_days) + 7 * pauses) * DAY_S
+}
+
+/// The rules of one week, ready to be asked about any number of candidates.
+pub(super) struct Rules<'a> {
+    inputs: &'a Inputs<'a>,
+    past: &'a Past,
+    kinds: HashSet<ActivityKind>,
+    /// The cut-off before this one.
+    previous_cutoff_at: Timestamp,
+}
+
+impl<'a> Rules<'a> {
+    pub(super) fn of(inputs: &'a Inputs<'a>, past: &'a Past) -> Self {
+        let week_before = inputs.cutoff_at.saturating_sub(SignedDuration::from_hours(7 * 24)).unwrap_or(Timestamp::MIN);
+        Self {
+            inputs,
+            past,
+            kinds: inputs.config.kinds.iter().filter_map(|kind| ActivityKind::parse(kind)).collect(),
+            previous_cutoff_at: inputs.previous_cutoff_at.unwrap_or(week_before),
+        }
+    }
+
+    /// How a candidate stands.
+    pub(super) fn judge(&self, candidate: &'a Candidate) -> Standing<'a> {
+        let mut shown: Vec<&Credited> = candidate
+            .builders
+            .iter()
+            .filter_map(|builder| self.inputs.builders.get(builder))
+            .filter(|builder| !builder.not_featured && !builder.not_public)
+            .collect();
+        shown.sort_unstable_by_key(|builder| builder.id);
+        shown.dedup_by_key(|builder| builder.id);
+        let quality = quality(candidate, self.inputs.config, self.inputs.cutoff_at);
+        let pinned = self.inputs.edits.pin_of(candidate);
+        let before_cool_down = self.fault_before_cool_down(candidate, &shown, quality.points);
+        let counts_as_supply = before_cool_down.is_none();
+        let nominators: Vec<BuilderId> =
+            shown.iter().filter(|builder| builder.active && !self.past.cooling.contains(&builder.id)).map(|builder| builder.id).collect();
+        let fault = before_cool_down.or_else(|| nominators.is_empty().then(|| self.cool_down_fault(candidate, &shown)));
+        let pinned = pinned.filter(|_| fault.as_ref().is_none_or(|(code, _)| pin_overrules(*code)));
+        Standing { candidate, quality, fault, counts_as_supply, shown, nominators, pinned }
+    }
+
+    /// Rules 1 to 13.
+    fn fault_before_cool_down(&self, candidate: &Candidate, shown: &[&Credited], points: i64) -> Option<(OutcomeCode, String)> {
+        let fault = |code, text: &str| Some((code, text.to_owned()));
+        let Inputs { week, config, builders, edits, .. } = *self.inputs;
+        if candidate.backfill && candidate.published_at.is_none() {
+            return fault(OutcomeCode::DateMissing, "its source gives no date, and it came with a first import or a back catalogue");
+        }
+        if candidate.backfill {
+            return fault(
+                OutcomeCode::FirstImportBackfill,
+                "it came with a first import or a back catalogue: in the record, never in a digest",
+            );
+        }
+        let late = match self.window_fault(candidate, shown) {
+            Some((OutcomeCode::LateShelf, text)) => Some(text),
+            Some(outside) => return Some(outside),
+            None => None,
+        };
+        if !self.kinds.contains(&candidate.kind) {
+            return Some((OutcomeCode::FilteredKind, format!("works of the kind {} are not featured", candidate.kind)));
+        }
+        if candidate.link_gone {
+            return fault(OutcomeCode::PrivateOrGone, "its link is gone");
+        }
+        if candidate.url.is_none() {
+            return fault(OutcomeCode::PrivateOrGone, "it has no public address");
+        }
+        if candidate.paywalled {
+            return fault(OutcomeCode::Paywalled, "it is behind a paywall or a sign-up");
+        }
+        if !candidate.builders.iter().any(|builder| builders.get(builder).is_some_and(|builder| builder.active)) {
+            return fault(OutcomeCode::Inactive, "none of its builders is an active member");
+        }
+        if !shown.iter().any(|builder| builder.active) {
+            return fault(OutcomeCode::OptedOut, "its builders chose not to be featured");
+        }
+        if candidate.members.iter().chain([&candidate.work]).any(|member| self.past.featured.contains(member)) {
+            return fault(OutcomeCode::AlreadyFeatured, "it was featured before");
+        }
+        if let Some(draft) = candidate.members.iter().chain([&candidate.work]).find_map(|member| self.past.reserved.get(member)) {
+            return Some((OutcomeCode::Reserved, format!("the draft of {draft}, not yet published, holds it")));
+        }
+        if let Some(until) = edits.held_until(candidate).filter(|until| week < *until) {
+            return Some((OutcomeCode::Held, format!("held by an editor until {until}")));
+        }
+        if edits.drops(candidate) {
+            return fault(OutcomeCode::Dropped, "dropped by an editor this week");
+        }
+        if let Some(text) = late {
+            return Some((OutcomeCode::LateShelf, text));
+        }
+        if points < config.floor {
+            return Some((OutcomeCode::BelowFloor, format!("quality {points} is under the floor of {}", config.floor)));
+        }
+        None
+    }
+
+    /// Rule 2. A work that was found only after its window had closed is a late find, once: in the first draft after.
+    fn window_fault(&self, candidate: &Candidate, shown: &[&Credited]) -> Option<(OutcomeCode, String)> {
+        let Inputs { week, config, cutoff_at, .. } = *self.inputs;
+        let age_s = cutoff_at.as_second() - candidate.effective_at.as_second();
+        if age_s < 0 {
+            return Some((OutcomeCode::DateOutside, "it came out after this cut-off; the next draft holds it".to_owned()));
+        }
+        let active: Vec<BuilderId> = shown.iter().filter(|builder| builder.active).map(|builder| builder.id).collect();
+        let pauses = self.past.pauses(&active, candidate.effective_at, config.window_days, week, cutoff_at);
+        if age_s < open_for_s(config.window_days, pauses) {
+            return None;
+        }
+        let found_after_s = candidate.first_seen_at.as_second() - candidate.effective_at.as_second();
+        let found_since = candidate.first_seen_at > self.previous_cutoff_at && candidate.first_seen_at <= cutoff_at;
+        if found_since && found_after_s <= i64::from(config.late_days) * DAY_S {
+            let text = if found_after_s < open_for_s(config.window_days, pauses) {
+                "its window closed before a draft could hold it".to_owned()
+            } else {
+                format!("found {} days after it came out, when its window had closed", found_after_s / DAY_S)
+            };
+            return Some((OutcomeCode::LateShelf, text));
+        }
+        Some((
+            OutcomeCode::DateOutside,
+            format!("it came out more than {} days before the cut-off", open_for_s(config.window_days, pauses) / DAY_S),
+        ))
+    }
+
+    fn cool_down_fault(&self, candidate: &Candidate, shown: &[&Credited]) -> (OutcomeCode, String) {
+        let last = shown.iter().filter(|builder| builder.active).filter_map(|builder| self.past.last_place(builder.id)).max();
+        let whose = if candidate.builders.len() > 1 { "its builders were" } else { "its builder was" };
+        let text = match last {
+            Some(week) => format!("{whose} in the digest of {week}; it stays in the running"),
+            None => format!("{whose} in one of the last digests; it stays in the running"),
+        };
+        (OutcomeCode::CoolDown, text)
+    }
+}
+
+/// Whether an editor's pin counts for more than the rule: never against what was featured, is gone, or was asked for.
+fn pin_overrules(code: OutcomeCode) -> bool {
+    match code {
+        OutcomeCode::CoolDown
+        | OutcomeCode::BelowFloor
+        | OutcomeCode::Held
+        | OutcomeCode::Paywalled
+        | OutcomeCode::FilteredKind
+        | OutcomeCode::FirstImportBackfill
+        | OutcomeCode::DateMissing
+        | OutcomeCode::DateOutside
+        | OutcomeCode::LateShelf => true,
+        OutcomeCode::AlreadyFeatured
+        | OutcomeCode::Reserved
+        | OutcomeCode::Dropped
+        | OutcomeCode::PrivateOrGone
+        | OutcomeCode::OptedOut
+        | OutcomeCode::Inactive
+        | OutcomeCode::Chosen
+        | OutcomeCode::NoPlace
+        | OutcomeCode::NotNominee => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::samples::{Case, candidate, days_before_cutoff, past_pick, week, work_id};
+    use crate::model::{PastPick, Substance};
+
+    /// The outcome of one candidate of builder 1 after a change to it or to the case.
+    fn outcome(change: impl FnOnce(&mut Case, &mut Candidate)) -> OutcomeCode {
+        let mut case = Case::new(2);
+        let mut work = candidate(1, &[1]);
+        change(&mut case, &mut work);
+        case.candidates.push(work);
+        let digest = case.compose();
+        assert_eq!(digest.outcomes.len(), 1);
+        digest.outcomes[0].code
+    }
+
+    fn past(weeks_ago: i64, published: bool, picks: Vec<PastPick>) -> PastDigest {
+        let week = (0..weeks_ago).fold(week(), |week, _| week.previous());
+        PastDigest { week, published, picks }
+    }
+
+    fn came_out(work: &mut Candidate, days: i64) {
+        work.effective_at = days_before_cutoff(days);
+        work.published_at = Some(work.effective_at);
+        work.first_seen_at = work.effective_at;
+    }
+
+    /// Featured so many weeks ago, and a digest without them in every week since.
+    fn featured_weeks_ago(case: &mut Case, weeks: i64, builder: i64) {
+        case.history.push(past(weeks, true, vec![past_pick(&[99], &[builder])]));
+        case.history.extend((1..weeks).map(|weeks| past(weeks, true, Vec::new())));
+    }
+
+    #[test]
+    fn each_rule_has_its_code() {
+        type Change = fn(&mut Case, &mut Candidate);
+        let rules: [(OutcomeCode, Change); 19] = [
+            (OutcomeCode::Chosen, |_, _| ()),
+            (OutcomeCode::DateMissing, |_, work| (work.published_at, work.backfill) = (None, true)),
+            (OutcomeCode::Chosen, |_, work| work.published_at = None),
+            (OutcomeCode::FirstImportBackfill, |_, work| work.backfill = true),
+            (OutcomeCode::DateOutside, |_, work| came_out(work, 14)),
+            (OutcomeCode::DateOutside, |_, work| came_out(work, -1)),
+            (OutcomeCode::FilteredKind, |_, work| work.kind = ActivityKind::Short),
+            (OutcomeCode::PrivateOrGone, |_, work| work.link_gone = true),
+            (OutcomeCode::PrivateOrGone, |_, work| work.url = None),
+            (OutcomeCode::Paywalled, |_, work| work.paywalled = true),
+            (OutcomeCode::Inactive, |case, _| case.builders.get_mut(&BuilderId(1)).unwrap().active = false),
+            (OutcomeCode::Inactive, |_, work| work.builders = vec![BuilderId(77)]),
+            (OutcomeCode::OptedOut, |case, _| case.builders.get_mut(&BuilderId(1)).unwrap().not_featured = true),
+            (OutcomeCode::OptedOut, |case, _| case.builders.get_mut(&BuilderId(1)).unwrap().not_public = true),
+            (OutcomeCode::AlreadyFeatured, |case, _| case.history.push(past(20, true, vec![past_pick(&[1], &[2])]))),
+            (OutcomeCode::Reserved, |case, _| case.history.push(past(1, false, vec![past_pick(&[1], &[1])]))),
+            (OutcomeCode::Held, |case, _| case.edits.holds = [(work_id(1), week().next())].into()),
+            (OutcomeCode::Dropped, |case, _| case.edits.drops = [work_id(1)].into()),
+            (OutcomeCode::BelowFloor, |_, work| {
+                (work.topic.confidence, work.substance) = (0, Substance { words: Some(5), canonical: Some(false), ..Substance::default() });
+            }),
+        ];
+        for (index, (code, change)) in rules.into_iter().enumerate() {
+            assert_eq!(outcome(change), code, "case {index}");
+        }
+    }
+
+    #[test]
+    fn any_member_that_was_featured_takes_the_work_out() {
+        let code = outcome(|case, work| {
+            work.members.push(work_id(50));
+            case.history.push(past(30, true, vec![past_pick(&[50, 51], &[2])]));
+        });
+        assert_eq!(code, OutcomeCode::AlreadyFeatured);
+    }
+
+    #[test]
+    fn a_work_is_in_cool_down_only_when_all_its_builders_are() {
+        for (weeks, code) in [(1, OutcomeCode::CoolDown), (4, OutcomeCode::CoolDown), (5, OutcomeCode::Chosen)] {
+            assert_eq!(outcome(|case, _| featured_weeks_ago(case, weeks, 1)), code, "{weeks} weeks ago");
+        }
+        let by_two = outcome(|case, work| {
+            work.builders.push(BuilderId(2));
+            featured_weeks_ago(case, 1, 1);
+        });
+        assert_eq!(by_two, OutcomeCode::Chosen);
+        let an_unpublished_draft_counts = outcome(|case, _| case.history.push(past(2, false, vec![past_pick(&[99], &[1])])));
+        assert_eq!(an_unpublished_draft_counts, OutcomeCode::CoolDown);
+    }
+
+    #[test]
+    fn a_cool_down_pauses_the_window() {
+        // Featured five weeks ago: the four digests since were cool-down, this one is not.
+        for (days, code) in [
+            (13, OutcomeCode::Chosen),
+            (30, OutcomeCode::Chosen),
+            (14 + 27, OutcomeCode::Chosen),
+            // Older than its first week when the cool-down began, so a chance was had before it.
+            (14 + 28, OutcomeCode::DateOutside),
+        ] {
+            let code_then = outcome(|case, work| {
+                came_out(work, days);
+                featured_weeks_ago(case, 5, 1);
+            });
+            assert_eq!(code_then, code, "{days} days old");
+        }
+        let without_cool_down = outcome(|case, work| {
+            came_out(work, 20);
+            featured_weeks_ago(case, 5, 2);
+        });
+        assert_eq!(without_cool_down, OutcomeCode::DateOutside);
+    }
+
+    #[test]
+    fn cool_downs_prolong_a_window_by_six_weeks_at_most() {
+        let code_after = |days: i64| {
+            outcome(|case, work| {
+                case.config.cool_down = 20;
+                came_out(work, days);
+                featured_weeks_ago(case, 15, 1);
+            })
+        };
+        assert_eq!(code_after(14 + 41), OutcomeCode::CoolDown);
+        assert_eq!(code_after(14 + 42), OutcomeCode::DateOutside);
+    }
+
+    #[test]
+    fn a_find_after_its_window_is_on_one_late_shelf() {
+        let found = |published: i64, found: i64| {
+            outcome(|_, work| {
+                came_out(work, published);
+                work.first_seen_at = days_before_cutoff(found);
+            })
+        };
+        for (published, seen, code) in [
+            (20, 3, OutcomeCode::LateShelf),
+            (60, 3, OutcomeCode::LateShelf),
+            (13, 3, OutcomeCode::Chosen),
+            (70, 3, OutcomeCode::DateOutside),
+            // Found before the last cut-off: that draft had it on its shelf.
+            (30, 8, OutcomeCode::DateOutside),
+        ] {
+            assert_eq!(found(published, seen), code, "published {published}, found {seen} days before the cut-off");
+        }
+    }
+
+    #[test]
+    fn a_pin_overrules_what_editors_may_overrule() {
+        let pinned = |change: fn(&mut Case, &mut Candidate)| {
+            outcome(|case, work| {
+                case.edits.pins.push(work_id(1));
+                change(case, work);
+            })
+        };
+        assert_eq!(pinned(|case, _| featured_weeks_ago(case, 1, 1)), OutcomeCode::Chosen);
+        assert_eq!(pinned(|_, work| work.backfill = true), OutcomeCode::Chosen);
+        assert_eq!(pinned(|_, work| came_out(work, 40)), OutcomeCode::Chosen);
+        assert_eq!(pinned(|_, work| work.link_gone = true), OutcomeCode::PrivateOrGone);
+        assert_eq!(pinned(|case, _| case.builders.get_mut(&BuilderId(1)).unwrap().not_featured = true), OutcomeCode::OptedOut);
+        assert_eq!(pinned(|case, _| case.history.push(past(20, true, vec![past_pick(&[1], &[2])]))), OutcomeCode::AlreadyFeatured);
+    }
+}

@@ -1,0 +1,111 @@
+//! In what order the chosen stand, and who leads (DIGEST.md section 4.5).
+//!
+//! In: the picks. Out: sections by category, and the lead marked.
+
+use super::eligible::Past;
+use crate::config::Category;
+use crate::model::{BuilderId, Pick, ReasonTerm, Section, Week};
+
+/// Sections in the program's order of categories, begun each week with another one; what has no category comes last.
+/// In a section the greatest gain comes first.
+pub(super) fn sections(week: Week, categories: &[&Category], picks: Vec<Pick>) -> Vec<Section> {
+    let mut sections: Vec<Section> = Vec::new();
+    let name_of = |key: &str| categories.iter().find(|category| category.key == key).map(|category| category.name.clone());
+    let place_of = |key: &str| categories.iter().position(|category| category.key == key).unwrap_or(categories.len());
+    for pick in picks {
+        match sections.iter_mut().find(|section| section.category == pick.category) {
+            Some(section) => section.picks.push(pick),
+            None => sections.push(Section {
+                name: name_of(&pick.category).unwrap_or_else(|| plain_name(&pick.category)),
+                category: pick.category.clone(),
+                picks: vec![pick],
+            }),
+        }
+    }
+    for section in &mut sections {
+        section.picks.sort_by_key(|pick| (-pick.gain, pick.round));
+    }
+    sections.sort_by(|a, b| (place_of(&a.category), &a.category).cmp(&(place_of(&b.category), &b.category)));
+    let known = sections.iter().filter(|section| place_of(&section.category) < categories.len()).count();
+    if known > 0 {
+        sections[..known].rotate_left(usize::try_from(week.number()).unwrap_or(0) % known);
+    }
+    sections
+}
+
+/// The name of a category that the program does not have (any more).
+fn plain_name(key: &str) -> String {
+    let words = key.replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(|| "General".to_owned(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Marks the lead: the most quality and turn points together, among those whose builders have not led for so many weeks.
+/// Where all have, nobody leads.
+pub(super) fn mark_lead(week: Week, lead_weeks: i64, past: &Past, ties: impl Fn(&Pick) -> u64, picks: &mut [Pick]) {
+    let may_lead = |builder: BuilderId| past.last_lead(builder).is_none_or(|last| week.weeks_since(last) >= lead_weeks);
+    let points = |pick: &Pick| {
+        let turn: i64 = pick.reasons.iter().filter(|reason| reason.term == ReasonTerm::Turn).map(|reason| reason.points).sum();
+        pick.quality + turn
+    };
+    let lead = picks
+        .iter_mut()
+        .filter(|pick| pick.builders.iter().all(|builder| may_lead(builder.id)))
+        .min_by_key(|pick| (-points(pick), ties(pick)));
+    if let Some(lead) = lead {
+        lead.lead = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::samples::{Case, builder, candidate, past_pick, work_id};
+    use crate::model::PastDigest;
+
+    #[test]
+    fn no_section_is_always_first() {
+        let mut case = Case::new(4);
+        case.candidates = (1..=4).map(|n| candidate(n, &[n])).collect();
+        for (work, category) in case.candidates.iter_mut().zip(["security", "ai_ml", "general", "databases"]) {
+            work.topic.category = category.into();
+        }
+        let mut firsts = Vec::new();
+        for number in 46..=48 {
+            case.week = format!("2026-W{number}").parse().unwrap();
+            for work in &mut case.candidates {
+                work.effective_at = case.week.start();
+            }
+            let sections: Vec<String> = case.compose().sections.iter().map(|section| section.category.clone()).collect();
+            assert_eq!(sections[3], "general", "what has no category comes last");
+            firsts.push(sections[0].clone());
+        }
+        firsts.sort();
+        assert_eq!(firsts, ["ai_ml", "databases", "security"]);
+    }
+
+    #[test]
+    fn the_lead_is_the_best_of_those_who_have_not_led_of_late() {
+        let lead_of = |weeks_ago: i64| {
+            let mut case = Case::new(2);
+            case.builders.insert(BuilderId(2), builder(2, "western_europe"));
+            case.candidates = vec![candidate(1, &[1]), candidate(2, &[2])];
+            case.candidates[0].substance.shows_work = Some(true);
+            case.candidates[0].substance.cites_source = Some(true);
+            let week = (0..weeks_ago).fold(case.week, |week, _| week.previous());
+            let led = crate::model::PastPick { lead: true, ..past_pick(&[90], &[1]) };
+            case.history = vec![PastDigest { week, published: true, picks: vec![led] }];
+            case.config.cool_down = 0;
+            case.compose().lead().unwrap().work.clone()
+        };
+        assert_eq!(lead_of(25), work_id(2));
+        assert_eq!(lead_of(26), work_id(1));
+    }
+
+    #[test]
+    fn a_key_without_a_name_is_written_plainly() {
+        assert_eq!(plain_name("general"), "General");
+        assert_eq!(plain_name("end_user_computing"), "End user computing");
+        assert_eq!(plain_name(""), "General");
+    }
+}

@@ -1,0 +1,240 @@
+//! What holds for every digest (DIGEST.md section 5), tried on random programs and random years.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use proptest::sample::{Index, select, subsequence};
+
+use super::past_digest;
+use super::samples::{Case, builder, candidate};
+use crate::model::{ActivityId, ActivityKind, BuilderId, Candidate, Digest, EarlierWork, OutcomeCode, PastDigest, Substance, WeekSupply};
+
+const BUILDERS: u8 = 9;
+
+/// A candidate that came out so many hours before the cut-off of the sample week, and is otherwise anything.
+fn any_candidate(n: i64, oldest_h: i64) -> impl Strategy<Value = Candidate> {
+    let facts = (
+        select(vec![None, Some(5_u32), Some(700)]),
+        select(vec![None, Some(false), Some(true)]),
+        select(vec![None, Some(false), Some(true)]),
+        0_u32..120,
+        select(vec![0_u32, 500, 700]),
+    );
+    let topic = (select(vec!["app_dev", "security", "ai_ml", "general"]), select(vec!["Lambda", "EKS", "IAM", ""]));
+    let odds = prop::collection::vec(0_u8..20, 4);
+    let counts = prop::collection::vec(0_u64..50, 9);
+    let who = subsequence((1..=i64::from(BUILDERS)).collect::<Vec<_>>(), 1..=2);
+    (facts, topic, odds, counts, who, 0..oldest_h, 0_i64..24 * 30).prop_map(move |(facts, topic, odds, counts, who, age_h, found_h)| {
+        let mut work = candidate(n, &who);
+        let (words, shows_work, cites_source, summary_chars, confidence) = facts;
+        work.substance = Substance { words, shows_work, summary_chars, cites_source, ..Substance::default() };
+        work.topic.confidence = confidence;
+        work.topic.category = topic.0.into();
+        work.topic.services = Some(topic.1.to_owned()).filter(|name| !name.is_empty()).into_iter().collect();
+        work.effective_at = super::samples::cutoff() - SignedDuration::from_hours(age_h);
+        work.published_at = (odds[3] > 0).then_some(work.effective_at);
+        work.first_seen_at = work.effective_at + SignedDuration::from_hours(if odds[2] == 0 { found_h } else { 0 });
+        work.paywalled = odds[0] == 0;
+        work.backfill = odds[1] == 0;
+        work.kind = if odds[1] == 1 { ActivityKind::Short } else { ActivityKind::Article };
+        work.counts = [Some(counts[0]), Some(counts[0] + counts[1]), None, None];
+        work.earlier = counts[2..]
+            .iter()
+            .map(|count| EarlierWork {
+                substance: work.substance.clone(),
+                topic_confidence: 700,
+                ..super::samples::earlier([Some(*count), Some(*count * 2), None, Some(*count * 3)])
+            })
+            .collect();
+        work
+    })
+}
+
+fn any_case(works: std::ops::Range<i64>, oldest_h: i64) -> impl Strategy<Value = Case> {
+    let people =
+        prop::collection::vec((select(vec!["western_europe", "eastern_africa", "southern_asia", ""]), 0_u8..12), usize::from(BUILDERS));
+    let candidates: Vec<_> = works.map(|n| any_candidate(n, oldest_h)).collect();
+    (people, candidates, 1_u32..6).prop_map(|(people, candidates, places)| {
+        let mut case = Case::new(0);
+        case.config.places = places;
+        case.builders = (1..)
+            .zip(people)
+            .map(|(n, (region, odd))| {
+                let mut person = builder(n, region);
+                (person.active, person.not_featured) = (odd != 0, odd == 1);
+                (person.id, person)
+            })
+            .collect();
+        case.candidates = candidates;
+        case
+    })
+}
+
+fn bytes(digest: &Digest) -> String {
+    serde_json::to_string(digest).unwrap()
+}
+
+/// What holds for a digest by itself.
+fn check_digest(case: &Case, known: &[Candidate], digest: &Digest) {
+    assert!(digest.picks().count() <= case.config.places as usize);
+    let builders: Vec<BuilderId> =
+        digest.picks().flat_map(|pick| known.iter().find(|work| work.work == pick.work).unwrap().builders.clone()).collect();
+    assert_eq!(builders.iter().collect::<BTreeSet<_>>().len(), builders.len(), "nobody is in it twice");
+    for pick in digest.picks() {
+        assert_eq!(pick.reasons.iter().map(|reason| reason.points).sum::<i64>(), pick.gain, "reasons add up");
+        assert!(pick.builders.iter().all(|builder| !builder.not_featured));
+    }
+    let outcomes: Vec<&ActivityId> = digest.outcomes.iter().map(|outcome| &outcome.work).collect();
+    let works: BTreeSet<&ActivityId> = known.iter().map(|work| &work.work).collect();
+    assert_eq!(outcomes.len(), works.len(), "one outcome a work");
+    assert_eq!(outcomes.into_iter().collect::<BTreeSet<_>>(), works);
+    for outcome in &digest.outcomes {
+        let chosen = digest.picks().any(|pick| pick.work == outcome.work);
+        assert_eq!(outcome.code == OutcomeCode::Chosen, chosen);
+        assert!(!outcome.text.is_empty());
+        if let Some(gain) = outcome.gain {
+            assert_eq!(outcome.reasons.iter().map(|reason| reason.points).sum::<i64>(), gain);
+        }
+    }
+    for groups in [&digest.balance.categories, &digest.balance.regions] {
+        let live = i64::try_from(groups.iter().filter(|group| group.target > 0).count()).unwrap();
+        let sum: i64 = groups.iter().map(|group| group.target).sum();
+        assert!(live == 0 || (sum - 1000).abs() <= live, "targets add up to {sum} for {live} groups");
+        assert!(groups.iter().all(|group| 0 <= group.owed && group.owed <= 1000 * i64::from(case.config.places)));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn over_a_year_each_work_is_featured_once_and_each_builder_pauses(
+        mut case in any_case(1..70, 24 * 7 * 16),
+        published in prop::collection::vec(any::<bool>(), 16),
+        missed in prop::collection::vec(0_u8..8, 16),
+    ) {
+        let all = case.candidates.clone();
+        let last = case.week;
+        case.week = (0..15).fold(last, |week, _| week.previous());
+        let mut history: Vec<PastDigest> = Vec::new();
+        let (mut featured, mut shelved, mut judged) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
+        let (mut first_cutoff_at, mut previous_cutoff_at) = (None, None);
+        for (index, published) in published.into_iter().enumerate() {
+            // In some weeks no digest is made; the next one knows when the last was.
+            if missed[index] == 0 {
+                case.week = case.week.next();
+                continue;
+            }
+            let cutoff_at = case.inputs().cutoff_at;
+            case.candidates = all.iter().filter(|work| work.first_seen_at <= cutoff_at).cloned().collect();
+            case.history.clone_from(&history);
+            let digest = super::compose(&super::Inputs { previous_cutoff_at, ..case.inputs() });
+            check_digest(&case, &case.candidates, &digest);
+            let cooling: BTreeSet<BuilderId> = history.iter().rev().take(4).flat_map(|past| &past.picks).flat_map(|pick| pick.builders.clone()).collect();
+            for pick in digest.picks() {
+                for member in &pick.members {
+                    prop_assert!(featured.insert(member.clone()), "no work twice");
+                }
+                prop_assert!(pick.builders.iter().any(|builder| !cooling.contains(&builder.id)), "nobody in cool-down");
+            }
+            for outcome in &digest.outcomes {
+                if outcome.code == OutcomeCode::LateShelf {
+                    prop_assert!(shelved.insert(outcome.work.clone()), "on one late shelf");
+                }
+                judged.entry(outcome.work.clone()).or_insert_with(Vec::new).push(outcome.code);
+            }
+            case.supply.insert(digest.week, digest.supply.clone());
+            history.push(past_digest(&digest, published));
+            first_cutoff_at = first_cutoff_at.or(Some(cutoff_at));
+            previous_cutoff_at = Some(cutoff_at);
+            case.week = case.week.next();
+        }
+        // Never lost: whatever is found after the first draft is judged on its merits, or on the late shelf, at its first draft.
+        for work in all.iter().filter(|work| first_cutoff_at.is_some_and(|first| work.first_seen_at > first)) {
+            prop_assert_ne!(judged.get(&work.work).and_then(|codes| codes.first()), Some(&OutcomeCode::DateOutside));
+        }
+    }
+
+    #[test]
+    fn the_order_of_what_is_given_changes_nothing(case in any_case(1..40, 24 * 20), at in any::<Index>(), edits in any::<bool>()) {
+        let mut case = case;
+        if edits {
+            case.edits.pins = vec![case.candidates[0].work.clone()];
+            case.edits.drops.insert(case.candidates[1].work.clone());
+        }
+        let first = case.compose();
+        check_digest(&case, &case.candidates, &first);
+        case.week = case.week.next();
+        case.history = vec![past_digest(&first, true), PastDigest { week: first.week.previous(), published: false, picks: Vec::new() }];
+        case.supply.insert(first.week, first.supply.clone());
+        let before = bytes(&case.compose());
+        let middle = at.index(case.candidates.len());
+        case.candidates.rotate_left(middle);
+        case.candidates.reverse();
+        case.history.reverse();
+        prop_assert_eq!(before, bytes(&case.compose()));
+    }
+
+    #[test]
+    fn only_the_order_of_counts_matters(case in any_case(1..25, 24 * 14), factor in 2_u64..1000, base in 0_u64..1000) {
+        let mut case = case;
+        let before = bytes(&case.compose());
+        let grow = |count: &mut Option<u64>| *count = count.map(|count| count * count * factor + count + base);
+        for work in &mut case.candidates {
+            work.counts.iter_mut().for_each(grow);
+            work.earlier.iter_mut().flat_map(|earlier| &mut earlier.counts).for_each(grow);
+        }
+        prop_assert_eq!(before, bytes(&case.compose()));
+    }
+
+    #[test]
+    fn filler_lifts_nobody(case in any_case(1..25, 24 * 14), count in 0_u64..100, at in any::<Index>()) {
+        let mut case = case;
+        let before = bytes(&case.compose());
+        let filler = EarlierWork {
+            substance: Substance { words: Some(1), ..Substance::default() },
+            topic_confidence: 0,
+            ..super::samples::earlier([Some(count); 4])
+        };
+        for work in &mut case.candidates {
+            let at = at.index(work.earlier.len() + 1);
+            work.earlier.splice(at..at, std::iter::repeat_n(filler.clone(), 30));
+        }
+        prop_assert_eq!(before, bytes(&case.compose()));
+    }
+
+    #[test]
+    fn a_pick_that_gets_better_stays(case in any_case(1..40, 24 * 14), which in any::<Index>(), step in 0_u8..4) {
+        let mut case = case;
+        let digest = case.compose();
+        let picks: Vec<ActivityId> = digest.picks().map(|pick| pick.work.clone()).collect();
+        prop_assume!(!picks.is_empty());
+        let work = which.get(&picks);
+        let better = case.candidates.iter_mut().find(|candidate| candidate.work == *work).unwrap();
+        match step {
+            0 => better.substance.shows_work = Some(true),
+            1 => better.substance.cites_source = Some(true),
+            2 => (better.substance.words, better.topic.confidence) = (Some(900), 700),
+            _ => better.counts = better.counts.map(|count| count.map(|count| count + 40)),
+        }
+        prop_assert!(case.compose().picks().any(|pick| pick.work == *work));
+    }
+
+    #[test]
+    fn owed_is_bounded_whatever_the_history(
+        case in any_case(1..20, 24 * 14),
+        past in prop::collection::vec(prop::collection::vec(select(vec!["app_dev", "security", "general", "gone"]), 0..6), 0..20),
+        supply in prop::collection::btree_map(select(vec!["app_dev".to_owned(), "security".to_owned(), "gone".to_owned()]), 0_u64..u64::MAX / 2, 0..3),
+    ) {
+        let mut case = case;
+        let mut week = case.week;
+        for categories in past {
+            week = week.previous();
+            let pick = |category: &str| crate::model::PastPick { category: category.into(), ..super::samples::past_pick(&[], &[]) };
+            case.history.push(PastDigest { week, published: true, picks: categories.into_iter().map(pick).collect() });
+            case.supply.insert(week, WeekSupply { categories: supply.clone(), regions: BTreeMap::new() });
+        }
+        check_digest(&case, &case.candidates, &case.compose());
+    }
+}

@@ -1,0 +1,139 @@
+//! "Where is my post?": gathers what is known of one address for `diagnose`.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::{Context, DraftError, preview, settle};
+use crate::diagnose::{self, Facts, Judged, SourceFacts};
+use crate::model::{ActivityId, Builder, BuilderId, CanonicalUrl, DigestState, Outcome, Source, Week};
+use crate::store::StoreError;
+
+pub use crate::diagnose::Check;
+
+/// What became of an address.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Explanation {
+    pub address: String,
+    /// The step that failed first; `None` if all passed.
+    pub failed: Option<&'static str>,
+    pub code: Option<&'static str>,
+    pub checks: Vec<Check>,
+}
+
+/// The chain of checks for an address.
+pub async fn explain(ctx: &Context, address: &str) -> Result<Explanation, StoreError> {
+    settle(ctx).await?;
+    let facts = gather(ctx, address).await?;
+    let checks = diagnose::chain(&facts);
+    let failed = checks.iter().find(|check| check.state == diagnose::CheckState::Failed);
+    Ok(Explanation {
+        address: if facts.canonical.is_empty() { address.chars().take(400).collect() } else { facts.canonical.clone() },
+        failed: failed.map(|check| check.step),
+        code: failed.and_then(|check| check.code),
+        checks,
+    })
+}
+
+async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
+    let address = address.trim();
+    let with_scheme = if address.contains("://") || !address.contains('.') { address.to_owned() } else { format!("https://{address}") };
+    let canonical = match CanonicalUrl::parse(&with_scheme) {
+        Ok(canonical) => canonical,
+        Err(error) => return Ok(Facts { unusable: Some(error.to_string()), ..Facts::default() }),
+    };
+    let key = canonical.key();
+    let builders: HashMap<BuilderId, Builder> = ctx.store.builders().await?.into_iter().map(|builder| (builder.id, builder)).collect();
+    let sources = ctx.store.sources().await?;
+    let states = ctx.store.source_states().await?;
+    let facts_of = |source: &Source| SourceFacts {
+        state: states.get(&source.id).cloned().unwrap_or_default(),
+        builders: source.owners.iter().filter_map(|owner| builders.get(&owner.builder)).map(|builder| builder.slug.to_string()).collect(),
+        source: source.clone(),
+    };
+    let activity = ctx.store.activities_at(&key).await?.into_iter().next();
+    let is_source = sources.iter().any(|source| same_address(&source.locator, &key) || same_address(&source.url, &key));
+    let concerned: Vec<SourceFacts> = match &activity {
+        Some(activity) => {
+            let seen_at = |source: &&Source| activity.sightings.iter().any(|sighting| sighting.source == source.id);
+            sources.iter().filter(seen_at).map(facts_of).collect()
+        }
+        None => sources.iter().filter(|source| may_hold(source, &canonical)).map(facts_of).collect(),
+    };
+    let mut facts = Facts { canonical: canonical.to_string(), sources: concerned, is_source, ..Facts::default() };
+    if let Some(activity) = activity {
+        if let Some(row) = ctx.store.work_of(&activity.id).await? {
+            facts.merged_with = row
+                .activities
+                .iter()
+                .filter(|other| other.id != activity.id)
+                .map(|other| {
+                    let rule = row.work.members.iter().find(|member| member.activity == other.id || member.activity == activity.id);
+                    let rule = rule.map_or("", |member| member.rule.as_str()).replace('_', " ");
+                    (other.url.clone().unwrap_or_else(|| other.id.to_string()), rule)
+                })
+                .collect();
+            let members: Vec<ActivityId> = row.work.members.iter().map(|member| member.activity.clone()).collect();
+            facts.judged = judged(ctx, &members).await?;
+        }
+        facts.activity = Some(activity);
+    }
+    Ok(facts)
+}
+
+/// The verdict that matters most on a work: that it was chosen, else the newest one, else how the running week stands.
+async fn judged(ctx: &Context, members: &[ActivityId]) -> Result<Option<Judged>, StoreError> {
+    let rows = ctx.store.digests().await?;
+    let found = |outcomes: &[Outcome]| -> Option<Outcome> {
+        outcomes.iter().find(|outcome| outcome.members.iter().any(|member| members.contains(member))).cloned()
+    };
+    let mut newest: Option<Judged> = None;
+    for row in &rows {
+        let Some(outcome) = found(&row.digest.outcomes) else { continue };
+        let verdict = Judged {
+            week: row.week,
+            drafted: true,
+            published: row.state == DigestState::Published,
+            code: outcome.code,
+            text: outcome.text.clone(),
+        };
+        if outcome.code == crate::model::OutcomeCode::Chosen {
+            return Ok(Some(verdict));
+        }
+        newest.get_or_insert(verdict);
+    }
+    let now: Timestamp = ctx.clock.now();
+    let running = rows.first().map_or_else(|| Week::last_whole(now), |row| row.week.next()).max(Week::last_whole(now));
+    match preview(ctx, running).await {
+        Ok(digest) => {
+            if let Some(outcome) = found(&digest.outcomes) {
+                let counts = newest.is_none() || outcome.code != crate::model::OutcomeCode::DateOutside;
+                if counts {
+                    newest = Some(Judged { week: running, drafted: false, published: false, code: outcome.code, text: outcome.text });
+                }
+            }
+        }
+        Err(DraftError::Store(error)) => return Err(error),
+        Err(_) => {}
+    }
+    Ok(newest)
+}
+
+fn same_address(address: &str, key: &str) -> bool {
+    CanonicalUrl::parse(address).is_ok_and(|canonical| canonical.key() == key)
+}
+
+/// Whether an address may be one of a source's entries: it lies on the source's site, or names its account.
+fn may_hold(source: &Source, address: &CanonicalUrl) -> bool {
+    let host = address.host();
+    let path = url::Url::parse(address.as_str()).map(|url| url.path().to_ascii_lowercase()).unwrap_or_default();
+    let first = path.split('/').find(|segment| !segment.is_empty()).unwrap_or_default();
+    let locator = source.locator.to_ascii_lowercase();
+    match source.kind {
+        crate::model::SourceKind::Rss => CanonicalUrl::parse(&source.locator).is_ok_and(|feed| feed.host() == host),
+        crate::model::SourceKind::Devto => host == "dev.to" && first == locator,
+        crate::model::SourceKind::GithubUser => host == "github.com" && first == locator,
+        // A video's address does not say whose it is.
+        crate::model::SourceKind::YoutubeChannel => host == "youtube.com" && path.contains(&locator),
+    }
+}

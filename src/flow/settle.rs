@@ -1,0 +1,192 @@
+//! Activities, works and topics of whatever the log has moved.
+//!
+//! Takes the components that moved: the entries that facts speak of, with all that share an identity with them, and the
+//! activities that share an address with those. Settling a part gives what settling everything gives, and how the facts
+//! were batched makes no difference.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::Context;
+use crate::model::{Activity, ActivityId, Builder, BuilderId, Seq, Source, SourceId};
+use crate::normalize::{self, OwnerFacts, Seen};
+use crate::store::{EntryRow, Settled, SettledActivity, StoreError};
+use crate::work;
+
+/// The most facts taken at once: bounds the memory that one step needs.
+const STEP: u32 = 4_000;
+
+/// Brings all that is derived up to the end of the log, and answers how many facts that took.
+pub async fn settle(ctx: &Context) -> Result<u64, StoreError> {
+    let (start, mut last) = ctx.store.settled_and_last().await?;
+    let mut after = start;
+    while after < last {
+        if let Some(upto) = step(ctx, after).await? {
+            after = upto;
+        } else {
+            // Somebody else settled meanwhile: go on from where they came to.
+            (after, last) = ctx.store.settled_and_last().await?;
+        }
+    }
+    Ok((after.0 - start.0).unsigned_abs())
+}
+
+async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
+    let (upto, moved) = ctx.store.moved_after(after, STEP).await?;
+    let roster = Roster::load(ctx).await?;
+    let mut keys: HashMap<i64, Vec<String>> = moved.iter().map(|row| (row.id, identity_keys(&roster, row))).collect();
+    let ids: HashSet<i64> = moved.iter().map(|row| row.id).collect();
+    let all_keys: HashSet<String> = keys.values().flatten().cloned().collect();
+    let mut rows = moved;
+    if !rows.is_empty() {
+        let beside = ctx.store.entries_beside(ids, all_keys).await?;
+        keys.extend(beside.iter().map(|row| (row.id, identity_keys(&roster, row))));
+        rows.extend(beside);
+    }
+    let classifier = std::sync::Arc::clone(&ctx.classifier);
+    let groups = group(&rows, &keys);
+    let activities: Vec<SettledActivity> = {
+        let (roster, keys) = (&roster, &keys);
+        tokio::task::block_in_place(|| groups.iter().map(|group| compute(roster, group, keys)).collect())
+    };
+    let inside: HashSet<String> = activities.iter().map(|settled| settled.activity.id.0.clone()).collect();
+    let addresses: HashSet<String> = activities.iter().flat_map(|settled| settled.addresses.iter().cloned()).collect();
+    let beside = if rows.is_empty() {
+        Vec::new()
+    } else {
+        ctx.store.activities_beside(inside, rows.iter().map(|row| row.id).collect(), addresses).await?
+    };
+    let decisions = ctx.store.work_decisions().await?;
+    let works = tokio::task::block_in_place(|| {
+        let all: Vec<Activity> = activities.iter().map(|settled| settled.activity.clone()).chain(beside).collect();
+        let by_id: HashMap<&ActivityId, &Activity> = all.iter().map(|activity| (&activity.id, activity)).collect();
+        let mut works = work::cluster(&all, &decisions);
+        for work in &mut works {
+            if let Some(primary) = by_id.get(&work.primary) {
+                let own = primary.credits.iter().find_map(|credit| roster.own_category(credit.builder)).unwrap_or_default();
+                work.topic = classifier.classify(primary, own);
+            }
+        }
+        works
+    });
+    let mut keys: Vec<_> = keys.into_iter().collect();
+    keys.sort_unstable();
+    let done = ctx.store.put_settled(Settled { after, upto, keys, activities, works }).await?;
+    Ok(done.then_some(upto))
+}
+
+/// What the steps ask about people and places, loaded once a step.
+struct Roster {
+    sources: HashMap<SourceId, Source>,
+    owners: HashMap<SourceId, Vec<OwnerFacts>>,
+    builders: HashMap<BuilderId, Builder>,
+}
+
+impl Roster {
+    async fn load(ctx: &Context) -> Result<Self, StoreError> {
+        let builders: HashMap<BuilderId, Builder> = ctx.store.builders().await?.into_iter().map(|builder| (builder.id, builder)).collect();
+        let sources: HashMap<SourceId, Source> = ctx.store.sources().await?.into_iter().map(|source| (source.id, source)).collect();
+        let owners = sources
+            .values()
+            .map(|source| {
+                let owners = source
+                    .owners
+                    .iter()
+                    .filter_map(|owner| {
+                        let builder = builders.get(&owner.builder)?;
+                        Some(OwnerFacts { owner: owner.clone(), name: builder.name.clone(), handles: builder.handles.clone() })
+                    })
+                    .collect();
+                (source.id, owners)
+            })
+            .collect();
+        Ok(Self { sources, owners, builders })
+    }
+
+    fn own_category(&self, builder: BuilderId) -> Option<&str> {
+        self.builders.get(&builder)?.categories.first().map(String::as_str)
+    }
+}
+
+/// The identity keys of an entry: those of its first telling first, whose first one names it for ever.
+fn identity_keys(roster: &Roster, row: &EntryRow) -> Vec<String> {
+    let Some(source) = roster.sources.get(&row.source) else { return vec![format!("{}:{}", row.source, row.key)] };
+    let mut keys = Vec::new();
+    for entry in row.first.iter().chain([&row.entry]) {
+        for key in normalize::identity_keys(source, &row.key, entry) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+    keys
+}
+
+/// The first of the set that an element is in, with the way there made shorter.
+fn root(parent: &mut [usize], mut at: usize) -> usize {
+    while parent[at] != at {
+        parent[at] = parent[parent[at]];
+        at = parent[at];
+    }
+    at
+}
+
+/// Entries that share an identity key, directly or over others, are one activity.
+fn group<'a>(rows: &'a [EntryRow], keys: &HashMap<i64, Vec<String>>) -> Vec<Vec<&'a EntryRow>> {
+    let mut parent: Vec<usize> = (0..rows.len()).collect();
+    let mut holder: HashMap<&str, usize> = HashMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        for key in keys.get(&row.id).into_iter().flatten() {
+            match holder.get(key.as_str()) {
+                Some(other) => {
+                    let (one, other) = (root(&mut parent, index), root(&mut parent, *other));
+                    parent[one.max(other)] = one.min(other);
+                }
+                None => {
+                    holder.insert(key, index);
+                }
+            }
+        }
+    }
+    let mut groups: BTreeMap<usize, Vec<&EntryRow>> = BTreeMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        let root = root(&mut parent, index);
+        groups.entry(root).or_default().push(row);
+    }
+    let mut groups: Vec<_> = groups.into_values().collect();
+    for group in &mut groups {
+        group.sort_by_key(|row| row.id);
+    }
+    groups.sort_by_key(|group| group.first().map(|row| row.id));
+    groups
+}
+
+fn compute(roster: &Roster, group: &[&EntryRow], keys: &HashMap<i64, Vec<String>>) -> SettledActivity {
+    let no_owners = Vec::new();
+    let seen: Vec<Seen<'_>> = group
+        .iter()
+        .map(|row| Seen {
+            source: row.source,
+            kind: roster.sources.get(&row.source).map_or(crate::model::SourceKind::Rss, |source| source.kind),
+            locator: roster.sources.get(&row.source).map_or("", |source| source.locator.as_str()),
+            owners: roster.owners.get(&row.source).unwrap_or(&no_owners),
+            key: &row.key,
+            identity_keys: keys.get(&row.id).map_or(&[][..], Vec::as_slice),
+            first_seen_at: row.first_seen_at,
+            entry: &row.entry,
+            first_published: normalize::published(row.first.as_ref().unwrap_or(&row.entry)),
+            aired_at: row.aired_at,
+            revised_at: row.changed_at,
+            left_at: row.left_at,
+            arrival: row.arrival,
+        })
+        .collect();
+    let activity = normalize::activity(&seen);
+    let aliases: BTreeSet<ActivityId> =
+        seen.iter().flat_map(|seen| seen.identity_keys).map(|key| ActivityId::of_key(key)).filter(|id| *id != activity.id).collect();
+    SettledActivity {
+        entries: group.iter().map(|row| row.id).collect(),
+        addresses: work::address_keys(&activity),
+        aliases: aliases.into_iter().collect(),
+        activity,
+    }
+}

@@ -1,0 +1,57 @@
+//! What is done now and then: old poll records dropped, the database checked, settings adopted.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::{Context, RULES_VERSION};
+use crate::digest;
+use crate::model::FactKind;
+use crate::store::{NewFact, StoreError};
+
+/// What upkeep did.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct UpkeepReport {
+    pub polls_dropped: u64,
+    /// The database's own words on what is wrong with it; none if it is sound.
+    pub faults: Vec<String>,
+}
+
+/// Drops old poll records and checks the database.
+pub async fn upkeep(ctx: &Context) -> Result<UpkeepReport, StoreError> {
+    let keep = SignedDuration::try_from(ctx.config.store.keep_polls.0).unwrap_or(SignedDuration::MAX);
+    let before = ctx.clock.now().saturating_sub(keep).unwrap_or(jiff::Timestamp::MIN);
+    let dropped = ctx.store.prune_polls(before).await?;
+    let faults = ctx.store.check().await?;
+    for fault in &faults {
+        tracing::error!("the database is damaged: {fault}");
+    }
+    Ok(UpkeepReport { polls_dropped: dropped as u64, faults })
+}
+
+/// Writes into the log under which digest settings and which rules the next draft is made, where they are not those of
+/// the last one.
+pub async fn adopt(ctx: &Context) -> Result<(), StoreError> {
+    let hash = digest::config_hash(&ctx.config.digest, &ctx.categories, &ctx.regions, crate::topic::dictionary_hash());
+    let newest = ctx.store.newest_fact(FactKind::ConfigAdopted).await?;
+    if newest.is_none_or(|fact| fact.subject != hash) {
+        let effective = json!({
+            "digest": &ctx.config.digest, "categories": &*ctx.categories, "regions": &*ctx.regions,
+            "dictionary": crate::topic::dictionary_hash(),
+        });
+        let fact = NewFact {
+            at: ctx.clock.now(),
+            kind: FactKind::ConfigAdopted,
+            subject: hash,
+            detail: String::new(),
+            payload: Some(effective.to_string()),
+        };
+        ctx.store.append(fact).await?;
+    }
+    let rules = RULES_VERSION.to_string();
+    let newest = ctx.store.newest_fact(FactKind::RulesAdopted).await?;
+    if newest.is_none_or(|fact| fact.subject != rules) {
+        let fact = NewFact { at: ctx.clock.now(), kind: FactKind::RulesAdopted, subject: rules, detail: String::new(), payload: None };
+        ctx.store.append(fact).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! What names an entry within its source, and a piece across sources; and what counts as a change of an entry.
+//!
+//! Rules: RECORD.md section 2. Parts of an id or address that are known to be accidental count for nothing: the scheme,
+//! an id that is the home page or stands on several entries, and the query of a link where the feed gives no ids.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::fold;
+use crate::model::{CanonicalUrl, Entry, EntryKey, Source, SourceId, SourceKind};
+
+/// Keys longer than this are hashed.
+const MAX_KEY: usize = 300;
+
+/// The keys of all entries of one document, in its order.
+pub fn entry_keys(_source: &Source, entries: &[Entry]) -> Vec<EntryKey> {
+    let shared = shared_ids(entries);
+    entries.iter().map(|entry| entry_key(entry, entry.id.as_deref().is_some_and(|id| shared.contains(bare_id(id))))).collect()
+}
+
+/// Whether one id stands on several different entries of the document: then it names none of them.
+pub fn ids_not_unique(entries: &[Entry]) -> bool {
+    !shared_ids(entries).is_empty()
+}
+
+/// The keys that may say that two entries are one piece, the one that names it for ever first: the platform's key, the
+/// canonical address, else the source with the entry's key.
+pub fn identity_keys(source: &Source, key: &EntryKey, entry: &Entry) -> Vec<String> {
+    let mut keys: Vec<String> = entry.platform_key.iter().cloned().collect();
+    if let Some(address) = address_key(entry)
+        && !keys.contains(&address)
+    {
+        keys.push(address);
+    }
+    if keys.is_empty() {
+        keys.push(local_key(source.id, key));
+    }
+    keys
+}
+
+/// The identity key of what nothing but its source knows.
+pub(super) fn local_key(source: SourceId, key: &EntryKey) -> String {
+    format!("{source}:{key}")
+}
+
+/// SHA-256, in hex, of what counts as a change when it changes: not counts, not the spelling of addresses, not the hour
+/// of a date (some feeds date anew on every request).
+pub fn fingerprint(kind: SourceKind, entry: &Entry) -> String {
+    let mut hash = Sha256::new();
+    let mut put = |name: &str, value: &str| {
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name.as_bytes());
+        hash.update((value.len() as u64).to_le_bytes());
+        hash.update(value.as_bytes());
+    };
+    let spelled =
+        |url: &Option<String>| url.as_deref().map(|url| CanonicalUrl::parse(url).map_or_else(|_| url.to_owned(), |url| url.key()));
+    let link = spelled(&entry.link).map(|link| match link.split_once('?') {
+        // Without ids such a link may carry a token of its own on every request.
+        Some((path, _)) if entry.id.is_none() && entry.platform_key.is_none() => path.to_owned(),
+        _ => link,
+    });
+    for (name, value) in [
+        ("link", link),
+        ("canonical", spelled(&entry.canonical_url)),
+        ("title", entry.title.clone()),
+        ("summary", entry.summary.clone()),
+        ("text", entry.content.as_ref().map(|content| content.text.clone())),
+        ("published", entry.published.map(day)),
+        // YouTube moves it with every count.
+        ("updated", entry.updated.filter(|_| kind != SourceKind::YoutubeChannel).map(day)),
+        ("language", entry.language.clone()),
+        ("kind", entry.kind.map(|kind| kind.as_str().to_owned())),
+        ("duration", entry.duration_s.map(|duration| duration.to_string())),
+        ("upcoming", entry.upcoming.then(|| "yes".to_owned())),
+        ("paywalled", entry.paywalled.then(|| "yes".to_owned())),
+    ] {
+        if let Some(value) = value {
+            put(name, &value);
+        }
+    }
+    for author in &entry.authors {
+        put("author", &author.name);
+    }
+    // The order in which a feed lists tags says nothing.
+    for category in entry.categories.iter().collect::<BTreeSet<_>>() {
+        put("category", category);
+    }
+    hex(&hash.finalize())
+}
+
+/// The key of one entry: the platform's, else the feed's id, else the address, else title and date.
+fn entry_key(entry: &Entry, id_shared: bool) -> EntryKey {
+    if let Some(key) = &entry.platform_key {
+        return EntryKey(bounded(key.clone()));
+    }
+    if let Some(id) = entry.id.as_deref().map(str::trim).filter(|id| !id.is_empty() && !id_shared && !is_home_page(id, entry)) {
+        return EntryKey(bounded(format!("id:{}", bare_id(id))));
+    }
+    let url = entry.link.as_deref().and_then(|link| CanonicalUrl::parse(link).ok()).filter(|_| !entry.link_shared);
+    let Some(url) = url else { return EntryKey(format!("hash:{}", title_and_date(entry, ""))) };
+    let key = url.key();
+    match key.split_once('?') {
+        // No id, and a query that may hold a token of the day: title and date decide, with the path.
+        Some((path, _)) if entry.title.is_some() && entry.published.is_some() => EntryKey(format!("hash:{}", title_and_date(entry, path))),
+        _ => EntryKey(bounded(format!("url:{key}"))),
+    }
+}
+
+/// The key of the entry's address, unless others of the document share it.
+fn address_key(entry: &Entry) -> Option<String> {
+    if entry.link_shared {
+        return None;
+    }
+    super::kind::address(entry).map(|url| bounded(url.key()))
+}
+
+/// Ids that stand on entries which are not the same item told twice.
+fn shared_ids(entries: &[Entry]) -> BTreeSet<&str> {
+    let mut first: BTreeMap<&str, &Entry> = BTreeMap::new();
+    let mut shared = BTreeSet::new();
+    for entry in entries {
+        let Some(id) = entry.id.as_deref() else { continue };
+        match first.get(bare_id(id)) {
+            Some(other) if other.link != entry.link && other.title != entry.title => {
+                shared.insert(bare_id(id));
+            }
+            Some(_) => {}
+            None => {
+                first.insert(bare_id(id), entry);
+            }
+        }
+    }
+    shared
+}
+
+/// An id without the scheme: sites move from http to https.
+fn bare_id(id: &str) -> &str {
+    let id = id.trim();
+    id.strip_prefix("https://").or_else(|| id.strip_prefix("http://")).unwrap_or(id)
+}
+
+/// Whether an id is nothing but a site's root although the entry lives elsewhere.
+fn is_home_page(id: &str, entry: &Entry) -> bool {
+    let Ok(url) = url::Url::parse(id) else { return false };
+    matches!(url.scheme(), "http" | "https")
+        && matches!(url.path(), "" | "/")
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && entry.link.as_deref().is_some_and(|link| bare_id(link).trim_end_matches('/') != bare_id(id).trim_end_matches('/'))
+}
+
+fn title_and_date(entry: &Entry, path: &str) -> String {
+    let title = entry.title.as_deref().map(fold).unwrap_or_default();
+    // Without a title or date the text has to do.
+    let text = match (&entry.title, entry.published) {
+        (Some(_), Some(_)) => String::new(),
+        _ => entry.summary.as_deref().or(entry.content.as_ref().map(|content| content.text.as_str())).map(fold).unwrap_or_default(),
+    };
+    let date = entry.published.map(|at| at.to_string()).unwrap_or_default();
+    hex(&Sha256::digest([path, &title, &date, &text].join("\n").as_bytes())[..16])
+}
+
+fn bounded(key: String) -> String {
+    if key.len() <= MAX_KEY { key } else { format!("sha256:{}", hex(&Sha256::digest(key.as_bytes()))) }
+}
+
+fn day(at: Timestamp) -> String {
+    at.as_second().div_euclid(86_400).to_string()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

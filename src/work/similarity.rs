@@ -1,0 +1,314 @@
+//! Rules 3 to 5 of DIGEST.md section 2: what is likely the same although no address says so.
+//!
+//! In: activities. Out: edges of cross-posts (rule 3) and of equal texts (rule 4), and pairs to show to staff (rule 5).
+//! Only pieces of one builder on different hosts are ever compared, so a series on one blog stays a series. Likeness is
+//! in thousandths, in integers.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::{Addresses, Edge};
+use crate::model::{Activity, ActivityId, ActivityKind, BuilderId, MergeRule};
+
+/// Titles at least so alike are one work, at least so alike a suggestion.
+const TITLE_SAME: u16 = 800;
+const TITLE_MAYBE: u16 = 600;
+/// Texts at least so alike are one work, at least so alike a suggestion.
+const TEXT_SAME: u16 = 700;
+const TEXT_MAYBE: u16 = 500;
+/// The fewest words of a text that is compared.
+const TEXT_WORDS: usize = 48;
+const SHINGLE: usize = 5;
+/// How far apart cross-posts are published.
+const APART_S: i64 = 30 * 86_400;
+/// Titles that are 0.8 alike share a band in 97 of 100 cases, titles that are 0.1 alike in 1 of 200.
+const TITLE_BANDS: u64 = 5;
+const TITLE_ROWS: u64 = 3;
+/// Texts that are 0.7 alike share a band in 96 of 100 cases.
+const TEXT_BANDS: u64 = 5;
+const TEXT_ROWS: u64 = 2;
+
+/// Two activities that may be one work: for a person to decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suggestion {
+    pub one: ActivityId,
+    pub other: ActivityId,
+    pub rule: MergeRule,
+    /// Thousandths.
+    pub score: u16,
+}
+
+/// Pairs that are too alike to be passed over and not alike enough to be merged (rule 5), best first.
+pub fn suggestions(activities: &[Activity]) -> Vec<Suggestion> {
+    let activities: Vec<&Activity> = activities.iter().collect();
+    let addresses: Vec<Addresses> = activities.iter().map(|activity| Addresses::of(activity)).collect();
+    let mut suggestions: Vec<Suggestion> = compare(&activities, &addresses)
+        .into_iter()
+        .filter(|likeness| !likeness.is_same())
+        .map(|likeness| {
+            let (one, other) = (&activities[likeness.one].id, &activities[likeness.other].id);
+            let (rule, score) =
+                if likeness.title >= TITLE_MAYBE { (MergeRule::CrossPost, likeness.title) } else { (MergeRule::SameText, likeness.text) };
+            Suggestion { one: one.min(other).clone(), other: one.max(other).clone(), rule, score }
+        })
+        .collect();
+    suggestions.sort_by(|one, other| (other.score, &one.one, &one.other).cmp(&(one.score, &other.one, &other.other)));
+    suggestions
+}
+
+/// The edges of rules 3 and 4, among activities that share one of [`block_keys`].
+pub(super) fn edges(activities: &[&Activity], addresses: &[Addresses]) -> Vec<Edge> {
+    let traits: Vec<Option<Traits>> = activities.iter().map(|activity| Traits::of(activity)).collect();
+    let mut blocks: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (place, traits) in traits.iter().enumerate() {
+        for key in traits.iter().flat_map(|traits| traits.blocks(activities[place])) {
+            blocks.entry(key).or_default().push(place);
+        }
+    }
+    let mut pairs = BTreeSet::new();
+    for places in blocks.values() {
+        for (index, one) in places.iter().enumerate() {
+            pairs.extend(places[index + 1..].iter().filter(|other| *other != one).map(|other| (*one, *other)));
+        }
+    }
+    pairs
+        .into_iter()
+        .filter_map(|(one, other)| likeness(&traits, addresses, one, other))
+        .filter_map(|likeness| match likeness {
+            Likeness { one, other, title, .. } if title >= TITLE_SAME => Some(Edge::new(MergeRule::CrossPost, title, one, other)),
+            Likeness { one, other, text, .. } if text >= TEXT_SAME => Some(Edge::new(MergeRule::SameText, text, one, other)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// How alike two activities are; 0 where that may not be asked.
+struct Likeness {
+    one: usize,
+    other: usize,
+    title: u16,
+    text: u16,
+}
+
+impl Likeness {
+    fn is_same(&self) -> bool {
+        self.title >= TITLE_SAME || self.text >= TEXT_SAME
+    }
+}
+
+/// Keys of which two activities share one wherever rules 3 and 4 may join them, so that they are settled together. They
+/// are what makes a pair a candidate in the first place: of a thousand pairs just alike enough some twenty are missed.
+pub(super) fn block_keys(activity: &Activity) -> Vec<String> {
+    let traits = Traits::of(activity);
+    traits.iter().flat_map(|traits| traits.blocks(activity)).map(|key| format!("~{key:016x}")).collect()
+}
+
+/// What is compared of an activity, made once.
+struct Traits {
+    numbers: Vec<String>,
+    trigrams: Vec<u64>,
+    words: Vec<u64>,
+    at: Timestamp,
+}
+
+impl Traits {
+    /// `None` for a kind of thing that is not published in several places.
+    fn of(activity: &Activity) -> Option<Self> {
+        let title = may_be_copied(activity).then(|| plain(&activity.title))?;
+        Some(Self {
+            numbers: numbers(&title),
+            trigrams: trigrams(&title),
+            words: words(&activity.excerpt),
+            at: activity.published_at.unwrap_or(activity.effective_at),
+        })
+    }
+
+    /// Min-hash bands of title and text, for each builder credited. The numbers of a title are part of its bands.
+    fn blocks(&self, activity: &Activity) -> Vec<u64> {
+        let numbers = self.numbers.iter().fold(7, |hash, number| mix(hash, hash_of(number)));
+        let mut bands = min_hash_bands(&self.trigrams, TITLE_BANDS, TITLE_ROWS, numbers);
+        if self.words.len() >= TEXT_WORDS {
+            bands.extend(min_hash_bands(&shingles(&self.words[..TEXT_WORDS]), TEXT_BANDS, TEXT_ROWS, 11));
+        }
+        let builders = activity.credits.iter().map(|credit| credit.builder.0.unsigned_abs());
+        builders.flat_map(|builder| bands.iter().map(move |band| mix(*band, builder))).collect()
+    }
+}
+
+/// Bands of min-hashes: sets that are alike share one with the probability 1 - (1 - likeness^rows)^bands.
+fn min_hash_bands(set: &[u64], bands: u64, rows: u64, salt: u64) -> Vec<u64> {
+    (0..bands)
+        .map(|band| {
+            (0..rows).fold(mix(salt, band), |hash, row| {
+                let least = set.iter().map(|item| mix(*item, band * rows + row)).min().unwrap_or_default();
+                mix(hash, least)
+            })
+        })
+        .collect()
+}
+
+/// All pairs of one builder within the time that are at least worth a suggestion.
+fn compare(activities: &[&Activity], addresses: &[Addresses]) -> Vec<Likeness> {
+    let traits: Vec<Option<Traits>> = activities.iter().map(|activity| Traits::of(activity)).collect();
+    let mut by_builder: BTreeMap<BuilderId, Vec<usize>> = BTreeMap::new();
+    for (place, activity) in activities.iter().enumerate() {
+        for credit in activity.credits.iter().filter(|_| traits[place].is_some()) {
+            by_builder.entry(credit.builder).or_default().push(place);
+        }
+    }
+    let mut pairs = BTreeSet::new();
+    for mut places in by_builder.into_values() {
+        let when = |place: usize| traits[place].as_ref().map_or(Timestamp::MIN, |traits| traits.at);
+        places.sort_by_key(|place| (when(*place), *place));
+        for (index, one) in places.iter().enumerate() {
+            let near = places[index + 1..].iter().take_while(|other| when(**other).as_second() - when(*one).as_second() <= APART_S);
+            pairs.extend(near.map(|other| (*one.min(other), *one.max(other))));
+        }
+    }
+    pairs.into_iter().filter_map(|(one, other)| likeness(&traits, addresses, one, other)).collect()
+}
+
+/// How alike two activities are, if that may be asked and is worth a suggestion.
+fn likeness(traits: &[Option<Traits>], addresses: &[Addresses], one: usize, other: usize) -> Option<Likeness> {
+    let (of_one, of_other) = (traits[one].as_ref()?, traits[other].as_ref()?);
+    let (here, there) = (&addresses[one].host, &addresses[other].host);
+    let apart = (of_one.at.as_second() - of_other.at.as_second()).abs();
+    if here == there || here.is_empty() || there.is_empty() || apart > APART_S {
+        return None;
+    }
+    let title = if of_one.numbers == of_other.numbers { jaccard(&of_one.trigrams, &of_other.trigrams) } else { 0 };
+    let text = text_likeness(&of_one.words, &of_other.words);
+    (title >= TITLE_MAYBE || text >= TEXT_MAYBE).then_some(Likeness { one, other, title, text })
+}
+
+/// Whether a kind of thing is published in several places at all.
+fn may_be_copied(activity: &Activity) -> bool {
+    matches!(
+        activity.kind,
+        ActivityKind::Article | ActivityKind::Video | ActivityKind::Livestream | ActivityKind::PodcastEpisode | ActivityKind::Talk
+    )
+}
+
+/// NFKD, marks dropped, lower case, punctuation to single blanks.
+fn plain(text: &str) -> String {
+    let folded = text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
+    let spaced: String = folded.map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What tells the parts of a series apart: digits, months, roman numerals, numbers in words after "part" and its like.
+fn numbers(title: &str) -> Vec<String> {
+    const MONTHS: &[&str] = &[
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "jan",
+        "feb",
+        "mar",
+        "apr",
+        "jun",
+        "jul",
+        "aug",
+        "sep",
+        "sept",
+        "oct",
+        "nov",
+        "dec",
+    ];
+    const ROMAN: &[&str] = &["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv"];
+    const PARTS: &[&str] = &["part", "parte", "partie", "teil", "episode", "episodio", "chapter", "day", "week", "vol", "volume", "sehemu"];
+    const COUNT: &[&str] =
+        &["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "first", "second", "third", "final", "last"];
+    let words: Vec<&str> = title.split(' ').collect();
+    let mut numbers = Vec::new();
+    for (index, word) in words.iter().enumerate() {
+        let after_part = index.checked_sub(1).and_then(|before| words.get(before)).is_some_and(|before| PARTS.contains(before));
+        if word.chars().any(char::is_numeric) {
+            // 第3回 and v2 both hold a number among letters.
+            let digits: String = word.chars().map(|c| if c.is_numeric() { c } else { ' ' }).collect();
+            numbers.extend(digits.split_whitespace().map(|digits| {
+                let trimmed = digits.trim_start_matches('0');
+                if trimmed.is_empty() { "0".to_owned() } else { trimmed.to_owned() }
+            }));
+        } else if MONTHS.contains(word) || (ROMAN.contains(word) && (*word != "i" || after_part)) || (after_part && COUNT.contains(word)) {
+            numbers.push((*word).to_owned());
+        }
+    }
+    numbers.sort_unstable();
+    numbers
+}
+
+/// The character trigrams of a title, each packed into a number, ordered.
+fn trigrams(title: &str) -> Vec<u64> {
+    let chars: Vec<u64> = title.chars().map(|c| u64::from(u32::from(c))).collect();
+    let mut grams: Vec<u64> = if chars.len() < 3 {
+        vec![chars.iter().fold(1, |packed, c| packed << 21 | c)]
+    } else {
+        chars.windows(3).map(|gram| gram[0] << 42 | gram[1] << 21 | gram[2]).collect()
+    };
+    grams.sort_unstable();
+    grams.dedup();
+    grams
+}
+
+/// The words of a text, each as a hash.
+fn words(text: &str) -> Vec<u64> {
+    plain(text).unicode_words().map(hash_of).collect()
+}
+
+/// FNV-1a: the same on every machine and in every version.
+fn hash_of(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Two numbers made one, well spread (the finisher of SplitMix64).
+fn mix(one: u64, other: u64) -> u64 {
+    let mut mixed = one.rotate_left(23) ^ other.wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// The runs of five words, each as a hash, ordered.
+fn shingles(words: &[u64]) -> Vec<u64> {
+    let mut shingles: Vec<u64> = words.windows(SHINGLE).map(|words| words.iter().fold(17, |hash, word| mix(hash, *word))).collect();
+    shingles.sort_unstable();
+    shingles.dedup();
+    shingles
+}
+
+/// How alike two texts are, the longer one trimmed to the shorter.
+fn text_likeness(one: &[u64], other: &[u64]) -> u16 {
+    let length = one.len().min(other.len());
+    if length < TEXT_WORDS { 0 } else { jaccard(&shingles(&one[..length]), &shingles(&other[..length])) }
+}
+
+/// The share of two ordered sets that both have, in thousandths.
+fn jaccard(one: &[u64], other: &[u64]) -> u16 {
+    let (mut at_one, mut at_other, mut both) = (0, 0, 0usize);
+    while at_one < one.len() && at_other < other.len() {
+        match one[at_one].cmp(&other[at_other]) {
+            std::cmp::Ordering::Less => at_one += 1,
+            std::cmp::Ordering::Greater => at_other += 1,
+            std::cmp::Ordering::Equal => {
+                both += 1;
+                at_one += 1;
+                at_other += 1;
+            }
+        }
+    }
+    let all = one.len() + other.len() - both;
+    (both * 1000).checked_div(all).map_or(0, |share| u16::try_from(share).unwrap_or(1000))
+}
