@@ -11,7 +11,7 @@ use super::Context;
 use crate::fetch::FetchOutcome;
 use crate::model::{
     Arrival, Ask, Document, EntryKey, GridAge, Poll, PollOutcome, ReadError, Reading, Repair, Request, Source, SourceId, SourceState,
-    Validators,
+    Validators, sha256_hex,
 };
 use crate::normalize;
 use crate::schedule::{self, Observation, Observed};
@@ -372,7 +372,7 @@ fn count_arrivals(new: &mut [NewEntry], now: Timestamp) {
     let mut dates: Vec<i64> = new.iter().filter_map(|new| new.entry.published).map(jiff::Timestamp::as_second).collect();
     dates.sort_unstable();
     for new in new {
-        let crowd = new.entry.published.map_or(0, |at| {
+        let crowd = published(new).map_or(0, |at| {
             let at = at.as_second();
             let from = dates.partition_point(|date| *date < at - 3600);
             let to = dates.partition_point(|date| *date <= at + 3600);
