@@ -20,7 +20,7 @@ use crate::model::{Activity, ActivityId, Arrival, CanonicalUrl, Entry, EntryKey,
 use crate::text::{self, collapse};
 
 pub use date::published;
-pub use identity::{entry_keys, fingerprint, identity_keys, ids_not_unique};
+pub use identity::{entry_keys, fingerprint, identity_keys, ids_not_unique, successors};
 
 /// A builder's claim to a source, with the names by which entries may call the builder.
 #[derive(Debug, Clone)]
