@@ -324,6 +324,13 @@ fn a_title_is_made_of_the_text_where_there_is_none() {
 }
 
 #[test]
+fn the_beginning_of_a_list_reads_like_sentences() {
+    let notes = "What changed\nWaits a little before it asks again\nReads in batches!\n長い説明の文がここにあります";
+    assert_eq!(sentences(notes), "Waits a little before it asks again. Reads in batches! 長い説明の文がここにあります ");
+    assert_eq!(sentences("Fixes #40"), "Fixes #40. ");
+}
+
+#[test]
 fn texts_are_cut_between_words_and_never_within_a_character() {
     for (text, most, wanted) in [
         ("one two three", 8, "one two"),
