@@ -222,6 +222,9 @@ impl<'a> Rules<'a> {
         if let Some(until) = edits.held_until(candidate).filter(|until| week < *until) {
             return Some((OutcomeCode::Held, format!("held by an editor until {until}")));
         }
+        if candidate.held_until.is_some_and(|until| until > self.inputs.cutoff_at) {
+            return fault(OutcomeCode::Held, "it is announced, but was not out at the cut-off");
+        }
         if edits.drops(candidate) {
             return fault(OutcomeCode::Dropped, "dropped by an editor this week");
         }
@@ -352,6 +355,7 @@ mod tests {
             (OutcomeCode::AlreadyFeatured, |case, _| case.history.push(past(20, true, vec![past_pick(&[1], &[2])]))),
             (OutcomeCode::Reserved, |case, _| case.history.push(past(1, false, vec![past_pick(&[1], &[1])]))),
             (OutcomeCode::Held, |case, _| case.edits.holds = [(work_id(1), week().next())].into()),
+            (OutcomeCode::Held, |_, work| work.held_until = Some(work.effective_at + jiff::SignedDuration::from_hours(9_999))),
             (OutcomeCode::Dropped, |case, _| case.edits.drops = [work_id(1)].into()),
             (OutcomeCode::BelowFloor, |_, work| {
                 (work.topic.confidence, work.substance) = (0, Substance { words: Some(5), canonical: Some(false), ..Substance::default() });

@@ -45,6 +45,7 @@ pub(super) fn candidate(n: i64, builders: &[i64]) -> Candidate {
         backfill: false,
         paywalled: false,
         link_gone: false,
+        held_until: None,
         left: false,
         builders: builders.iter().copied().map(BuilderId).collect(),
         substance: substance(),

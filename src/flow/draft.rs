@@ -191,6 +191,7 @@ fn candidate(row: &WorkRow, earlier: &HashMap<BuilderId, Vec<WorkRow>>, cut_off:
         backfill: all_of(|activity| activity.backfill),
         paywalled: all_of(|activity| activity.paywalled),
         link_gone: row.gone,
+        held_until: row.activities.iter().filter_map(|activity| activity.held_until).min(),
         left: all_of(|activity| activity.left),
         builders,
         substance: primary.substance.clone(),

@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::Context;
 use crate::fetch::FetchOutcome;
 use crate::model::{
-    Arrival, Ask, Document, EntryKey, GridAge, Poll, PollOutcome, ReadError, Reading, Repair, Request, Source, SourceId, SourceState,
-    Validators,
+    Arrival, Ask, Document, EntryKey, GridAge, Poll, PollOutcome, ReadError, Reading, Repair, Request, Source, SourceId, SourceKind,
+    SourceState, Validators, sha256_hex,
 };
 use crate::normalize;
 use crate::schedule::{self, Observation, Observed};
@@ -199,6 +199,7 @@ async fn record_answer(
     let state = queued.states.get(&source.id).cloned().unwrap_or_default();
     let known = ctx.store.known_entries(source.id).await?;
     let diff = compare(source, reading, &known, state.last_success_at.is_none(), window_start(ctx, now), now);
+    let diff = follow_successors(ctx, diff).await?;
     let outcome = if reading.entries.is_empty() {
         PollOutcome::Empty
     } else {
@@ -357,12 +358,40 @@ fn compare(
         }
     }
     count_arrivals(&mut diff.new, now);
-    // A source that shows nothing at all for once has not withdrawn everything.
-    if !reading.entries.is_empty() {
+    // A source that shows nothing at all for once has not withdrawn everything, and what a platform lists is a window: an
+    // entry that is not in it is only older.
+    let shows_all = source.kind == SourceKind::Rss;
+    if shows_all && !reading.entries.is_empty() {
         diff.left = known.iter().filter(|(key, before)| !before.left && !told.contains(key)).map(|(_, before)| before.id).collect();
         diff.left.sort_unstable();
     }
     diff
+}
+
+/// An entry whose id and address were corrected is the old one told otherwise, not one that left and one that came.
+async fn follow_successors(ctx: &Context, mut diff: Diff) -> Result<Diff, StoreError> {
+    if diff.left.is_empty() || diff.new.is_empty() {
+        return Ok(diff);
+    }
+    let gone = ctx.store.entries(diff.left.clone()).await?;
+    let pairs = {
+        let old: Vec<&crate::model::Entry> = gone.iter().map(|row| &row.entry).collect();
+        let fresh: Vec<&crate::model::Entry> = diff.new.iter().map(|new| &new.entry).collect();
+        normalize::successors(&old, &fresh)
+    };
+    let mut taken: Vec<usize> = Vec::new();
+    for (old, fresh) in pairs {
+        let id = gone[old].id;
+        diff.left.retain(|left| *left != id);
+        diff.changed.push((id, diff.new[fresh].clone()));
+        taken.push(fresh);
+    }
+    let mut place = 0;
+    diff.new.retain(|_| {
+        place += 1;
+        !taken.contains(&(place - 1))
+    });
+    Ok(diff)
 }
 
 /// How many of the new entries are old, and how many came out within one hour of each.
@@ -372,7 +401,7 @@ fn count_arrivals(new: &mut [NewEntry], now: Timestamp) {
     let mut dates: Vec<i64> = new.iter().filter_map(|new| new.entry.published).map(jiff::Timestamp::as_second).collect();
     dates.sort_unstable();
     for new in new {
-        let crowd = new.entry.published.map_or(0, |at| {
+        let crowd = normalize::published(&new.entry).map_or(0, |at| {
             let at = at.as_second();
             let from = dates.partition_point(|date| *date < at - 3600);
             let to = dates.partition_point(|date| *date <= at + 3600);

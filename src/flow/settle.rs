@@ -111,8 +111,9 @@ impl Roster {
 fn identity_keys(roster: &Roster, row: &EntryRow) -> Vec<String> {
     let Some(source) = roster.sources.get(&row.source) else { return vec![format!("{}:{}", row.source, row.key)] };
     let mut keys = Vec::new();
-    for entry in row.first.iter().chain([&row.entry]) {
-        for key in normalize::identity_keys(source, &row.key, entry) {
+    let first = row.first.iter().map(|(key, entry)| (key, entry));
+    for (key, entry) in first.chain([(&row.key, &row.entry)]) {
+        for key in normalize::identity_keys(source, key, entry) {
             if !keys.contains(&key) {
                 keys.push(key);
             }
@@ -173,7 +174,7 @@ fn compute(roster: &Roster, group: &[&EntryRow], keys: &HashMap<i64, Vec<String>
             identity_keys: keys.get(&row.id).map_or(&[][..], Vec::as_slice),
             first_seen_at: row.first_seen_at,
             entry: &row.entry,
-            first_published: normalize::published(row.first.as_ref().unwrap_or(&row.entry)),
+            first_published: normalize::published(row.first.as_ref().map_or(&row.entry, |(_, first)| first)),
             aired_at: row.aired_at,
             revised_at: row.changed_at,
             left_at: row.left_at,

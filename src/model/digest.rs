@@ -42,6 +42,9 @@ pub struct Candidate {
     pub paywalled: bool,
     /// Its link is known to be gone (RECORD.md section 7).
     pub link_gone: bool,
+    /// Announced, and not out before then: a premiere or stream.
+    #[serde(default)]
+    pub held_until: Option<Timestamp>,
     /// No source shows it any more.
     pub left: bool,
     /// Credited builders, ordered by id.

@@ -91,6 +91,34 @@ pub fn fingerprint(kind: SourceKind, entry: &Entry) -> String {
     hex(&hash.finalize())
 }
 
+/// Entries that took the place of others: whoever corrects an address, and with it the id, has told nothing new.
+///
+/// In: what a source stopped showing, and what it shows for the first time in the same document. Out: pairs of their
+/// places. The dates must be the same instant and the bodies the same text of at least 48 words; where several fit, none
+/// is taken, so the order changes nothing.
+pub fn successors(gone: &[&Entry], fresh: &[&Entry]) -> Vec<(usize, usize)> {
+    const WORDS: u32 = 48;
+    let trait_of = |entry: &Entry| -> Option<(Timestamp, String)> {
+        let content = entry.content.as_ref().filter(|content| content.words.saturating_add(content.cjk_chars) >= WORDS)?;
+        (entry.platform_key.is_none()).then_some((entry.published?, fold(&content.text)))
+    };
+    let mut by_trait: BTreeMap<(Timestamp, String), (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    for (place, entry) in gone.iter().enumerate() {
+        if let Some(found) = trait_of(entry) {
+            by_trait.entry(found).or_default().0.push(place);
+        }
+    }
+    for (place, entry) in fresh.iter().enumerate() {
+        if let Some((_, fresh)) = trait_of(entry).and_then(|found| by_trait.get_mut(&found)) {
+            fresh.push(place);
+        }
+    }
+    let pairs = by_trait.into_values().filter(|(gone, fresh)| gone.len() == 1 && fresh.len() == 1);
+    let mut pairs: Vec<(usize, usize)> = pairs.map(|(gone, fresh)| (gone[0], fresh[0])).collect();
+    pairs.sort_unstable();
+    pairs
+}
+
 /// The key of one entry: the platform's, else the feed's id, else the address, else title and date.
 fn entry_key(entry: &Entry, id_shared: bool) -> EntryKey {
     if let Some(key) = &entry.platform_key {

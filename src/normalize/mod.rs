@@ -20,7 +20,7 @@ use crate::model::{Activity, ActivityId, Arrival, CanonicalUrl, Entry, EntryKey,
 use crate::text::{self, collapse};
 
 pub use date::published;
-pub use identity::{entry_keys, fingerprint, identity_keys, ids_not_unique};
+pub use identity::{entry_keys, fingerprint, identity_keys, ids_not_unique, successors};
 
 /// A builder's claim to a source, with the names by which entries may call the builder.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ pub fn activity(seen: &[Seen<'_>]) -> Activity {
     let canonical_url = first(&seen, |entry| canonical_elsewhere(entry, url.as_ref()));
     let body = first(&seen, |entry| entry.content.as_ref().map(|content| content.text.trim()).filter(|text| !text.is_empty()));
     let own_summary = first(&seen, |entry| entry.summary.as_deref().map(str::trim).filter(|text| !text.is_empty()));
-    let summary = own_summary.map(|text| shorten(text, MAX_SUMMARY)).or_else(|| body.map(|text| shorten(text, MAX_BEGINNING)));
+    let summary = own_summary.map(|text| shorten(text, MAX_SUMMARY)).or_else(|| body.map(|text| shorten(&sentences(text), MAX_BEGINNING)));
     let title = first(&seen, |entry| entry.title.as_deref().map(collapse).filter(|title| !title.is_empty()))
         .or_else(|| own_summary.or(body).map(|text| cut(&collapse(text), MAX_TITLE)).filter(|title| !title.is_empty()))
         .or_else(|| url.as_ref().map(ToString::to_string))
@@ -164,6 +164,22 @@ fn sightings(seen: &[&Seen<'_>]) -> Vec<Sighting> {
 /// For comparing names and tags: NFKC, lower case, single blanks.
 fn fold(text: &str) -> String {
     collapse(&text.nfkc().flat_map(char::to_lowercase).collect::<String>())
+}
+
+/// The lines of a body as running text: headings left out where more follows, list items ended like sentences.
+fn sentences(body: &str) -> String {
+    /// A line shorter than this, in bytes, that ends no sentence is a heading.
+    const HEADING: usize = 24;
+    let lines = body.lines().map(str::trim).filter(|line| !line.is_empty()).take(40);
+    let mut text = String::new();
+    let mut headings = String::new();
+    for line in lines {
+        let ends_open = line.ends_with(|c: char| c.is_alphanumeric());
+        let part = if ends_open && line.len() < HEADING { &mut headings } else { &mut text };
+        part.push_str(line);
+        part.push_str(if ends_open && line.ends_with(|c: char| c.is_ascii()) { ". " } else { " " });
+    }
+    if text.is_empty() { headings } else { text }
 }
 
 /// One line, at most so long, with an ellipsis where it was cut.

@@ -110,6 +110,20 @@ fn an_id_on_every_entry_names_none_of_them() {
 }
 
 #[test]
+fn a_corrected_address_takes_the_place_of_the_old_one_and_a_series_does_not() {
+    let told = |slug: &str, title: &str, text: String| Entry {
+        content: Some(Content { words: 120, text, ..Content::default() }),
+        ..entry(slug, &format!("https://b.example.org/{slug}"), title, Some("2026-03-01T10:00:00Z"))
+    };
+    let text = |n: usize| format!("words {n} ").repeat(60);
+    let before = told("build-a-your-own-lamp", "Build a your own lamp", text(1));
+    let after = told("build-your-own-lamp", "Build your own lamp", text(1));
+    let (seven, eight) = (told("7", "Lamp log 7", text(7)), told("8", "Lamp log 8", text(8)));
+    assert_eq!(successors(&[&before, &seven], &[&eight, &after]), [(0, 1)]);
+    assert_eq!(successors(&[&before], &[&after, &after.clone()]), [], "where several fit, none is taken");
+}
+
+#[test]
 fn a_token_in_links_without_ids_changes_neither_key_nor_fingerprint() {
     let told = |token: &str| {
         let link = format!("https://d.example.org/a/17?v={token}");
@@ -307,6 +321,13 @@ fn a_title_is_made_of_the_text_where_there_is_none() {
     assert_eq!(activity.summary.as_deref(), Some(body));
     assert_eq!(activity.substance.summary_chars, 0, "the body's beginning is no summary of the author's");
     assert_eq!(rss(Entry { title: None, ..entry("1", "https://e.example.org/1", "", None) }).activity().title, "https://e.example.org/1");
+}
+
+#[test]
+fn the_beginning_of_a_list_reads_like_sentences() {
+    let notes = "What changed\nWaits a little before it asks again\nReads in batches!\n長い説明の文がここにあります";
+    assert_eq!(sentences(notes), "Waits a little before it asks again. Reads in batches! 長い説明の文がここにあります ");
+    assert_eq!(sentences("Fixes #40"), "Fixes #40. ");
 }
 
 #[test]

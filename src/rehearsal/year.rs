@@ -540,6 +540,7 @@ fn made(number: usize, maker: &Maker, week: i64, start: Week, random: &mut Rando
         backfill: false,
         paywalled: random.chance(10),
         link_gone: random.chance(5),
+        held_until: None,
         left: false,
         builders: vec![maker.credited.id],
         substance,

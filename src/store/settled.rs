@@ -22,7 +22,7 @@ pub struct EntryRow {
     pub changed_at: Option<Timestamp>,
     pub left_at: Option<Timestamp>,
     /// The first telling, where a newer one differs from it.
-    pub first: Option<Entry>,
+    pub first: Option<(EntryKey, Entry)>,
     /// The newest telling.
     pub entry: Entry,
     /// When what was first told as upcoming was first told to be out.
@@ -80,11 +80,14 @@ fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> 
         let Some(body) = row.get_ref(6)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? else { continue };
         let payload: Payload = serde_json::from_str(body)?;
         let first = match row.get_ref(7)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? {
-            Some(body) => Some(serde_json::from_str::<Payload>(body)?.entry),
+            Some(body) => {
+                let first = serde_json::from_str::<Payload>(body)?;
+                Some((first.key, first.entry))
+            }
             None => None,
         };
         let aired_at = match &first {
-            Some(first) if first.upcoming => aired_at(connection, id)?,
+            Some((_, first)) if first.upcoming => aired_at(connection, id)?,
             _ => None,
         };
         let arrival = match row.get_ref(2)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))? {
@@ -384,6 +387,11 @@ impl Store {
     /// How far the derived rows follow the log, and how far the log goes.
     pub async fn settled_and_last(&self) -> Result<(Seq, Seq), StoreError> {
         self.read(|connection| Ok((settled_seq(connection)?, log::last_seq(connection)?))).await
+    }
+
+    /// Entries by their ids, as the log tells them now.
+    pub async fn entries(&self, ids: Vec<i64>) -> Result<Vec<EntryRow>, StoreError> {
+        self.read(move |connection| load_entries(connection, ids)).await
     }
 
     /// The entries that up to `limit` facts after a place speak of, and the place of the last of these facts.

@@ -126,8 +126,8 @@ fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError
         };
         let seq = append(connection, &fact)?;
         connection
-            .prepare_cached("UPDATE entries SET fingerprint = ?2, last = ?3, changed_at = ?4, left_at = NULL WHERE id = ?1")?
-            .execute(params![id, changed.fingerprint, seq.0, to_millis(at)])?;
+            .prepare_cached("UPDATE entries SET key = ?5, fingerprint = ?2, last = ?3, changed_at = ?4, left_at = NULL WHERE id = ?1")?
+            .execute(params![id, changed.fingerprint, seq.0, to_millis(at), changed.key.0])?;
     }
     for id in &record.left {
         let fact = NewFact { at, kind: FactKind::EntryLeft, subject: format!("e{id}"), detail: String::new(), payload: None };

@@ -194,6 +194,10 @@ fn may_be_copied(activity: &Activity) -> bool {
 
 /// NFKD, marks dropped, lower case, punctuation to single blanks.
 fn plain(text: &str) -> String {
+    if text.is_ascii() {
+        let spaced: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+        return spaced.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    }
     let folded = text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
     let spaced: String = folded.map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -265,7 +269,8 @@ fn trigrams(title: &str) -> Vec<u64> {
 
 /// The words of a text, each as a hash.
 fn words(text: &str) -> Vec<u64> {
-    plain(text).unicode_words().map(hash_of).collect()
+    let text = plain(text);
+    if text.is_ascii() { text.split_ascii_whitespace().map(hash_of).collect() } else { text.unicode_words().map(hash_of).collect() }
 }
 
 /// FNV-1a: the same on every machine and in every version.
