@@ -1,7 +1,8 @@
 //! What is told of the running program: tracing lines and metric names.
 
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::MakeWriterExt;
 
@@ -30,6 +31,7 @@ pub const LAST_DRAFT: &str = "clarion_last_draft_timestamp_seconds";
 const QUIET: [&str; 6] = ["reqwest=warn", "hyper=warn", "hyper_util=warn", "h2=warn", "rustls=warn", "tower=warn"];
 
 static STARTED: Once = Once::new();
+static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Begins writing lines to standard error, once for the process; RUST_LOG goes before the configured filter.
 pub fn start(config: &LogConfig) {
@@ -47,4 +49,16 @@ pub fn start(config: &LogConfig) {
         // Somebody else in this process, a test, may have begun already.
         let _ = started;
     });
+}
+
+/// Begins to collect metrics, once for the process. What was counted before is lost.
+pub fn collect_metrics() {
+    METRICS.get_or_init(|| PrometheusBuilder::new().install_recorder().ok());
+}
+
+/// The metrics in the text format of Prometheus; empty before [`collect_metrics`].
+pub fn metrics_text() -> String {
+    let Some(Some(handle)) = METRICS.get() else { return String::new() };
+    handle.run_upkeep();
+    handle.render()
 }
