@@ -363,7 +363,7 @@ impl Program {
         paused: &'a BTreeSet<BuilderId>,
     ) -> impl Iterator<Item = (usize, Candidate)> + 'a {
         let window_s = i64::from(config.window_days) * DAY_S;
-        let oldest = earlier(cutoff_at, window_s + 60 * DAY_S);
+        let oldest = earlier(cutoff_at, window_s + 42 * DAY_S);
         let first = self.works.partition_point(|made| made.candidate.effective_at < oldest);
         self.works[first..].iter().enumerate().filter_map(move |(offset, made)| {
             let Candidate { effective_at, first_seen_at, ref builders, .. } = made.candidate;
@@ -387,16 +387,17 @@ impl Program {
         let before = own.partition_point(|other| *other < index);
         let as_earlier = |other: &usize| {
             let made = &self.works[*other];
-            let Candidate { work, substance, topic, kind, .. } = &made.candidate;
+            let Candidate { substance, topic, kind, .. } = &made.candidate;
             EarlierWork {
-                work: work.clone(),
+                // The choice never asks which work it was; no id saves most of the time of a simulation.
+                work: ActivityId(String::new()),
                 substance: substance.clone(),
                 topic_confidence: topic.confidence,
                 kind: *kind,
                 counts: made.counts(at),
             }
         };
-        own[..before].iter().rev().take(40).map(as_earlier).collect()
+        own[..before].iter().rev().take(25).map(as_earlier).collect()
     }
 
     /// The year by one measure alone: lowest rank first, one work a builder and week, none twice.

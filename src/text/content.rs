@@ -6,7 +6,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use url::Url;
 
 use super::markup::{Piece, Pieces, Tag};
-use super::plain::{compose, is_noise};
+use super::plain::{compose, is_noise, is_tidy};
 use super::reference::decode;
 use crate::model::Content;
 
@@ -15,58 +15,62 @@ const TEXT_MAX: usize = 64 * 1024;
 /// The most links that are kept of one body, and the longest address.
 const LINKS_MAX: usize = 100;
 const LINK_LEN_MAX: usize = 2048;
+/// So many bytes of a body have their words counted by the tables of Unicode.
+const EXACT_MAX: usize = 1024 * 1024;
 /// A line is counted and passed on when it reaches this length, whatever the markup says.
 const LINE_MAX: usize = 16 * 1024;
 
-/// Elements that begin and end a line of their own.
-const BLOCKS: [&str; 46] = [
-    "p",
-    "div",
-    "br",
-    "li",
-    "ul",
-    "ol",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "pre",
-    "blockquote",
-    "table",
-    "tr",
-    "td",
-    "th",
-    "hr",
-    "section",
-    "article",
-    "figure",
-    "figcaption",
-    "header",
-    "footer",
-    "aside",
-    "main",
-    "nav",
-    "dl",
-    "dt",
-    "dd",
-    "details",
-    "summary",
-    "address",
-    "form",
-    "fieldset",
-    "center",
-    "thead",
-    "tbody",
-    "tfoot",
-    "caption",
-    "iframe",
-    "video",
-    "audio",
-    "body",
-    "html",
-];
+/// Whether an element begins and ends a line of its own.
+fn is_block(name: &str) -> bool {
+    matches!(
+        name,
+        "p" | "div"
+            | "br"
+            | "li"
+            | "ul"
+            | "ol"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "pre"
+            | "blockquote"
+            | "table"
+            | "tr"
+            | "td"
+            | "th"
+            | "hr"
+            | "section"
+            | "article"
+            | "figure"
+            | "figcaption"
+            | "header"
+            | "footer"
+            | "aside"
+            | "main"
+            | "nav"
+            | "dl"
+            | "dt"
+            | "dd"
+            | "details"
+            | "summary"
+            | "address"
+            | "form"
+            | "fieldset"
+            | "center"
+            | "thead"
+            | "tbody"
+            | "tfoot"
+            | "caption"
+            | "iframe"
+            | "video"
+            | "audio"
+            | "body"
+            | "html"
+    )
+}
 
 /// Reads a body of HTML. Addresses are made absolute with `base`; those that cannot be are left out.
 pub fn html_to_content(html: &str, base: Option<&Url>) -> Content {
@@ -93,61 +97,123 @@ pub fn html_to_text(html: &str, max_bytes: usize) -> String {
 /// Words as Unicode counts them (UAX #29), but for the scripts that are counted in characters; and the characters of
 /// Chinese, Japanese and Korean scripts.
 pub fn count_words(text: &str) -> (u32, u32) {
-    if text.is_ascii() {
-        return (count(text.unicode_words().count()), 0);
+    if text.bytes().all(|byte| byte < 0x80) {
+        return (count_western(text), 0);
     }
-    let cjk = count(text.chars().filter(|c| is_cjk(*c)).count());
-    if cjk == 0 && text.chars().all(is_western) {
+    let (mut cjk, mut western) = (0, true);
+    for c in text.chars() {
+        if c >= '\u{250}' {
+            western &= is_western(c);
+            cjk += usize::from(is_cjk(c));
+        }
+    }
+    if western {
         return (count_western(text), 0);
     }
     let words = text.unicode_words().filter(|word| !word.starts_with(|c| is_cjk(c) && !is_hangul(c))).count();
-    (count(words), cjk)
+    (count(words), count(cjk))
 }
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Latin with its punctuation: where the rules of words need no tables.
+/// Latin, Greek and Cyrillic with their punctuation: where the rules of words need no tables.
 fn is_western(c: char) -> bool {
-    matches!(c, '\0'..='\u{24F}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{203A}' | '\u{20AC}' | '\u{2190}'..='\u{21FF}')
+    matches!(c, '\0'..='\u{24F}' | '\u{388}'..='\u{482}' | '\u{48A}'..='\u{52F}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{203A}'
+        | '\u{20AC}' | '\u{2190}'..='\u{21FF}')
 }
+
+/// What a character does to a word (UAX #29, table 3).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Other = 0,
+    Letter = 1,
+    Digit = 2,
+    /// `_`
+    Extender = 3,
+    /// Holds letters together, or digits.
+    MidBoth = 4,
+    MidLetter = 5,
+    MidDigit = 6,
+    /// Belongs to whatever it follows.
+    Silent = 7,
+}
+
+const ASCII_PARTS: [Part; 128] = {
+    let mut parts = [Part::Other; 128];
+    let mut at = 0;
+    while at < 128 {
+        parts[at] = match at as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' => Part::Letter,
+            b'0'..=b'9' => Part::Digit,
+            b'_' => Part::Extender,
+            b'.' | b'\'' => Part::MidBoth,
+            b':' => Part::MidLetter,
+            b',' | b';' => Part::MidDigit,
+            _ => Part::Other,
+        };
+        at += 1;
+    }
+    parts
+};
+
+fn part(c: char) -> Part {
+    if let Some(part) = ASCII_PARTS.get(c as usize) {
+        return *part;
+    }
+    match c {
+        '\u{AD}' => Part::Silent,
+        '\u{2018}' | '\u{2019}' | '\u{2024}' => Part::MidBoth,
+        '\u{B7}' | '\u{387}' | '\u{2027}' => Part::MidLetter,
+        c if c.is_alphabetic() => Part::Letter,
+        _ => Part::Other,
+    }
+}
+
+/// What follows when a part comes after a state. A state is the part that the current run ends with (2 bits), the bridge
+/// that stands behind it (2 bits), and whether the run is counted as a word yet (1 bit). The highest bit of an answer says
+/// that a word begins to count.
+const STEPS: [[u8; 8]; 32] = {
+    let mut steps = [[0; 8]; 32];
+    let mut state = 0;
+    while state < 32 {
+        let (before, bridge, counted) = (state & 3, (state >> 2) & 3, state >> 4);
+        let mut part = 0;
+        while part < 8 {
+            // Numbered as in `Part`: no run, letter, digit, extender; no bridge, for both, for letters, for digits.
+            steps[state][part] = match part {
+                1..=3 => {
+                    let joins = match bridge {
+                        0 => before != 0,
+                        1 => before == part && part != 3,
+                        2 => before == 1 && part == 1,
+                        _ => before == 2 && part == 2,
+                    };
+                    let known = joins && counted == 1;
+                    // What holds no letter or digit is no word.
+                    let begins = !known && part != 3;
+                    part as u8 | ((known || begins) as u8) << 4 | (begins as u8) << 7
+                }
+                4..=6 if before != 0 && bridge == 0 => before as u8 | ((part - 3) as u8) << 2 | (counted as u8) << 4,
+                7 => state as u8,
+                _ => 0,
+            };
+            part += 1;
+        }
+        state += 1;
+    }
+    steps
+};
 
 /// Counts the words of a western text: letters and digits, held together by an apostrophe or a point between them.
 fn count_western(text: &str) -> u32 {
     let mut words = 0_u32;
-    let (mut in_word, mut counted, mut bridge, mut before) = (false, false, '\0', ' ');
+    let mut state = 0_u8;
     for c in text.chars() {
-        let part = c.is_alphanumeric() || matches!(c, '_' | '\u{AD}');
-        if part {
-            let joins = in_word
-                && (bridge == '\0'
-                    || match bridge {
-                        '.' | '\'' | '\u{2018}' | '\u{2019}' | '\u{2024}' => {
-                            (before.is_alphabetic() && c.is_alphabetic()) || (before.is_numeric() && c.is_numeric())
-                        }
-                        ':' | '\u{B7}' | '\u{2027}' => before.is_alphabetic() && c.is_alphabetic(),
-                        ',' | ';' => before.is_numeric() && c.is_numeric(),
-                        _ => false,
-                    });
-            counted &= joins;
-            // What holds no letter or digit is no word.
-            if !counted && c.is_alphanumeric() {
-                words += 1;
-                counted = true;
-            }
-            in_word = true;
-            bridge = '\0';
-            before = c;
-        } else if in_word
-            && bridge == '\0'
-            && matches!(c, '.' | '\'' | ':' | ',' | ';' | '\u{B7}' | '\u{2018}' | '\u{2019}' | '\u{2024}' | '\u{2027}')
-        {
-            bridge = c;
-        } else {
-            in_word = false;
-            bridge = '\0';
-        }
+        let step = STEPS[usize::from(state & 31)][part(c) as usize];
+        words += u32::from(step >> 7);
+        state = step;
     }
     words
 }
@@ -174,6 +240,8 @@ struct Gatherer {
     line_breaks_count: bool,
     /// How many `<pre>` are open: line breaks count there too.
     preformatted: u32,
+    /// Bytes whose words were counted.
+    counted: usize,
     /// Between the fences of a block of code in Markdown.
     fenced: bool,
 }
@@ -181,7 +249,17 @@ struct Gatherer {
 impl Gatherer {
     fn new(text_max: usize, counting: bool) -> Self {
         let (content, line) = (Content::default(), String::new());
-        Self { content, seen_links: HashSet::new(), line, text_max, counting, line_breaks_count: false, preformatted: 0, fenced: false }
+        Self {
+            content,
+            seen_links: HashSet::new(),
+            line,
+            text_max,
+            counting,
+            line_breaks_count: false,
+            preformatted: 0,
+            counted: 0,
+            fenced: false,
+        }
     }
 
     fn read_html(&mut self, html: &str, base: Option<&Url>) {
@@ -197,19 +275,14 @@ impl Gatherer {
     }
 
     fn see(&mut self, tag: &Tag<'_>, base: Option<&Url>) {
-        if tag.is("a") || tag.is("img") {
-            if self.counting && !tag.closing {
-                if tag.is("a") {
-                    self.link(tag, base);
-                } else if tag.attribute("width") != Some("1") && tag.attribute("height") != Some("1") {
-                    self.content.images += 1;
-                }
+        let mut buffer = [0; 16];
+        match tag.lower(&mut buffer) {
+            "a" if self.counting && !tag.closing => self.link(tag, base),
+            "img" if self.counting && tag.attribute("width") != Some("1") && tag.attribute("height") != Some("1") => {
+                self.content.images += 1;
             }
-            return;
-        }
-        if BLOCKS.iter().any(|block| tag.is(block)) {
-            self.end_line();
-            if tag.is("pre") {
+            "pre" => {
+                self.end_line();
                 if tag.closing {
                     self.preformatted = self.preformatted.saturating_sub(1);
                 } else {
@@ -217,6 +290,8 @@ impl Gatherer {
                     self.content.code_blocks += 1;
                 }
             }
+            name if is_block(name) => self.end_line(),
+            _ => {}
         }
     }
 
@@ -264,6 +339,14 @@ impl Gatherer {
     }
 
     fn push_words(&mut self, text: &str) {
+        if is_tidy(text) && text.len() <= LINE_MAX {
+            let text = text.strip_prefix(' ').inspect(|_| self.push_blank()).unwrap_or(text);
+            self.line.push_str(text);
+            if self.line.len() > LINE_MAX {
+                self.end_line();
+            }
+            return;
+        }
         if text.starts_with(char::is_whitespace) {
             self.push_blank();
         }
@@ -306,7 +389,11 @@ impl Gatherer {
                 self.fenced = !self.fenced;
                 self.content.code_blocks += u32::from(self.fenced && self.preformatted == 0);
             }
-            let (words, cjk_chars) = count_words(line);
+            // Bodies of books are counted a little more roughly after their first megabyte.
+            let exact = self.counted < EXACT_MAX;
+            self.counted += line.len();
+            let (words, cjk_chars) =
+                if exact { count_words(line) } else { (count_western(line), count(line.chars().filter(|c| is_cjk(*c)).count())) };
             self.content.words = self.content.words.saturating_add(words);
             self.content.cjk_chars = self.content.cjk_chars.saturating_add(cjk_chars);
         }
@@ -366,7 +453,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn western_words_are_the_words_of_unicode(text in "[a-cé0-2 .,:;'’_“”\\-–\\n/]{0,30}") {
+        fn western_words_are_the_words_of_unicode(text in "[a-céдλ0-2 .,:;'’_“”\\-–\\n/]{0,30}") {
             let by_tables = text.unicode_words().count();
             prop_assert_eq!(count_western(&text) as usize, by_tables, "{:?}", text);
         }

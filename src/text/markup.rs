@@ -1,8 +1,10 @@
 //! Cuts HTML into tags and the text between them. It never fails: what is no tag is text.
 
+use memchr::{memchr, memchr3};
+
 /// A tag of HTML.
 pub(super) struct Tag<'a> {
-    /// As written; compare without regard to case.
+    /// As written, without a prefix (`xhtml:p`); compare without regard to case.
     pub name: &'a str,
     pub attributes: &'a str,
     pub closing: bool,
@@ -10,8 +12,15 @@ pub(super) struct Tag<'a> {
 
 impl Tag<'_> {
     pub(super) fn is(&self, name: &str) -> bool {
-        // XHTML inside XML may carry a prefix (`xhtml:p`).
-        self.name.rsplit_once(':').map_or(self.name, |(_, local)| local).eq_ignore_ascii_case(name)
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// The name in lower case, if it is short enough to mean anything.
+    pub(super) fn lower<'b>(&self, buffer: &'b mut [u8; 16]) -> &'b str {
+        let Some(place) = buffer.get_mut(..self.name.len()) else { return "" };
+        place.copy_from_slice(self.name.as_bytes());
+        place.make_ascii_lowercase();
+        std::str::from_utf8(place).unwrap_or("")
     }
 
     /// The value of an attribute, its references not yet decoded.
@@ -100,7 +109,7 @@ impl<'a> Pieces<'a> {
         let bytes = self.text.as_bytes();
         let mut at = from;
         loop {
-            let found = at + bytes[at..].iter().position(|byte| matches!(byte, b'>' | b'"' | b'\''))?;
+            let found = at + memchr3(b'>', b'"', b'\'', &bytes[at..])?;
             let quote = bytes[found];
             if quote == b'>' {
                 return Some(found);
@@ -114,7 +123,7 @@ impl<'a> Pieces<'a> {
             if *seen {
                 continue;
             }
-            match self.text[at..].find(char::from(quote)) {
+            match memchr(quote, &bytes[at..]) {
                 Some(end) => at += end + 1,
                 None => *seen = true,
             }
@@ -171,7 +180,7 @@ impl<'a> Iterator for Pieces<'a> {
             let start = self.at;
             let mut open = start;
             let kind = loop {
-                match self.text[open..].find('<') {
+                match memchr(b'<', &bytes[open..]) {
                     None => break None,
                     Some(found) => {
                         open += found;
@@ -204,7 +213,9 @@ impl<'a> Iterator for Pieces<'a> {
                 return (!self.page).then(|| Piece::Text(&self.text[start..]));
             };
             self.at = end + 1;
-            let tag = Tag { name: &self.text[name_start..name_end], attributes: &self.text[name_end..end], closing };
+            let name = &self.text[name_start..name_end];
+            let name = name.rsplit_once(':').map_or(name, |(_, local)| local);
+            let tag = Tag { name, attributes: &self.text[name_end..end], closing };
             if let Some(raw) = (self.page && !closing).then(|| RAW.iter().position(|raw| tag.is(raw))).flatten() {
                 self.skip_raw(raw);
                 continue;

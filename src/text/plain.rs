@@ -78,6 +78,9 @@ fn dress(name: &str) -> Option<usize> {
 
 /// One line in normal form C: white space of any kind folded to single blanks, none at the ends, no control characters.
 pub fn collapse(text: &str) -> String {
+    if is_tidy(text) {
+        return compose(text.strip_prefix(' ').unwrap_or(text).trim_end().to_owned());
+    }
     let mut out = String::with_capacity(text.len());
     for word in text.split(|c: char| c.is_whitespace()) {
         let before = out.len();
@@ -97,6 +100,35 @@ pub fn collapse(text: &str) -> String {
     compose(out)
 }
 
+/// Whether a text holds no white space but single blanks, and no control characters. Texts that hold rarer things than
+/// these count as untidy even where they are not.
+pub(super) fn is_tidy(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut before = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        let tidy = match byte {
+            0x21..=0x7E => true,
+            b' ' => before != b' ',
+            0..=0x1F | 0x7F | 0xE1 | 0xEF => false,
+            // U+0080 to U+00A0
+            0xC2 => bytes.get(at + 1).is_some_and(|next| *next > 0xA0),
+            // U+2000 to U+200A, U+2028, U+2029, U+202F, U+205F
+            0xE2 => match (bytes.get(at + 1), bytes.get(at + 2)) {
+                (Some(0x80), Some(0x80..=0x8A | 0xA8 | 0xA9 | 0xAF)) | (Some(0x81), Some(0x9F)) => false,
+                _ => true,
+            },
+            // U+3000
+            0xE3 => bytes.get(at + 1..at + 3) != Some(&[0x80, 0x80]),
+            _ => true,
+        };
+        if !tidy {
+            return false;
+        }
+        before = *byte;
+    }
+    true
+}
+
 /// Control characters, and the mark of byte order where it is no mark any more.
 pub(super) fn is_noise(c: char) -> bool {
     c.is_control() || matches!(c, '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
@@ -104,7 +136,17 @@ pub(super) fn is_noise(c: char) -> bool {
 
 /// Normal form C.
 pub(super) fn compose(text: String) -> String {
-    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes { text } else { text.nfc().collect() }
+    if text.is_ascii() || text.chars().all(is_composed) || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        return text;
+    }
+    text.nfc().collect()
+}
+
+/// Characters of the most used scripts that normal form C leaves alone whatever stands beside them (Unicode, NFC_QC=Yes).
+fn is_composed(c: char) -> bool {
+    matches!(c, '\0'..='\u{2FF}' | '\u{388}'..='\u{482}' | '\u{48A}'..='\u{52F}' | '\u{5D0}'..='\u{5EA}' | '\u{620}'..='\u{64A}' | '\u{E01}'..='\u{E37}' | '\u{200B}'..='\u{205E}'
+        | '\u{20A0}'..='\u{20BF}' | '\u{3001}'..='\u{3020}' | '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FA}' | '\u{30FC}'
+        | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}' | '\u{FE0F}' | '\u{1F300}'..='\u{1FAFF}')
 }
 
 /// The text, or its beginning and `…` where it is longer than so many characters: cut between words where there is a
@@ -186,12 +228,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_taken_for_composed_is() {
+        for c in ('\0'..=char::MAX).filter(|c| is_composed(*c)) {
+            let class = unicode_normalization::char::canonical_combining_class(c);
+            assert!(class == 0 && is_nfc_quick(std::iter::once(c)) == IsNormalized::Yes, "{c:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_becomes_one_tidy_line(text in "\\PC{0,40}|[<>&;a-b/ !\"'=#x0-9\\n\\x00-]{0,60}") {
             let line = plain(&text);
             prop_assert!(!line.contains(['\n', '\t', '\0']));
             prop_assert_eq!(&collapse(&line), &line);
+            let folded: Vec<&str> = line.split_whitespace().collect();
+            prop_assert_eq!(folded.join(" "), &*line);
             for max in [0, 1, 5, 20] {
                 prop_assert!(cut(&line, max).chars().count() <= max);
             }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 /// The longest name of a reference in HTML has 31 letters.
 const NAME_MAX: usize = 32;
 
@@ -11,7 +13,7 @@ const WITHOUT_SEMICOLON: [&str; 8] = ["amp", "lt", "gt", "quot", "nbsp", "copy",
 
 /// Decodes the character references of a text once. What is no reference stays as it is.
 pub fn decode(text: &str) -> Cow<'_, str> {
-    let Some(first) = text.find('&') else { return Cow::Borrowed(text) };
+    let Some(first) = memchr(b'&', text.as_bytes()) else { return Cow::Borrowed(text) };
     let mut out = String::with_capacity(text.len());
     out.push_str(&text[..first]);
     let mut rest = &text[first..];
@@ -23,7 +25,7 @@ pub fn decode(text: &str) -> Cow<'_, str> {
             out.push('&');
             rest = &rest[1..];
         }
-        let next = rest.find('&').unwrap_or(rest.len());
+        let next = memchr(b'&', rest.as_bytes()).unwrap_or(rest.len());
         out.push_str(&rest[..next]);
         rest = &rest[next..];
     }

@@ -427,7 +427,13 @@ fn month(word: &str) -> Option<i8> {
         "dec december decembre dez dezember dic diciembre dezembro dicembre des desember gru grudnia grudzien prosinec prosince decembrie ara aralik desemba дек декабря декабрь груд грудня δεκ δεκεμβριου",
     ];
     let folded: String = if word.is_ascii() {
-        word.to_ascii_lowercase()
+        let lower = word.to_ascii_lowercase();
+        // Nearly all dates are written in English.
+        let english = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+        if let Some(at) = english.iter().position(|name| *name == lower) {
+            return i8::try_from(at + 1).ok();
+        }
+        lower
     } else {
         // `ı` and `ł` are letters of their own that no decomposition parts.
         let plain = |c: char| match c {
@@ -443,7 +449,7 @@ fn month(word: &str) -> Option<i8> {
         }
         lower.nfd().filter(|c| !is_mark(*c)).map(plain).collect()
     };
-    if folded.len() < 3 {
+    if folded.len() < 3 || ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].contains(&folded.as_str()) {
         return None;
     }
     MONTHS.iter().position(|names| names.split(' ').any(|name| name == folded)).and_then(|at| i8::try_from(at + 1).ok())

@@ -11,6 +11,8 @@ use super::xml::{Decoder, Scanner, Tag, Token, attributes};
 const ELEMENTS_MAX: usize = 2_000;
 /// The most prefixes that are known at a time.
 const PREFIXES_MAX: usize = 64;
+/// How many bytes of a large document are looked at more than once because something is not closed.
+const PATIENCE_MAX: usize = 4 * 1024 * 1024;
 /// The longest name of an element that means anything here.
 const NAME_MAX: usize = 24;
 
@@ -265,7 +267,7 @@ impl<'a> Walk<'a> {
             first_name: None,
             items_anywhere,
             prefixes: Prefixes::default(),
-            patience: text.len().saturating_mul(4),
+            patience: text.len().saturating_mul(4).min(text.len().saturating_add(PATIENCE_MAX)),
         };
         let mut scanner = Scanner::of(text);
         let Some(root) = walk.find_root(text, &mut scanner) else { return walk };

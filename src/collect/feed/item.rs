@@ -24,6 +24,9 @@ const TEASER_MAX: usize = 600;
 /// The most authors, categories and media of one entry.
 const LIST_MAX: usize = 100;
 
+/// The most bytes of authors that entries get from their feed.
+const INHERITED_MAX: usize = 16 * 1024 * 1024;
+
 /// What limits the whole of a document, so that many small items cannot grow large: addresses made absolute.
 pub(super) struct Limits {
     joins: Cell<u32>,
@@ -82,9 +85,11 @@ impl Base {
         }
         let joins = limits.joins.get();
         match &self.0 {
-            Some(base) if joins > 0 => {
+            Some(base) if joins > 0 && limits.link_bytes.get() > 0 => {
                 limits.joins.set(joins - 1);
-                Some(base.join(&address).map_or_else(|_| clean(&address), String::from))
+                let joined = base.join(&address).map_or_else(|_| clean(&address), String::from);
+                limits.link_bytes.set(limits.link_bytes.get().saturating_sub(joined.len()));
+                Some(joined)
             }
             _ => Some(clean(&address)),
         }
@@ -315,6 +320,21 @@ pub(super) fn authors(walk: &Walk<'_>, elements: &[Element<'_>]) -> Vec<Author> 
         }
     }
     many.values
+}
+
+/// Gives the authors of a feed to those of its entries that name none. Where the feed has absurdly many of them, to
+/// thousands of entries, only the first.
+pub(super) fn inherit_authors(mut authors: Vec<Author>, entries: &mut [Entry]) {
+    let size = |author: &Author| author.name.len() + author.url.as_deref().map_or(0, str::len) + size_of::<Author>();
+    let mut room = INHERITED_MAX / entries.len().max(1);
+    authors.retain(|author| {
+        let fits = size(author) <= room;
+        room = if fits { room - size(author) } else { 0 };
+        fits
+    });
+    for entry in entries.iter_mut().filter(|entry| entry.authors.is_empty()) {
+        entry.authors.clone_from(&authors);
+    }
 }
 
 /// A tag of BCP 47 if the text looks like one.

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::date;
-use super::item::{Base, Limits, is_web_address, language};
+use super::item::{Base, Limits, inherit_authors, is_web_address, language};
 use super::{ENTRIES_MAX, named};
 use crate::model::{Author, Entry, Media, ReadError, Reading, Repair};
 use crate::text;
@@ -51,7 +51,8 @@ pub(super) fn read(text: &str, address: Option<&str>) -> Result<Reading, ReadErr
     let limits = Limits::default();
     let authors = authors(&feed);
     let tongue = feed.get("language").and_then(Loose::text).and_then(|tongue| language(&tongue));
-    let entries = items.iter().map(|item| entry(item, &base, &limits, &authors, tongue.as_deref())).collect();
+    let mut entries: Vec<Entry> = items.iter().map(|item| entry(item, &base, &limits, tongue.as_deref())).collect();
+    inherit_authors(authors, &mut entries);
     let mut reading = Reading { title: feed.line("title"), entries, skipped, ..Reading::default() };
     if mended {
         reading.repairs.push(named("broken JSON mended"));
@@ -65,7 +66,7 @@ pub(super) fn read(text: &str, address: Option<&str>) -> Result<Reading, ReadErr
     Ok(reading)
 }
 
-fn entry(item: &Loose, base: &Base, limits: &Limits, authors_of_feed: &[Author], tongue: Option<&str>) -> Entry {
+fn entry(item: &Loose, base: &Base, limits: &Limits, tongue: Option<&str>) -> Entry {
     let text = |name| item.get(name).and_then(Loose::text).filter(|text| !text.trim().is_empty());
     let mut entry = Entry {
         id: text("id").map(|id| text::collapse(&id)).filter(|id| id.len() <= 2_048),
@@ -83,9 +84,6 @@ fn entry(item: &Loose, base: &Base, limits: &Limits, authors_of_feed: &[Author],
     }
     entry.updated = text("date_modified").and_then(|raw| date::read(&raw)).map(|stamp| stamp.at);
     entry.authors = authors(item);
-    if entry.authors.is_empty() {
-        entry.authors = authors_of_feed.to_vec();
-    }
     entry.categories = item
         .get("tags")
         .map_or(&[][..], Loose::list)

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 
+use memchr::memchr;
+
 use crate::text::{self, Decoded};
 
 /// The most bytes that declared entities may add to one document.
@@ -47,12 +49,13 @@ pub(super) struct Scanner<'a> {
     /// A search for these has run to the end in vain: it need not be made again.
     no_comment_end: bool,
     no_cdata_end: bool,
+    doctype_seen: bool,
     no_quote: [bool; 2],
 }
 
 impl<'a> Scanner<'a> {
     pub(super) fn of(text: &'a str) -> Self {
-        Self { text, at: 0, no_comment_end: false, no_cdata_end: false, no_quote: [false; 2] }
+        Self { text, at: 0, no_comment_end: false, no_cdata_end: false, doctype_seen: false, no_quote: [false; 2] }
     }
 
     /// Where the next token begins.
@@ -76,7 +79,7 @@ impl<'a> Scanner<'a> {
         let rest = &self.text[start..];
         if rest.starts_with("<!--") {
             if !self.no_comment_end {
-                if let Some(end) = find_end(&rest[4..], '-', "-->") {
+                if let Some(end) = find_end(&rest[4..], b'-', "-->") {
                     self.at = start + 4 + end + 3;
                     return None;
                 }
@@ -86,7 +89,7 @@ impl<'a> Scanner<'a> {
             return None;
         }
         if let Some(inner) = rest.strip_prefix("<![CDATA[") {
-            let found = if self.no_cdata_end { None } else { find_end(inner, ']', "]]>") };
+            let found = if self.no_cdata_end { None } else { find_end(inner, b']', "]]>") };
             if let Some(end) = found {
                 self.at = start + 9 + end + 3;
                 return Some(Token::CData(&inner[..end]));
@@ -96,7 +99,9 @@ impl<'a> Scanner<'a> {
             self.at = start + 9;
             return None;
         }
-        if rest.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype")) {
+        // A document has one at most; a second is skipped like anything unknown.
+        if !self.doctype_seen && rest.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype")) {
+            self.doctype_seen = true;
             // Quotation marks without their fellows: the plain end is taken.
             let end = doctype_end(rest).or_else(|| rest.find("]>").map(|at| at + 1)).or_else(|| rest.find('>')).unwrap_or(9);
             self.at = start + end + usize::from(rest.as_bytes().get(end) == Some(&b'>'));
@@ -119,7 +124,7 @@ impl<'a> Scanner<'a> {
                     if *seen {
                         continue;
                     }
-                    match self.text[at..].find(char::from(quote)) {
+                    match memchr(quote, &bytes[at..]) {
                         None => *seen = true,
                         Some(len) => {
                             let value = &self.text[at..at + len];
@@ -148,7 +153,7 @@ impl<'a> Iterator for Scanner<'a> {
             let mut open = start;
             // A `<` that begins no markup is text.
             loop {
-                match self.text[open..].find('<') {
+                match memchr(b'<', &bytes[open..]) {
                     None => {
                         self.at = bytes.len();
                         return Some(Token::Text(&self.text[start..]));
@@ -210,10 +215,10 @@ fn name_end(bytes: &[u8], from: usize) -> usize {
 }
 
 /// Finds a closing mark by its rare first character.
-fn find_end(text: &str, first: char, mark: &str) -> Option<usize> {
+fn find_end(text: &str, first: u8, mark: &str) -> Option<usize> {
     let mut at = 0;
     loop {
-        at += text[at..].find(first)?;
+        at += memchr(first, &text.as_bytes()[at..])?;
         if text.as_bytes()[at..].starts_with(mark.as_bytes()) {
             return Some(at);
         }
@@ -228,7 +233,7 @@ fn doctype_end(text: &str) -> Option<usize> {
     while at < bytes.len() {
         match bytes[at] {
             quote @ (b'"' | b'\'') => at += 1 + bytes[at + 1..].iter().position(|byte| *byte == quote)?,
-            b'<' if bytes[at..].starts_with(b"<!--") => at += find_end(&text[at..], '-', "-->").unwrap_or(0).max(4) - 1,
+            b'<' if bytes[at..].starts_with(b"<!--") => at += find_end(&text[at..], b'-', "-->").unwrap_or(0).max(4) - 1,
             b'[' => inside = true,
             b']' => inside = false,
             b'>' if !inside => return Some(at),
@@ -310,14 +315,14 @@ impl Decoder {
 
     /// Text with its references decoded once. What is no reference stays as it is.
     pub(super) fn decode<'a>(&self, raw: &'a str) -> Cow<'a, str> {
-        let Some(first) = raw.find('&') else { return Cow::Borrowed(raw) };
+        let Some(first) = memchr(b'&', raw.as_bytes()) else { return Cow::Borrowed(raw) };
         let mut out = String::with_capacity(raw.len());
         out.push_str(&raw[..first]);
         let mut rest = &raw[first..];
         while !rest.is_empty() {
             let len = self.reference(rest, &mut out);
             rest = &rest[len..];
-            let next = rest.find('&').unwrap_or(rest.len());
+            let next = memchr(b'&', rest.as_bytes()).unwrap_or(rest.len());
             out.push_str(&rest[..next]);
             rest = &rest[next..];
         }
@@ -327,11 +332,17 @@ impl Decoder {
     /// Appends what the reference at the beginning of a text stands for, and says how long it is.
     fn reference(&self, text: &str, out: &mut String) -> usize {
         // The five of XML are by far the most frequent.
-        for (name, c) in [("&lt;", '<'), ("&gt;", '>'), ("&amp;", '&'), ("&quot;", '"'), ("&apos;", '\'')] {
-            if text.as_bytes().starts_with(name.as_bytes()) {
-                out.push(c);
-                return name.len();
-            }
+        let (c, len) = match text.as_bytes() {
+            [b'&', b'l', b't', b';', ..] => ('<', 4),
+            [b'&', b'g', b't', b';', ..] => ('>', 4),
+            [b'&', b'a', b'm', b'p', b';', ..] => ('&', 5),
+            [b'&', b'q', b'u', b'o', b't', b';', ..] => ('"', 6),
+            [b'&', b'a', b'p', b'o', b's', b';', ..] => ('\'', 6),
+            _ => (' ', 0),
+        };
+        if len > 0 {
+            out.push(c);
+            return len;
         }
         if !self.entities.is_empty() {
             let len =
@@ -358,7 +369,7 @@ impl Decoder {
 
     /// The text of an element's inside: elements dropped, their words kept, references decoded once.
     pub(super) fn text<'a>(&self, inner: &'a str) -> Cow<'a, str> {
-        if !inner.contains('<') {
+        if memchr(b'<', inner.as_bytes()).is_none() {
             return self.decode(inner);
         }
         self.gather(inner, false)
@@ -366,7 +377,7 @@ impl Decoder {
 
     /// The markup that an element holds: text decoded once, child elements as they stand.
     pub(super) fn markup<'a>(&self, inner: &'a str) -> Cow<'a, str> {
-        if !inner.contains('<') {
+        if memchr(b'<', inner.as_bytes()).is_none() {
             return self.decode(inner);
         }
         self.gather(inner, true)
