@@ -8,6 +8,8 @@ use tracing_subscriber::fmt::writer::MakeWriterExt;
 
 use crate::config::{LogConfig, LogFormat};
 
+/// Always 1, with the version that runs: `clarion_build_info{version}`.
+pub const BUILD: &str = "clarion_build_info";
 /// Polls by outcome: `clarion_polls_total{outcome}`.
 pub const POLLS: &str = "clarion_polls_total";
 /// Entries new to the log.
@@ -53,7 +55,11 @@ pub fn start(config: &LogConfig) {
 
 /// Begins to collect metrics, once for the process. What was counted before is lost.
 pub fn collect_metrics() {
-    METRICS.get_or_init(|| PrometheusBuilder::new().install_recorder().ok());
+    METRICS.get_or_init(|| {
+        let handle = PrometheusBuilder::new().install_recorder().ok();
+        metrics::gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        handle
+    });
 }
 
 /// The metrics in the text format of Prometheus; empty before [`collect_metrics`].
