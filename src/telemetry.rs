@@ -1,6 +1,8 @@
 //! What is told of the running program: tracing lines and metric names.
 
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::MakeWriterExt;
@@ -30,6 +32,25 @@ pub const LAST_DRAFT: &str = "clarion_last_draft_timestamp_seconds";
 const QUIET: [&str; 6] = ["reqwest=warn", "hyper=warn", "hyper_util=warn", "h2=warn", "rustls=warn", "tower=warn"];
 
 static STARTED: Once = Once::new();
+
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Begins counting, once for the process.
+pub fn count() {
+    RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok());
+}
+
+/// What was counted, in the text format of Prometheus; empty if nothing counts.
+pub fn metrics_text() -> String {
+    RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default()
+}
+
+/// Drops what histograms no longer need; to be called now and then.
+pub fn keep_up() {
+    if let Some(handle) = RECORDER.get().and_then(Option::as_ref) {
+        handle.run_upkeep();
+    }
+}
 
 /// Begins writing lines to standard error, once for the process; RUST_LOG goes before the configured filter.
 pub fn start(config: &LogConfig) {

@@ -17,6 +17,7 @@ mod public;
 mod sample;
 mod sources;
 mod state;
+mod stored;
 
 use std::future::Future;
 use std::io;
@@ -40,6 +41,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 pub use state::{Answer, AppState, Pages, PagesError};
+pub use stored::StoredPages;
 
 /// The style sheet: what digests need, and what pages add.
 const STYLE: &str = concat!(include_str!("../render/digest.css"), include_str!("assets/pages.css"));
