@@ -53,7 +53,8 @@ pub async fn run(
     let tasks = TaskTracker::new();
     let moved = Arc::new(Notify::new());
 
-    let state = web::AppState::new(ctx.clone());
+    telemetry::count();
+    let state = web::AppState::new(Arc::new(web::StoredPages::new(ctx.clone())), Arc::clone(&ctx.clock), &ctx.config);
     let pages = tasks.spawn(web::serve(listener, state, token.clone().cancelled_owned()));
 
     let heard = Arc::clone(&moved);
@@ -196,6 +197,7 @@ async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<
         if let Err(error) = measure(&ctx, &lanes, now).await {
             troubled.tell(&error);
         }
+        telemetry::keep_up();
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
     }
     jobs.close();
@@ -325,13 +327,10 @@ async fn publish_approved(ctx: &Context, now: Timestamp) {
 async fn measure(ctx: &Context, lanes: &Lanes, now: Timestamp) -> Result<(), StoreError> {
     let states = ctx.store.source_states().await?;
     let mut by_status = std::collections::BTreeMap::new();
-    let mut oldest = 0;
     for state in states.values() {
         *by_status.entry(state.status.as_str()).or_insert(0u32) += 1;
-        if let Some(next) = state.next_poll_at.filter(|_| state.status != SourceStatus::Gone) {
-            oldest = oldest.max(now.duration_since(next.max(state.not_before.unwrap_or(next))).as_secs());
-        }
     }
+    let oldest = flow::oldest_overdue(ctx, now).await?.as_secs();
     for status in [SourceStatus::New, SourceStatus::Ok, SourceStatus::Failing, SourceStatus::Blocked, SourceStatus::Gone] {
         let count = by_status.get(status.as_str()).copied().unwrap_or(0);
         metrics::gauge!(telemetry::SOURCES, "status" => status.as_str()).set(f64::from(count));

@@ -3,6 +3,8 @@
 use std::sync::{Once, OnceLock};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::MakeWriterExt;
 
@@ -34,6 +36,25 @@ const QUIET: [&str; 6] = ["reqwest=warn", "hyper=warn", "hyper_util=warn", "h2=w
 
 static STARTED: Once = Once::new();
 static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Begins counting, once for the process.
+pub fn count() {
+    RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok());
+}
+
+/// What was counted, in the text format of Prometheus; empty if nothing counts.
+pub fn metrics_text() -> String {
+    RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default()
+}
+
+/// Drops what histograms no longer need; to be called now and then.
+pub fn keep_up() {
+    if let Some(handle) = RECORDER.get().and_then(Option::as_ref) {
+        handle.run_upkeep();
+    }
+}
 
 /// Begins writing lines to standard error, once for the process; RUST_LOG goes before the configured filter.
 pub fn start(config: &LogConfig) {

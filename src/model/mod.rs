@@ -35,8 +35,8 @@ pub use source::{Ask, Owner, Source, SourceId, SourceKind, SourceState, SourceSt
 pub use topic::{Evidence, Topic};
 pub use url::{CanonicalUrl, UrlError};
 pub use view::{
-    BuilderRecordView, BuilderRow, Correction, DigestSummary, HealthView, HomeView, HostRow, MergedView, OperatorView, RecordQuery, SightingView,
-    SourceRow, TaskRow, TimelineItem,
+    BuilderRecordView, BuilderRow, Correction, DigestSummary, HealthView, HomeView, HostRow, MergedView, OperatorView, RecordQuery,
+    SightingView, SourceRow, TaskRow, TimelineItem,
 };
 pub use week::{Week, WeekError};
 pub use work::{MergeRule, Work, WorkMember};

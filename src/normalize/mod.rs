@@ -14,10 +14,9 @@ mod substance;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use unicode_normalization::UnicodeNormalization;
 
 use crate::model::{Activity, ActivityId, Arrival, CanonicalUrl, Entry, EntryKey, Owner, Sighting, SourceId, SourceKind};
-use crate::text::{self, collapse};
+use crate::text::{self, collapse, fold};
 
 pub use date::published;
 pub use identity::{entry_keys, fingerprint, identity_keys, ids_not_unique, successors};
@@ -159,11 +158,6 @@ fn sightings(seen: &[&Seen<'_>]) -> Vec<Sighting> {
         .collect();
     sightings.sort();
     sightings
-}
-
-/// For comparing names and tags: NFKC, lower case, single blanks.
-fn fold(text: &str) -> String {
-    collapse(&text.nfkc().flat_map(char::to_lowercase).collect::<String>())
 }
 
 /// The lines of a body as running text: headings left out where more follows, list items ended like sentences.

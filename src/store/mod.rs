@@ -146,6 +146,16 @@ impl Store {
         }
     }
 
+    /// Whether the database can be written right now: a row is written and taken back.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.write(|connection| {
+            connection
+                .execute_batch("SAVEPOINT probe; INSERT OR REPLACE INTO meta VALUES ('probe', ''); ROLLBACK TO probe; RELEASE probe")?;
+            Ok(())
+        })
+        .await
+    }
+
     /// How many writes wait.
     pub fn queue_depth(&self) -> usize {
         self.sqlite.queue_depth()

@@ -11,5 +11,5 @@ mod plain;
 mod reference;
 
 pub use content::{count_words, html_to_content, html_to_text, text_to_content};
-pub use plain::{collapse, cut, plain};
+pub use plain::{collapse, cut, fold, plain};
 pub use reference::{Decoded, decode, reference, remap_c1};

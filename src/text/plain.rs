@@ -180,6 +180,12 @@ pub(super) fn start_of(text: &str, max_bytes: usize) -> &str {
     &text[..text.floor_char_boundary(max_bytes)]
 }
 
+/// For comparing names, tags and titles: NFKC, lower case, single blanks.
+pub fn fold(text: &str) -> String {
+    use unicode_normalization::UnicodeNormalization as _;
+    collapse(&text.nfkc().flat_map(char::to_lowercase).collect::<String>())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
+use crate::text::fold;
 use aho_corasick::{AhoCorasick, MatchKind};
 use sha2::{Digest as _, Sha256};
-use unicode_normalization::UnicodeNormalization;
 
 const DATA: &str = include_str!("services.txt");
 /// What may stand before every name, and must before an ordinary word.
@@ -149,11 +149,6 @@ impl<T: Copy> Phrases<T> {
         }
         meanings
     }
-}
-
-/// NFKC, lower case, single blanks.
-pub(super) fn fold(text: &str) -> String {
-    text.nfkc().flat_map(char::to_lowercase).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Letters and digits alone.

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::config::Category;
 use crate::model::{Activity, Evidence, Topic};
 
-use dictionary::{Dictionary, Phrases, fold, squeeze};
+use crate::text::fold;
+use dictionary::{Dictionary, Phrases, squeeze};
 
 pub use dictionary::dictionary_hash;
 

@@ -18,6 +18,7 @@ mod read;
 mod sample;
 mod sources;
 mod state;
+mod stored;
 
 use std::future::Future;
 use std::io;
@@ -41,6 +42,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 pub use state::{Answer, AppState, Pages, PagesError};
+pub use stored::StoredPages;
 
 /// The style sheet: what digests need, and what pages add.
 const STYLE: &str = concat!(include_str!("../render/digest.css"), include_str!("assets/pages.css"));

@@ -1,0 +1,359 @@
+//! The pages' data as the store holds it.
+//!
+//! Reads and counts; what is said of it is left to handlers and templates.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::state::{Answer, Pages, PagesError};
+use crate::flow::{self, Context};
+use crate::model::{
+    ActivityId, Builder, BuilderId, BuilderRecordView, BuilderRow, DigestState, DigestSummary, HealthView, HomeView, HostRow, MergedView,
+    OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week,
+};
+use crate::render::{self, FeedEntry, Format};
+use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError};
+use crate::{schedule, telemetry};
+
+/// Pages on an open store.
+pub struct StoredPages {
+    ctx: Context,
+}
+
+impl From<StoreError> for PagesError {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl StoredPages {
+    /// Pages of this context.
+    pub fn new(ctx: Context) -> Self {
+        Self { ctx }
+    }
+
+    async fn published(&self) -> Result<Vec<DigestRow>, StoreError> {
+        let mut rows = self.ctx.store.digests().await?;
+        rows.retain(|row| row.state == DigestState::Published);
+        Ok(rows)
+    }
+
+    /// How often each builder was featured.
+    async fn featured(&self) -> Result<HashMap<BuilderId, u64>, StoreError> {
+        let mut featured = HashMap::new();
+        for row in self.published().await? {
+            for builder in row.digest.picks().flat_map(|pick| &pick.builders) {
+                *featured.entry(builder.id).or_insert(0) += 1;
+            }
+        }
+        Ok(featured)
+    }
+
+    fn category_name(&self, key: &str) -> Option<String> {
+        self.ctx.categories.iter().find(|category| category.key == key).map(|category| category.name.clone())
+    }
+
+    async fn source_rows(&self, wanted: Option<BuilderId>) -> Result<Vec<SourceRow>, StoreError> {
+        let store = &self.ctx.store;
+        let states = store.source_states().await?;
+        let overview = store.source_overview().await?;
+        let builders: HashMap<BuilderId, Builder> = store.builders().await?.into_iter().map(|builder| (builder.id, builder)).collect();
+        let mut sources = store.sources().await?;
+        sources.retain(|source| wanted.is_none_or(|id| source.owners.iter().any(|owner| owner.builder == id)));
+        Ok(sources
+            .into_iter()
+            .map(|source| {
+                let state = states.get(&source.id).cloned().unwrap_or_default();
+                let entries = overview.get(&source.id).map_or(0, |overview| overview.entries);
+                source_row(source, state, entries, &builders)
+            })
+            .collect())
+    }
+
+    async fn record(&self, slug: &Slug, query: RecordQuery) -> Result<Option<BuilderRecordView>, StoreError> {
+        let Some(builder) = self.ctx.store.builder(slug).await?.filter(|builder| !builder.switches.not_public) else {
+            return Ok(None);
+        };
+        let zone = builder.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
+        let rows = self.ctx.store.activities(LogFilter { builder: Some(builder.id), ..LogFilter::default() }).await?;
+        let sources = self.source_rows(Some(builder.id)).await?;
+        let today = self.ctx.clock.now().to_zoned(zone.clone()).date();
+        let first_day = today.saturating_sub(jiff::Span::new().days(53 * 7));
+        let mut kinds = BTreeMap::new();
+        let mut days = BTreeSet::new();
+        let mut calendar = BTreeMap::new();
+        for ActivityRow { activity, .. } in &rows {
+            *kinds.entry(activity.kind).or_insert(0) += 1;
+            let day = activity.effective_at.to_zoned(zone.clone()).date();
+            days.insert(day);
+            if day >= first_day && day <= today {
+                *calendar.entry(day).or_insert(0) += 1;
+            }
+        }
+        let outcomes = self.outcomes().await?;
+        let wanted: Vec<&ActivityRow> = rows.iter().filter(|row| query.kind.is_none_or(|kind| row.activity.kind == kind)).collect();
+        let found = wanted.len() as u64;
+        let mut timeline = Vec::new();
+        for row in skip_take(&wanted, query) {
+            timeline.push(self.timeline_item(row, &zone, &sources, &outcomes).await?);
+        }
+        Ok(Some(BuilderRecordView {
+            slug: builder.slug.to_string(),
+            name: builder.name,
+            category: builder.categories.first().and_then(|key| self.category_name(key)),
+            country: builder.country.filter(|_| builder.switches.show_place),
+            timezone: builder.timezone,
+            activities: rows.len() as u64,
+            days: days.len() as u64,
+            featured: self.featured().await?.get(&builder.id).copied().unwrap_or(0),
+            kinds,
+            today,
+            calendar,
+            sources,
+            found,
+            timeline,
+        }))
+    }
+
+    /// What drafts said of each activity, oldest week first.
+    async fn outcomes(&self) -> Result<HashMap<ActivityId, Vec<(Week, OutcomeCode)>>, StoreError> {
+        let mut outcomes: HashMap<ActivityId, Vec<(Week, OutcomeCode)>> = HashMap::new();
+        for row in self.published().await?.iter().rev() {
+            for outcome in &row.digest.outcomes {
+                for member in &outcome.members {
+                    outcomes.entry(member.clone()).or_default().push((row.week, outcome.code));
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    async fn timeline_item(
+        &self,
+        row: &ActivityRow,
+        zone: &TimeZone,
+        sources: &[SourceRow],
+        outcomes: &HashMap<ActivityId, Vec<(Week, OutcomeCode)>>,
+    ) -> Result<TimelineItem, StoreError> {
+        let activity = &row.activity;
+        let work = self.ctx.store.work_of(&activity.id).await?;
+        let merged = work.iter().flat_map(|row| &row.activities).filter(|other| other.id != activity.id).filter_map(|other| {
+            let members = &work.as_ref()?.work.members;
+            let rule = |id: &ActivityId| members.iter().find(|member| member.activity == *id).map(|member| member.rule);
+            // The one that the others were joined to carries no rule of its own.
+            let rule = rule(&other.id).filter(|rule| *rule != crate::model::MergeRule::Alone).or_else(|| rule(&activity.id))?;
+            Some(MergedView { title: other.title.clone(), url: other.url.clone(), rule })
+        });
+        let merged = merged.collect();
+        let topic = work.as_ref().map(|row| row.work.topic.clone()).unwrap_or_default();
+        let sightings = activity.sightings.iter().filter_map(|sighting| {
+            let source = sources.iter().find(|source| source.id == sighting.source)?;
+            Some(SightingView {
+                source_kind: source.kind,
+                source: source.title.clone().unwrap_or_else(|| source.url.clone()),
+                first_seen_at: sighting.first_seen_at,
+                left_at: sighting.left_at,
+            })
+        });
+        Ok(TimelineItem {
+            activity: activity.id.clone(),
+            kind: activity.kind,
+            title: activity.title.clone(),
+            language: activity.language.clone(),
+            url: activity.url.clone(),
+            at: activity.effective_at,
+            day: activity.effective_at.to_zoned(zone.clone()).date(),
+            dated: activity.published_at.is_some(),
+            backfill: activity.backfill,
+            sightings: sightings.collect(),
+            merged,
+            category: self.category_name(&topic.category),
+            evidence: topic.evidence.into_iter().map(|evidence| evidence.what).collect(),
+            services: topic.services,
+            outcomes: outcomes.get(&activity.id).cloned().unwrap_or_default(),
+        })
+    }
+
+    async fn operator_view(&self) -> Result<OperatorView, StoreError> {
+        let ctx = &self.ctx;
+        let now = ctx.clock.now();
+        let counters = ctx.store.counters().await?;
+        let mut hosts: BTreeMap<String, Timestamp> = BTreeMap::new();
+        let states = ctx.store.source_states().await?;
+        for source in ctx.store.sources().await? {
+            let Some(until) = states.get(&source.id).and_then(|state| state.quiet_until).filter(|until| *until > now) else { continue };
+            let host = url::Url::parse(&source.url).ok().and_then(|url| url.host_str().map(str::to_owned));
+            let latest = hosts.entry(host.unwrap_or_else(|| source.kind.to_string())).or_insert(until);
+            *latest = until.max(*latest);
+        }
+        let timed = [("cut_off", "weekly cut-off", &ctx.config.schedule.cut_off), ("upkeep", "upkeep", &ctx.config.schedule.upkeep)];
+        let mut tasks = Vec::new();
+        for (job, name, cron) in timed {
+            let last = ctx.store.slots_of(job, 1).await?.into_iter().next();
+            tasks.push(TaskRow {
+                name: name.to_owned(),
+                last_at: last.as_ref().map(|slot| slot.slot_at),
+                elapsed_ms: last
+                    .as_ref()
+                    .and_then(|slot| u64::try_from(slot.finished_at?.duration_since(slot.started_at).as_millis()).ok()),
+                failed: last.as_ref().is_some_and(|slot| slot.state == "failed"),
+                outcome: last.map(|slot| if slot.note.is_empty() { slot.state } else { slot.note }),
+                next_at: schedule::next_slot(cron, &ctx.config.schedule.zone, now).ok(),
+            });
+        }
+        let seq = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        Ok(OperatorView {
+            sources: self.source_rows(None).await?,
+            hosts: hosts.into_iter().map(|(host, until)| HostRow { host, until }).collect(),
+            tasks,
+            entries: counters.entries,
+            activities: counters.activities,
+            works: counters.works,
+            log_seq: seq(counters.facts),
+            settled_seq: seq(counters.settled),
+            database_bytes: counters.database_bytes,
+            queue: ctx.store.queue_depth() as u64,
+        })
+    }
+}
+
+fn skip_take<'a>(rows: &'a [&'a ActivityRow], query: RecordQuery) -> impl Iterator<Item = &'a ActivityRow> {
+    let bounded = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    rows.iter().copied().skip(bounded(query.skip)).take(bounded(query.take))
+}
+
+fn source_row(source: Source, state: SourceState, entries: u64, builders: &HashMap<BuilderId, Builder>) -> SourceRow {
+    SourceRow {
+        id: source.id,
+        kind: source.kind,
+        title: state.title,
+        owners: source
+            .owners
+            .iter()
+            .filter_map(|owner| builders.get(&owner.builder))
+            .map(|builder| (builder.slug.to_string(), builder.name.clone()))
+            .collect(),
+        url: source.url,
+        status: state.status,
+        paused: source.paused,
+        left: source.left,
+        error: state.error,
+        failing_since: state.failing_since,
+        failures: state.failures,
+        last_poll_at: state.last_poll_at,
+        last_success_at: state.last_success_at,
+        last_new_at: state.last_new_at,
+        next_poll_at: state.next_poll_at,
+        entries,
+        repairs: state.repairs,
+    }
+}
+
+fn summary(row: &DigestRow) -> DigestSummary {
+    let builders: BTreeSet<BuilderId> = row.digest.picks().flat_map(|pick| &pick.builders).map(|builder| builder.id).collect();
+    let lead = row.digest.lead().or_else(|| row.digest.picks().next());
+    DigestSummary {
+        week: row.week,
+        published_at: row.published_at,
+        works: u32::try_from(row.digest.picks().count()).unwrap_or(u32::MAX),
+        builders: u32::try_from(builders.len()).unwrap_or(u32::MAX),
+        lead: lead.map(|pick| pick.title.clone()),
+        lead_language: lead.and_then(|pick| pick.language.clone()),
+        corrected: false,
+    }
+}
+
+impl Pages for StoredPages {
+    fn home(&self) -> Answer<'_, HomeView> {
+        Box::pin(async move {
+            let rows = self.published().await?;
+            let counters = self.ctx.store.counters().await?;
+            Ok(HomeView {
+                latest: rows.first().map(|row| row.digest.clone()),
+                digests: rows.iter().take(6).map(summary).collect(),
+                builders: counters.builders,
+                sources: counters.sources,
+                activities: counters.activities,
+            })
+        })
+    }
+
+    fn digests(&self) -> Answer<'_, Vec<DigestSummary>> {
+        Box::pin(async move { Ok(self.published().await?.iter().map(summary).collect()) })
+    }
+
+    fn sealed(&self, week: Week, format: Format) -> Answer<'_, Option<Vec<u8>>> {
+        Box::pin(async move { Ok(self.ctx.store.sealed(week, format.extension()).await?) })
+    }
+
+    fn latest(&self) -> Answer<'_, Option<Week>> {
+        Box::pin(async move { Ok(self.published().await?.first().map(|row| row.week)) })
+    }
+
+    fn feed(&self) -> Answer<'_, String> {
+        Box::pin(async move {
+            let rows = self.published().await?;
+            let context = render::Context::new(&self.ctx.config.program, self.ctx.config.web.public_url.as_str());
+            let entries: Vec<FeedEntry> = rows
+                .into_iter()
+                .take(20)
+                .map(|row| FeedEntry { digest: row.digest, published_at: row.published_at, corrections: Vec::new() })
+                .collect();
+            render::feed(&entries, &context).map_err(|error| PagesError(error.to_string()))
+        })
+    }
+
+    fn builders(&self) -> Answer<'_, Vec<BuilderRow>> {
+        Box::pin(async move {
+            let counts = self.ctx.store.builder_counts(Timestamp::UNIX_EPOCH).await?;
+            let featured = self.featured().await?;
+            let mut builders = self.ctx.store.builders().await?;
+            builders.retain(|builder| !builder.switches.not_public && builder.is_active(self.ctx.clock.now()));
+            builders.sort_by(|one, other| (crate::text::fold(&one.name), &one.slug).cmp(&(crate::text::fold(&other.name), &other.slug)));
+            let row = |builder: Builder| BuilderRow {
+                category: builder.categories.first().and_then(|key| self.category_name(key)),
+                country: builder.country.filter(|_| builder.switches.show_place),
+                activities: counts.get(&builder.id).map_or(0, |(all, _, _)| *all),
+                latest_at: counts.get(&builder.id).map(|(_, _, latest)| *latest),
+                featured: featured.get(&builder.id).copied().unwrap_or(0),
+                slug: builder.slug.to_string(),
+                name: builder.name,
+            };
+            Ok(builders.into_iter().map(row).collect())
+        })
+    }
+
+    fn builder<'a>(&'a self, slug: &'a Slug, query: RecordQuery) -> Answer<'a, Option<BuilderRecordView>> {
+        Box::pin(async move { Ok(self.record(slug, query).await?) })
+    }
+
+    fn operator(&self) -> Answer<'_, OperatorView> {
+        Box::pin(async move { Ok(self.operator_view().await?) })
+    }
+
+    fn health(&self) -> Answer<'_, HealthView> {
+        Box::pin(async move {
+            let mut problems = Vec::new();
+            match self.ctx.store.probe().await {
+                Ok(()) => {}
+                Err(StoreError::Full) => problems.push("storage full: nothing can be recorded".into()),
+                Err(error) => {
+                    tracing::debug!("the database does not answer: {error}");
+                    problems.push("the database cannot be written".into());
+                }
+            }
+            let now = self.ctx.clock.now();
+            let late = flow::oldest_overdue(&self.ctx, now).await?;
+            if late > SignedDuration::from_hours(6) {
+                problems.push("polling has fallen behind by more than six hours".into());
+            }
+            Ok(HealthView { problems })
+        })
+    }
+
+    fn metrics(&self) -> Answer<'_, String> {
+        Box::pin(async move { Ok(telemetry::metrics_text()) })
+    }
+}
