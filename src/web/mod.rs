@@ -13,7 +13,6 @@ mod health;
 mod operator;
 mod patience;
 mod public;
-mod read;
 #[cfg(test)]
 mod sample;
 mod sources;
