@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn each_rule_has_its_code() {
         type Change = fn(&mut Case, &mut Candidate);
-        let rules: [(OutcomeCode, Change); 19] = [
+        let rules: [(OutcomeCode, Change); 20] = [
             (OutcomeCode::Chosen, |_, _| ()),
             (OutcomeCode::DateMissing, |_, work| (work.published_at, work.backfill) = (None, true)),
             (OutcomeCode::Chosen, |_, work| work.published_at = None),
