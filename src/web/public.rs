@@ -7,7 +7,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-use unicode_normalization::UnicodeNormalization;
 
 use super::error::WebError;
 use super::frame::{Frame, Moment, NAME, Pager, TITLE, counted};
@@ -16,6 +15,7 @@ use super::{POLICY, POLICY_START};
 use crate::config::DigestConfig;
 use crate::model::{BuilderRow, DigestState, DigestSummary, Week};
 use crate::render::{Context, Format, Shown, country_name, date_span, language_tag, number, short};
+use crate::text;
 
 /// Rows of the list of builders on one page.
 const ROWS: u64 = 200;
@@ -234,14 +234,13 @@ pub(crate) async fn builders(State(state): State<AppState>, query: Result<Query<
 
 /// Those whose name, slug or category holds every word, whatever its case and width (DIGEST.md section 8).
 fn matching(rows: Vec<BuilderRow>, q: &str) -> Vec<BuilderRow> {
-    let fold = |text: &str| text.nfkc().flat_map(char::to_lowercase).collect::<String>();
-    let words: Vec<String> = fold(q).split_whitespace().map(str::to_owned).collect();
+    let words: Vec<String> = text::fold(q).split_whitespace().map(str::to_owned).collect();
     if words.is_empty() {
         return rows;
     }
     let holds = |row: &BuilderRow| {
-        let text = fold(&format!("{} {} {}", row.name, row.slug, row.category.as_deref().unwrap_or_default()));
-        words.iter().all(|word| text.contains(word))
+        let row_text = text::fold(&format!("{} {} {}", row.name, row.slug, row.category.as_deref().unwrap_or_default()));
+        words.iter().all(|word| row_text.contains(word))
     };
     rows.into_iter().filter(holds).collect()
 }
@@ -337,7 +336,7 @@ fn base64(bytes: &[u8]) -> String {
     const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let three = chunk.iter().fold(0u32, |three, byte| three << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let three = chunk.iter().text::fold(0u32, |three, byte| three << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for place in 0..4 {
             if place <= chunk.len() {
                 text.push(char::from(SIGNS[(three >> (18 - 6 * place)) as usize & 63]));
