@@ -336,7 +336,7 @@ fn base64(bytes: &[u8]) -> String {
     const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let three = chunk.iter().text::fold(0u32, |three, byte| three << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let three = chunk.iter().fold(0u32, |three, byte| three << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for place in 0..4 {
             if place <= chunk.len() {
                 text.push(char::from(SIGNS[(three >> (18 - 6 * place)) as usize & 63]));
