@@ -18,15 +18,12 @@ pub fn decode(text: &str) -> Cow<'_, str> {
     out.push_str(&text[..first]);
     let mut rest = &text[first..];
     while !rest.is_empty() {
-        match reference(rest) {
-            Some((decoded, len)) => {
-                decoded.push_to(&mut out);
-                rest = &rest[len..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
+        if let Some((decoded, len)) = reference(rest) {
+            decoded.push_to(&mut out);
+            rest = &rest[len..];
+        } else {
+            out.push('&');
+            rest = &rest[1..];
         }
         let next = memchr(b'&', rest.as_bytes()).unwrap_or(rest.len());
         out.push_str(&rest[..next]);

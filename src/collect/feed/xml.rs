@@ -77,9 +77,9 @@ impl<'a> Scanner<'a> {
     fn declaration(&mut self) -> Option<Token<'a>> {
         let start = self.at;
         let rest = &self.text[start..];
-        if rest.starts_with("<!--") {
+        if let Some(inner) = rest.strip_prefix("<!--") {
             if !self.no_comment_end {
-                if let Some(end) = find_end(&rest[4..], b'-', "-->") {
+                if let Some(end) = find_end(inner, b'-', "-->") {
                     self.at = start + 4 + end + 3;
                     return None;
                 }
@@ -354,20 +354,16 @@ impl Decoder {
                 return len + 2;
             }
         }
-        match text::reference(text) {
-            Some((decoded, len)) => {
-                if matches!(decoded, Decoded::Text(_)) {
-                    self.undeclared_name.set(true);
-                }
-                decoded.push_to(out);
-                len
+        if let Some((decoded, len)) = text::reference(text) {
+            if matches!(decoded, Decoded::Text(_)) {
+                self.undeclared_name.set(true);
             }
-            None => {
-                self.stray_ampersand.set(true);
-                out.push('&');
-                1
-            }
+            decoded.push_to(out);
+            return len;
         }
+        self.stray_ampersand.set(true);
+        out.push('&');
+        1
     }
 
     /// The text of an element's inside: elements dropped, their words kept, references decoded once.
