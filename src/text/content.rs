@@ -16,7 +16,7 @@ const TEXT_MAX: usize = 64 * 1024;
 const LINKS_MAX: usize = 100;
 const LINK_LEN_MAX: usize = 2048;
 /// So many bytes of a body have their words counted by the tables of Unicode.
-const EXACT_MAX: usize = 1024 * 1024;
+const EXACT_MAX: usize = 256 * 1024;
 /// A line is counted and passed on when it reaches this length, whatever the markup says.
 const LINE_MAX: usize = 16 * 1024;
 
@@ -389,7 +389,7 @@ impl Gatherer {
                 self.fenced = !self.fenced;
                 self.content.code_blocks += u32::from(self.fenced && self.preformatted == 0);
             }
-            // Bodies of books are counted a little more roughly after their first megabyte.
+            // Bodies of books are counted a little more roughly after their first quarter of a megabyte.
             let exact = self.counted < EXACT_MAX;
             self.counted += line.len();
             let (words, cjk_chars) =

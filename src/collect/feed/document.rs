@@ -384,10 +384,10 @@ impl<'a> Walk<'a> {
                     self.containers.push(Element { space, name, attributes: tag.attributes, inner: "" });
                 }
             } else {
-                let element = self.take(tag, scanner);
-                let list = if item.is_some() { &mut elements } else { &mut self.feed };
-                if list.len() < ELEMENTS_MAX {
-                    list.push(element);
+                let count = if item.is_some() { elements.len() } else { self.feed.len() };
+                if count < ELEMENTS_MAX {
+                    let element = self.take(tag, scanner);
+                    if item.is_some() { elements.push(element) } else { self.feed.push(element) }
                 }
             }
         }
