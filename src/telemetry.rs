@@ -4,11 +4,14 @@ use std::sync::{Once, OnceLock};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::MakeWriterExt;
 
 use crate::config::{LogConfig, LogFormat};
 
+/// Always 1, with the version that runs: `clarion_build_info{version}`.
+pub const BUILD: &str = "clarion_build_info";
 /// Polls by outcome: `clarion_polls_total{outcome}`.
 pub const POLLS: &str = "clarion_polls_total";
 /// Entries new to the log.
@@ -32,6 +35,7 @@ pub const LAST_DRAFT: &str = "clarion_last_draft_timestamp_seconds";
 const QUIET: [&str; 6] = ["reqwest=warn", "hyper=warn", "hyper_util=warn", "h2=warn", "rustls=warn", "tower=warn"];
 
 static STARTED: Once = Once::new();
+static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -68,4 +72,20 @@ pub fn start(config: &LogConfig) {
         // Somebody else in this process, a test, may have begun already.
         let _ = started;
     });
+}
+
+/// Begins to collect metrics, once for the process. What was counted before is lost.
+pub fn collect_metrics() {
+    METRICS.get_or_init(|| {
+        let handle = PrometheusBuilder::new().install_recorder().ok();
+        metrics::gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        handle
+    });
+}
+
+/// The metrics in the text format of Prometheus; empty before [`collect_metrics`].
+pub fn metrics_text() -> String {
+    let Some(Some(handle)) = METRICS.get() else { return String::new() };
+    handle.run_upkeep();
+    handle.render()
 }

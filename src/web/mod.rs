@@ -13,6 +13,7 @@ mod health;
 mod operator;
 mod patience;
 mod public;
+mod read;
 #[cfg(test)]
 mod sample;
 mod sources;

@@ -295,5 +295,5 @@ pub(crate) fn state(sample: Sample) -> AppState {
     config.program.name = say("Lantern Builders");
     config.program.tagline = say("What our members made this week.");
     config.program.contact = say("digest@lantern.example");
-    AppState::new(Arc::new(sample), Arc::new(ManualClock::at(now())), &config)
+    AppState::with(Arc::new(sample), Arc::new(ManualClock::at(now())), &config)
 }

@@ -4,10 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::read::Reader;
 use crate::clock::Clock;
 use crate::config::{Config, DigestConfig, ProgramConfig};
+use crate::flow::Context;
 use crate::model::{BuilderRecordView, BuilderRow, DigestSummary, HealthView, HomeView, OperatorView, RecordQuery, Slug, Week};
 use crate::render::Format;
+use crate::telemetry;
 
 /// Why the data of a page could not be had. Logged where it is handled, never shown.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +56,15 @@ pub struct AppState {
 }
 
 impl AppState {
+    /// The state over the store of a running daemon or rehearsal. Metrics are collected from now on.
+    pub fn new(ctx: Context) -> Self {
+        telemetry::collect_metrics();
+        let (clock, config) = (Arc::clone(&ctx.clock), Arc::clone(&ctx.config));
+        Self::with(Arc::new(Reader::new(ctx)), clock, &config)
+    }
+
     /// The state for these pages, with what the settings say of the program, its digest and its address.
-    pub fn new(pages: Arc<dyn Pages>, clock: Arc<dyn Clock>, config: &Config) -> Self {
+    pub fn with(pages: Arc<dyn Pages>, clock: Arc<dyn Clock>, config: &Config) -> Self {
         let base =
             url::Url::parse(config.web.public_url.as_str()).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         Self { pages, clock, program: Arc::new(config.program.clone()), digest: Arc::new(config.digest.clone()), base: base.into() }
