@@ -465,8 +465,8 @@ fn maker(n: i64, builders: i64, weeks: i64, random: &mut Random) -> Maker {
     let region = quota(n - 1, builders, &REGIONS);
     let category = quota(n * 7_919 % builders, builders, &CATEGORIES);
     let silent = n % 50 < 31;
-    // Most of a roster is silent; of the others, half post less than every third week and a few daily.
-    let rate = if silent { random.below(3) } else { doubled(300, random.normal() * 14 / 10).min(7_000) };
+    // Most of a roster is silent; of the others, half post less than every second week and a few daily.
+    let rate = if silent { random.below(3) } else { doubled(450, random.normal() * 14 / 10).min(7_000) };
     let fills = random.chance(10);
     Maker {
         credited: Credited {
@@ -484,7 +484,7 @@ fn maker(n: i64, builders: i64, weeks: i64, random: &mut Random) -> Maker {
         category,
         audience: doubled(400, random.normal() * 5 / 2),
         rate: if fills { rate.max(8_000) } else { rate },
-        talent: random.normal() * 6 / 10,
+        talent: random.normal() * 4 / 10,
         kind: [ActivityKind::Article, ActivityKind::Article, ActivityKind::Video, ActivityKind::Release][random.index(4)],
         counted: random.chance(700),
         fills,
@@ -495,7 +495,7 @@ fn maker(n: i64, builders: i64, weeks: i64, random: &mut Random) -> Maker {
 fn made(number: usize, maker: &Maker, week: i64, start: Week, random: &mut Random) -> Made {
     // Those who fill post one real work in a dozen.
     let filler = maker.fills && !random.chance(80);
-    let hidden = if filler { -2_000 } else { maker.talent + random.normal() * 8 / 10 };
+    let hidden = if filler { -2_000 } else { maker.talent + random.normal() * 9 / 10 };
     let mut likely = |base: i64, slope: i64| random.chance(u64::try_from((base + slope * hidden / 1000).clamp(20, 980)).unwrap_or(0));
     let on_topic = likely(750, 150) && !filler;
     let substance = Substance {

@@ -16,7 +16,7 @@ const TEXT_MAX: usize = 64 * 1024;
 const LINKS_MAX: usize = 100;
 const LINK_LEN_MAX: usize = 2048;
 /// So many bytes of a body have their words counted by the tables of Unicode.
-const EXACT_MAX: usize = 1024 * 1024;
+const EXACT_MAX: usize = 256 * 1024;
 /// A line is counted and passed on when it reaches this length, whatever the markup says.
 const LINE_MAX: usize = 16 * 1024;
 
@@ -142,9 +142,9 @@ enum Part {
 
 const ASCII_PARTS: [Part; 128] = {
     let mut parts = [Part::Other; 128];
-    let mut at = 0;
+    let mut at = 0_u8;
     while at < 128 {
-        parts[at] = match at as u8 {
+        parts[at as usize] = match at {
             b'a'..=b'z' | b'A'..=b'Z' => Part::Letter,
             b'0'..=b'9' => Part::Digit,
             b'_' => Part::Extender,
@@ -176,13 +176,13 @@ fn part(c: char) -> Part {
 /// that a word begins to count.
 const STEPS: [[u8; 8]; 32] = {
     let mut steps = [[0; 8]; 32];
-    let mut state = 0;
+    let mut state = 0_u8;
     while state < 32 {
         let (before, bridge, counted) = (state & 3, (state >> 2) & 3, state >> 4);
-        let mut part = 0;
+        let mut part = 0_u8;
         while part < 8 {
             // Numbered as in `Part`: no run, letter, digit, extender; no bridge, for both, for letters, for digits.
-            steps[state][part] = match part {
+            steps[state as usize][part as usize] = match part {
                 1..=3 => {
                     let joins = match bridge {
                         0 => before != 0,
@@ -193,10 +193,10 @@ const STEPS: [[u8; 8]; 32] = {
                     let known = joins && counted == 1;
                     // What holds no letter or digit is no word.
                     let begins = !known && part != 3;
-                    part as u8 | ((known || begins) as u8) << 4 | (begins as u8) << 7
+                    part | ((known || begins) as u8) << 4 | (begins as u8) << 7
                 }
-                4..=6 if before != 0 && bridge == 0 => before as u8 | ((part - 3) as u8) << 2 | (counted as u8) << 4,
-                7 => state as u8,
+                4..=6 if before != 0 && bridge == 0 => before | (part - 3) << 2 | counted << 4,
+                7 => state,
                 _ => 0,
             };
             part += 1;
@@ -389,7 +389,7 @@ impl Gatherer {
                 self.fenced = !self.fenced;
                 self.content.code_blocks += u32::from(self.fenced && self.preformatted == 0);
             }
-            // Bodies of books are counted a little more roughly after their first megabyte.
+            // Bodies of books are counted a little more roughly after their first quarter of a megabyte.
             let exact = self.counted < EXACT_MAX;
             self.counted += line.len();
             let (words, cjk_chars) =

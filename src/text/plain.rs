@@ -107,16 +107,15 @@ pub(super) fn is_tidy(text: &str) -> bool {
     let mut before = 0;
     for (at, byte) in bytes.iter().enumerate() {
         let tidy = match byte {
-            0x21..=0x7E => true,
             b' ' => before != b' ',
             0..=0x1F | 0x7F | 0xE1 | 0xEF => false,
             // U+0080 to U+00A0
             0xC2 => bytes.get(at + 1).is_some_and(|next| *next > 0xA0),
             // U+2000 to U+200A, U+2028, U+2029, U+202F, U+205F
-            0xE2 => match (bytes.get(at + 1), bytes.get(at + 2)) {
-                (Some(0x80), Some(0x80..=0x8A | 0xA8 | 0xA9 | 0xAF)) | (Some(0x81), Some(0x9F)) => false,
-                _ => true,
-            },
+            0xE2 => !matches!(
+                (bytes.get(at + 1), bytes.get(at + 2)),
+                (Some(0x80), Some(0x80..=0x8A | 0xA8 | 0xA9 | 0xAF)) | (Some(0x81), Some(0x9F))
+            ),
             // U+3000
             0xE3 => bytes.get(at + 1..at + 3) != Some(&[0x80, 0x80]),
             _ => true,

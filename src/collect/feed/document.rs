@@ -224,6 +224,7 @@ pub(super) trait Visitor<'a> {
 }
 
 /// A feed taken apart.
+#[expect(clippy::struct_excessive_bools, reason = "independent findings, each told to the builder")]
 pub(super) struct Walk<'a> {
     pub decoder: Decoder,
     pub dialect: Dialect,
@@ -237,6 +238,8 @@ pub(super) struct Walk<'a> {
     pub cut_short: bool,
     /// An element was not closed where it should have been.
     pub unclosed: bool,
+    /// Items were taken out of elements that should not hold any.
+    pub items_dug_out: bool,
     /// The document's own element is that of a web page.
     pub html: bool,
     /// The feed's own element was found.
@@ -262,6 +265,7 @@ impl<'a> Walk<'a> {
             noise_before: false,
             cut_short: false,
             unclosed: false,
+            items_dug_out: false,
             html: false,
             found: false,
             first_name: None,
@@ -329,9 +333,7 @@ impl<'a> Walk<'a> {
                         match local.as_str() {
                             "item" | "entry" if is_container(space) => self.end_item(&mut item, &mut elements, visitor),
                             "channel" | "feed" | "rss" | "rdf" if is_container(space) => {
-                                if item.is_some() {
-                                    self.unclosed = true;
-                                }
+                                self.unclosed |= item.is_some();
                                 self.end_item(&mut item, &mut elements, visitor);
                             }
                             _ => {}
@@ -382,10 +384,10 @@ impl<'a> Walk<'a> {
                     self.containers.push(Element { space, name, attributes: tag.attributes, inner: "" });
                 }
             } else {
-                let element = self.take(tag, scanner);
-                let list = if item.is_some() { &mut elements } else { &mut self.feed };
-                if list.len() < ELEMENTS_MAX {
-                    list.push(element);
+                let count = if item.is_some() { elements.len() } else { self.feed.len() };
+                if count < ELEMENTS_MAX {
+                    let element = self.take(tag, scanner);
+                    if item.is_some() { elements.push(element) } else { self.feed.push(element) }
                 }
             }
         }
@@ -416,7 +418,7 @@ impl<'a> Walk<'a> {
         let mut first_tag = None;
         let mut open = 1_u32;
         // Items inside an element that is closed are that element's own affair: samples, copies, conflicts.
-        let (mut items_open, mut items_seen) = (0_u32, false);
+        let (mut items_open, mut items_seen, mut dug) = (0_u32, false, false);
         if self.patience > 0 {
             let mut look = scanner.clone();
             loop {
@@ -439,6 +441,8 @@ impl<'a> Walk<'a> {
                             open += u32::from(!inner.empty);
                         } else if self.is_item_name(inner.name) {
                             if self.items_anywhere {
+                                self.items_dug_out = true;
+                                dug = true;
                                 break;
                             }
                             items_seen = true;
@@ -469,7 +473,7 @@ impl<'a> Walk<'a> {
             self.patience = self.patience.saturating_sub(look.offset() - start);
         }
         // Never closed: only the text up to the next tag is its own.
-        self.unclosed = true;
+        self.unclosed |= !dug;
         let end = first_tag.unwrap_or_else(|| {
             let mut look = scanner.clone();
             loop {

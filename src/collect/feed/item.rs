@@ -291,8 +291,7 @@ fn person(walk: &Walk<'_>, element: &Element<'_>) -> Option<Author> {
 /// Who an element says has made it, with the rank of its vocabulary.
 pub(super) fn author(walk: &Walk<'_>, element: &Element<'_>) -> Option<(u8, Author)> {
     let (rank, author) = match (element.space, element.name.as_str()) {
-        (Space::Atom, "author") => (0, person(walk, element)),
-        (Space::Rss, "author") => (0, person(walk, element)),
+        (Space::Atom | Space::Rss, "author") => (0, person(walk, element)),
         (Space::DublinCore | Space::DublinCoreTerms, "creator") => (1, person_or_name(walk, element)),
         (Space::DublinCore, "author") => (2, person_or_name(walk, element)),
         (Space::Itunes | Space::GooglePlay, "author") => (3, person_or_name(walk, element)),
@@ -405,6 +404,7 @@ pub(super) fn read(walk: &Walk<'_>, tag: &Element<'_>, elements: &[Element<'_>],
     finish(walk, entry, draft, &base, limits)
 }
 
+#[expect(clippy::too_many_lines, reason = "one table of all vocabularies, to be read from top to bottom")]
 fn see<'a>(walk: &Walk<'a>, element: &Element<'a>, base: &Base, limits: &Limits, entry: &mut Entry, draft: &mut Draft<'a>) {
     let decoder = &walk.decoder;
     let raw = || value(walk, element);
@@ -434,8 +434,7 @@ fn see<'a>(walk: &Walk<'a>, element: &Element<'a>, base: &Base, limits: &Limits,
         (Space::Atom | Space::Rss, "id") => draft.id.offer(0, || raw().map(Cow::into_owned)),
         (Space::DublinCore | Space::DublinCoreTerms, "identifier") => draft.id.offer(3, || raw().map(Cow::into_owned)),
 
-        (Space::Rss, "pubdate" | "pubdat" | "publicationdate") => published(draft, 0, raw()),
-        (Space::Atom, "published") => published(draft, 0, raw()),
+        (Space::Rss, "pubdate" | "publicationdate") | (Space::Atom, "published") => published(draft, 0, raw()),
         (Space::Atom, "issued") => published(draft, 1, raw()),
         (Space::DublinCoreTerms, "issued") => published(draft, 2, raw()),
         (Space::DublinCore | Space::DublinCoreTerms, "date") => published(draft, 3, raw()),
@@ -613,7 +612,9 @@ fn link(walk: &Walk<'_>, element: &Element<'_>, base: &Base, limits: &Limits, en
         "alternate" => {
             // A page for people comes before other forms of the same.
             let page = kind.as_deref().is_none_or(|kind| kind.contains("html") || kind == "text");
-            draft.link.offer(u8::from(!(page && exact)), || base.absolute(&href, limits));
+            // In RSS the element of RSS itself comes first.
+            let foreign = element.space == Space::Atom && walk.dialect == Dialect::Rss;
+            draft.link.offer(u8::from(!page || !exact || foreign), || base.absolute(&href, limits));
         }
         "enclosure" => media(walk, element, Some(href), &base, limits, entry),
         "replies" => {

@@ -39,6 +39,7 @@ pub(super) fn read(text: &str, address: Option<&str>) -> Result<Reading, ReadErr
     if !known && (!has_items || (items.is_empty() && skipped == 0 && !version.is_empty())) {
         return Err(ReadError::NotAFeed(match outcome {
             Ok(()) => "it is JSON without a list of items".to_owned(),
+            Err(_) if text.starts_with('[') => "it is a list in JSON, not a feed".to_owned(),
             Err(error) => format!("it is broken JSON, {error}"),
         }));
     }
@@ -181,9 +182,9 @@ impl Loose {
         }
     }
 
-    /// A line of plain text: JSON Feed has no markup in titles.
+    /// A line of plain text. JSON Feed has no markup in titles, but not all of its writers know.
     fn line(&self, name: &str) -> Option<String> {
-        let line = text::collapse(&self.get(name)?.text()?);
+        let line = text::plain(&self.get(name)?.text()?);
         (!line.is_empty()).then(|| text::cut(&line, 1_000).into_owned())
     }
 }

@@ -10,13 +10,39 @@ mod item;
 mod json;
 mod xml;
 
+use std::sync::Arc;
+
 use self::document::{Dialect, Element, Space, Visitor, Walk};
 use self::item::{Base, Limits};
+use super::Collector;
 use super::repair::{self, named};
-use crate::model::{Document, Entry, FeedHints, ReadError, Reading, Repair};
+use crate::model::{Ask, Document, Entry, FeedHints, ReadError, Reading, Repair, Request, Source, SourceState};
 
 /// The most entries that are kept of one document.
 const ENTRIES_MAX: usize = 20_000;
+
+/// Feeds at one address.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Feed;
+
+impl Collector for Feed {
+    fn plan(&self, sources: &[(Arc<Source>, SourceState)]) -> Vec<Ask> {
+        sources
+            .iter()
+            .map(|(source, state)| {
+                let mut request = Request::get(state.final_url.as_deref().unwrap_or(&source.locator));
+                request.validators = state.validators.clone();
+                Ask { kind: source.kind, request, sources: vec![Arc::clone(source)], page: 1 }
+            })
+            .collect()
+    }
+
+    fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
+        let mut reading = read_feed(document)?;
+        reading.source = ask.sources.first().map(|source| source.id);
+        Ok(vec![reading])
+    }
+}
 
 /// Reads a feed of any dialect.
 pub fn read_feed(document: &Document) -> Result<Reading, ReadError> {
@@ -28,9 +54,13 @@ pub fn read_feed(document: &Document) -> Result<Reading, ReadError> {
 fn read_bytes(bytes: &[u8], content_type: Option<&str>, base: Option<&str>) -> Result<Reading, ReadError> {
     let mut repairs = Vec::new();
     let text = repair::decode(bytes, content_type, &mut repairs);
-    let text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\0' | '\u{FEFF}'));
+    let whole = text.trim_start_matches('\u{FEFF}');
+    let text = whole.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\0' | '\u{FEFF}'));
     if text.is_empty() {
         return Err(ReadError::Empty);
+    }
+    if text.starts_with("<?xml") && !whole.starts_with("<?xml") {
+        repairs.push(named("blanks before the XML declaration dropped"));
     }
     let mut reading = if text.starts_with(['{', '[']) { json::read(text, base)? } else { read_xml(text, base)? };
     repairs.append(&mut reading.repairs);
@@ -201,11 +231,209 @@ fn repairs(walk: &Walk<'_>, text: &str) -> Vec<Repair> {
         (walk.decoder.stray_ampersand.get(), "stray ampersand escaped"),
         (walk.decoder.undeclared_name.get(), "character names of HTML read without being declared"),
         (walk.decoder.entity_refused.get(), "an entity that grows too large left as it is"),
+        (walk.items_dug_out, "items taken out of elements that should hold none"),
         (walk.unclosed, "an element that is never closed"),
         (walk.cut_short, "the document ends before the feed does"),
     ]
     .into_iter()
-    .filter(|&(needed, _name)| needed)
-    .map(|(_needed, name)| named(name))
+    .filter(|(needed, _)| *needed)
+    .map(|(_, name)| named(name))
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::model::Media;
+
+    /// Reads one of our fixtures as fetched from an address.
+    macro_rules! fixture {
+        ($name:literal) => {
+            read_feed(&Document::of_bytes(
+                "https://kiln.example.org/feeds/main",
+                include_bytes!(concat!("../../../fixtures/feed/", $name)).as_slice(),
+                Timestamp::UNIX_EPOCH,
+            ))
+        };
+    }
+
+    fn titles(reading: &Reading) -> Vec<&str> {
+        reading.entries.iter().map(|entry| entry.title.as_deref().unwrap_or("-")).collect()
+    }
+
+    fn repairs(reading: &Reading) -> Vec<&str> {
+        reading.repairs.iter().map(|repair| &*repair.0).collect()
+    }
+
+    fn link(entry: &Entry) -> &str {
+        entry.link.as_deref().unwrap_or("-")
+    }
+
+    fn names(entry: &Entry) -> Vec<&str> {
+        entry.authors.iter().map(|author| author.name.as_str()).collect()
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn broken_documents_give_all_their_items_and_say_what_was_mended() {
+        for (reading, wanted, repair) in [
+            (fixture!("leading-blank.xml"), &["Glaze tests"][..], "blanks before the XML declaration dropped"),
+            (fixture!("control-characters.xml"), &["Glaze", "Second firing"], "control characters dropped"),
+            (fixture!("server-warning.xml"), &["Glaze tests", "Second firing"], "noise before the feed dropped"),
+            (fixture!("bare-ampersand.xml"), &["Salt & soda & R&D", "Second firing"], "stray ampersand escaped"),
+            (fixture!("one-bad-byte.xml"), &["Four é cuit\u{FFFD}", "Naïve"], "bytes that are no text replaced"),
+            (fixture!("ends-midway.xml"), &["Glaze tests", "Second firing"], "the document ends before the feed does"),
+            (fixture!("unclosed-elements.xml"), &["Glaze tests", "Second firing"], "an element that is never closed"),
+            (fixture!("wrapped-items.xml"), &["A", "B"], "items taken out of elements that should hold none"),
+            (fixture!("null-item.json"), &["Seven", "-"], "1 item skipped"),
+        ] {
+            let reading = reading.unwrap();
+            assert_eq!((titles(&reading).as_slice(), repairs(&reading).as_slice()), (wanted, &[repair][..]));
+        }
+    }
+
+    #[test]
+    fn good_documents_need_no_repair() {
+        for (reading, wanted) in [
+            (fixture!("no-version.xml"), &["Glaze tests"][..]),
+            (fixture!("declared-windows-1251.xml"), &["Обжиг глины"]),
+            (fixture!("title-about-a-tag.xml"), &["When <main> is better & why"]),
+            (fixture!("title-escaped-twice.xml"), &["<img src=x onerror=go()>"]),
+            (fixture!("rss-1.0.rdf"), &["A"]),
+            (fixture!("atom-0.3.xml"), &["Ash and salt"]),
+            (fixture!("atom-texts.xml"), &["History of the <kiln> tag", "Less: <", "A <b> bold"]),
+        ] {
+            let reading = reading.unwrap();
+            assert_eq!((titles(&reading).as_slice(), repairs(&reading).len()), (wanted, 0));
+        }
+    }
+
+    #[test]
+    fn entities_are_expanded_only_where_they_cannot_grow() {
+        let reading = fixture!("declared-entity.xml").unwrap();
+        assert_eq!(titles(&reading), ["The kiln and &bomb; é"]);
+    }
+
+    #[test]
+    fn what_is_no_feed_is_told_apart() {
+        assert!(matches!(fixture!("web-page.html"), Err(ReadError::Html)));
+        assert_eq!(fixture!("outline.opml").unwrap_err().to_string(), "this is not a feed: its outermost element is `opml`");
+        for (bytes, wanted) in [(&b" \n"[..], "the answer is empty"), (b"hello", "this is not a feed: it holds no markup")] {
+            assert_eq!(read_feed(&Document::of_bytes("", bytes, Timestamp::UNIX_EPOCH)).unwrap_err().to_string(), wanted);
+        }
+    }
+
+    #[test]
+    fn a_readable_date_wins_over_an_unreadable_one_and_the_feeds_own_is_none_of_the_items() {
+        let reading = fixture!("useless-second-date.xml").unwrap();
+        assert_eq!(reading.entries[0].published, Some(at("2026-11-25T09:30:00Z")));
+        assert_eq!((reading.entries[1].published, reading.entries[1].published_raw.as_deref()), (None, Some("Invalid Date")));
+        let entry = &fixture!("feed-date-only.xml").unwrap().entries[0];
+        assert_eq!((entry.published, entry.updated), (None, None));
+    }
+
+    #[test]
+    fn links_come_from_where_the_format_says() {
+        let reading = fixture!("link-from-guid.xml").unwrap();
+        let links: Vec<_> = reading.entries.iter().map(link).collect();
+        assert_eq!(links, ["https://kiln.example.org/a", "-", "https://kiln.example.org/c"]);
+        assert_eq!(reading.entries[1].id.as_deref(), Some("b-17"));
+        let reading = fixture!("atom-texts.xml").unwrap();
+        let links: Vec<_> = reading.entries.iter().map(link).collect();
+        assert_eq!(links, ["https://kiln.example.org/notes/one", "https://kiln.example.org/notes/2026/two", "-"]);
+        assert_eq!(reading.entries[0].media[0].url, "https://kiln.example.org/notes/a.mp3");
+        assert_eq!(reading.entries[0].content.as_ref().unwrap().links, ["https://kiln.example.org/x"]);
+        assert_eq!(reading.entries[1].content.as_ref().unwrap().text, "Clay\nand ash");
+        assert_eq!(link(&fixture!("null-item.json").unwrap().entries[0]), "https://kiln.example.org/seven");
+    }
+
+    #[test]
+    fn authors_come_from_the_item_then_its_source_then_the_feed() {
+        let reading = fixture!("people.xml").unwrap();
+        let all: Vec<_> = reading.entries.iter().map(names).collect();
+        assert_eq!(all, [vec!["Ada Clay"], vec!["Bo Reed", "Cy Ash"], vec!["Dee Loam"]]);
+        let reading = fixture!("atom-texts.xml").unwrap();
+        assert_eq!((names(&reading.entries[1]), names(&reading.entries[2])), (vec!["Eve Kaolin"], vec!["Ada", "Bo"]));
+        let entry = &fixture!("atom-0.3.xml").unwrap().entries[0];
+        assert_eq!(entry.authors[0].url.as_deref(), Some("https://ada.example.org/"));
+        assert_eq!((entry.published, entry.updated), (Some(at("2026-11-25T08:30:00Z")), Some(at("2026-11-26T09:30:00Z"))));
+        assert_eq!(entry.language.as_deref(), Some("en"));
+    }
+
+    #[test]
+    fn an_rdf_item_is_named_by_its_about() {
+        let reading = fixture!("rss-1.0.rdf").unwrap();
+        let entry = &reading.entries[0];
+        assert_eq!(entry.id.as_deref(), Some("https://kiln.example.org/a"));
+        assert_eq!((entry.categories.as_slice(), entry.published), (&["clay".to_owned()][..], Some(at("2026-11-25T08:30:00Z"))));
+        assert_eq!(reading.hints.least_gap_s, Some(43_200));
+    }
+
+    #[test]
+    fn a_podcast_tells_its_sound_and_its_notes() {
+        let reading = fixture!("podcast.xml").unwrap();
+        let entry = &reading.entries[0];
+        let sound =
+            Media { url: "https://cdn.example.org/4.mp3".into(), mime: Some("audio/mpeg".into()), length: Some(1234), duration_s: None };
+        assert_eq!((entry.media.as_slice(), entry.duration_s), (&[sound][..], Some(3723)));
+        assert_eq!((entry.title.as_deref(), entry.summary.as_deref()), (Some("Ep. 4: Ash"), Some("About ash.")));
+        let content = entry.content.as_ref().unwrap();
+        assert_eq!((content.text.as_str(), content.code_blocks), ("Show notes with a link.\ncone 10", 1));
+        assert_eq!(entry.categories, ["ash", "wood"]);
+        assert_eq!(entry.language.as_deref(), Some("en-GB"));
+        let hints = FeedHints { least_gap_s: Some(5400), skip_hours: vec![1, 0], skip_days: vec![7] };
+        assert_eq!(reading.hints, hints);
+    }
+
+    #[test]
+    fn a_video_tells_its_id_and_counts() {
+        let entries = fixture!("video-channel.xml").unwrap().entries;
+        assert_eq!(entries[0].platform_key.as_deref(), Some("yt:AbCdEfGhIjK"));
+        assert_eq!((entries[0].counts.views, entries[0].counts.likes), (Some(345), Some(12)));
+        assert_eq!(entries[0].summary.as_deref(), Some("Smoke and water."));
+        assert_eq!((entries[1].title.as_deref(), entries[1].summary.as_deref(), entries[1].counts.views), (Some("Silent"), None, None));
+    }
+
+    #[test]
+    fn script_in_any_field_is_text() {
+        let reading = fixture!("script-everywhere.xml").unwrap();
+        let entry = &reading.entries[0];
+        assert_eq!(entry.title.as_deref(), Some("I\"><img src=x onerror=go()>"));
+        assert_eq!(entry.link.as_deref(), Some("javascript:go()"));
+        assert_eq!(entry.categories, ["c<svg onload=go()>"]);
+        assert_eq!(fixture!("title-escaped-twice.xml").unwrap().entries[0].summary.as_deref(), Some("<script>go()</script> and <input>"));
+    }
+
+    #[test]
+    fn hostile_documents_stay_small_and_quick() {
+        let around = |inner: &str| format!("<rss><channel><item><title>x</title>{inner}</item></channel></rss>");
+        let many = |piece: &str, count: usize| piece.repeat(count);
+        for (name, text) in [
+            ("nested items", format!("<rss><channel>{}", many("<item>", 200_000))),
+            ("nested markup", around(&many("<div>", 200_000))),
+            ("attributes", format!("<rss><channel><item {}><title>x</title></item>", many("a='' ", 200_000))),
+            ("open tags", around(&many("<a", 200_000))),
+            ("open comments", around(&many("<!--", 200_000))),
+            ("open sections", around(&many("<![CDATA[", 100_000))),
+            ("open quotes", around(&many("<a b=\"", 100_000))),
+            ("document types", many("<!DOCTYPE rss [", 50_000)),
+            ("escaped markup", around(&format!("<description>{}</description>", many("&lt;a b=\"", 100_000)))),
+            ("long date", around(&format!("<pubDate>{}</pubDate>", many("1 Jan ", 100_000)))),
+            (
+                "far addresses",
+                format!("<rss xml:base='https://e.example/{}/'>{}", many("b", 2000), many("<item><link>a</link></item>", 20_000)),
+            ),
+        ] {
+            let reading = read_feed(&Document::of_bytes("", text, Timestamp::UNIX_EPOCH));
+            let Ok(reading) = reading else { continue };
+            assert!(reading.entries.len() <= ENTRIES_MAX, "{name}");
+            let links: usize = reading.entries.iter().filter_map(|entry| entry.link.as_ref()).map(String::len).sum();
+            assert!(links < 16 * 1024 * 1024, "{name}");
+        }
+    }
 }

@@ -77,9 +77,9 @@ impl<'a> Scanner<'a> {
     fn declaration(&mut self) -> Option<Token<'a>> {
         let start = self.at;
         let rest = &self.text[start..];
-        if rest.starts_with("<!--") {
+        if let Some(inner) = rest.strip_prefix("<!--") {
             if !self.no_comment_end {
-                if let Some(end) = find_end(&rest[4..], b'-', "-->") {
+                if let Some(end) = find_end(inner, b'-', "-->") {
                     self.at = start + 4 + end + 3;
                     return None;
                 }
@@ -359,12 +359,11 @@ impl Decoder {
                 self.undeclared_name.set(true);
             }
             decoded.push_to(out);
-            len
-        } else {
-            self.stray_ampersand.set(true);
-            out.push('&');
-            1
+            return len;
         }
+        self.stray_ampersand.set(true);
+        out.push('&');
+        1
     }
 
     /// The text of an element's inside: elements dropped, their words kept, references decoded once.
