@@ -44,7 +44,7 @@ impl Ledger {
     fn grow(&self, seed: u64) {
         let mut items = self.items.lock().unwrap();
         for n in 0..FEEDS {
-            if (seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (n % 60)) % 4 == 0 {
+            if (seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (n % 60)).is_multiple_of(4) {
                 *items.entry(n).or_insert(3) += 1;
             }
         }

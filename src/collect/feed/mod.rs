@@ -10,39 +10,13 @@ mod item;
 mod json;
 mod xml;
 
-use std::sync::Arc;
-
 use self::document::{Dialect, Element, Space, Visitor, Walk};
 use self::item::{Base, Limits};
-use super::Collector;
 use super::repair::{self, named};
-use crate::model::{Ask, Document, Entry, FeedHints, ReadError, Reading, Repair, Request, Source, SourceState};
+use crate::model::{Document, Entry, FeedHints, ReadError, Reading, Repair};
 
 /// The most entries that are kept of one document.
 const ENTRIES_MAX: usize = 20_000;
-
-/// Feeds at one address.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Feed;
-
-impl Collector for Feed {
-    fn plan(&self, sources: &[(Arc<Source>, SourceState)]) -> Vec<Ask> {
-        sources
-            .iter()
-            .map(|(source, state)| {
-                let mut request = Request::get(state.final_url.as_deref().unwrap_or(&source.locator));
-                request.validators = state.validators.clone();
-                Ask { kind: source.kind, request, sources: vec![Arc::clone(source)], page: 1 }
-            })
-            .collect()
-    }
-
-    fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
-        let mut reading = read_feed(document)?;
-        reading.source = ask.sources.first().map(|source| source.id);
-        Ok(vec![reading])
-    }
-}
 
 /// Reads a feed of any dialect.
 pub fn read_feed(document: &Document) -> Result<Reading, ReadError> {
