@@ -28,8 +28,9 @@ pub const SLOTS: &str = "clarion_slots_total";
 /// When the last draft was made, in seconds since 1970.
 pub const LAST_DRAFT: &str = "clarion_last_draft_timestamp_seconds";
 
-/// Libraries that see whole requests.
-const QUIET: [&str; 6] = ["reqwest=warn", "hyper=warn", "hyper_util=warn", "h2=warn", "rustls=warn", "tower=warn"];
+/// Libraries that see whole requests, or tell of themselves what nobody asked.
+const QUIET: [&str; 7] =
+    ["reqwest=warn", "hyper=warn", "hyper_util=warn", "h2=warn", "rustls=warn", "tower=warn", "rusqlite_migration=warn"];
 
 static STARTED: Once = Once::new();
 

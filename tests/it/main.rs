@@ -5,4 +5,6 @@ mod fetch;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod poll;
+#[cfg(test)]
 mod support;
