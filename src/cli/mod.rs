@@ -26,7 +26,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, LogConfig};
 use crate::flow::Context;
 use crate::store::Store;
 use crate::telemetry;
@@ -149,16 +149,17 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
 }
 
 impl Global {
-    /// The configuration, with the console logging that it asks for begun.
-    fn config(&self) -> anyhow::Result<Config> {
+    /// Everything that a story needs, on the system's clock, for a command that tells its own results.
+    async fn context(&self) -> anyhow::Result<Context> {
         let config = Config::load(&self.config)?;
-        telemetry::start(&config.log);
-        Ok(config)
+        telemetry::start(&quiet(&config.log));
+        open(config, Arc::new(SystemClock)).await
     }
 
-    /// Everything that a story needs, on the system's clock.
-    async fn context(&self) -> anyhow::Result<Context> {
-        let config = self.config()?;
+    /// The same for the daemon, which tells of all that it does.
+    async fn daemon_context(&self) -> anyhow::Result<Context> {
+        let config = Config::load(&self.config)?;
+        telemetry::start(&config.log);
         open(config, Arc::new(SystemClock)).await
     }
 
@@ -169,6 +170,15 @@ impl Global {
         let clean: String = person.chars().filter(|c| !c.is_control()).take(80).collect();
         if clean.trim().is_empty() { "unknown".into() } else { clean.trim().to_owned() }
     }
+}
+
+/// What a command says beside its results: errors alone, unless somebody set the filter otherwise.
+fn quiet(log: &LogConfig) -> LogConfig {
+    let mut log = log.clone();
+    if log.filter == LogConfig::default().filter {
+        log.filter = "error".into();
+    }
+    log
 }
 
 /// Opens the database that the configuration names and builds the context on it.

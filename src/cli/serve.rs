@@ -5,7 +5,7 @@ use super::output;
 use crate::daemon;
 
 pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
-    let ctx = global.context().await?;
+    let ctx = global.daemon_context().await?;
     let trust = ctx.fetcher.client().trust();
     tracing::info!(roots = trust.roots(), "trusting {} certificates from {}", trust.roots(), trust.origin);
     anyhow::ensure!(

@@ -113,7 +113,7 @@ async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
             .map(|source| {
                 let state = states.get(&source.id).cloned().unwrap_or_default();
                 serde_json::json!({
-                    "source": source.id.to_string(), "kind": source.kind, "url": source.url, "locator": source.locator,
+                    "source": source.id.to_string(), "kind": source.kind, "url": source.url, "locator": source.locator, "final_url": state.final_url,
                     "builders": slugs(source), "paused": source.paused, "left": source.left,
                     "status": state.status, "error": state.error, "failing_since": state.failing_since,
                     "last_poll_at": state.last_poll_at, "last_success_at": state.last_success_at,

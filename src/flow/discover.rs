@@ -105,7 +105,7 @@ async fn fetch(ctx: &Context, request: Request) -> Result<Document, String> {
         FetchOutcome::Fetched(document) => Ok(document),
         FetchOutcome::Failed(error) => Err(error.to_string()),
         FetchOutcome::Blocked { error, .. } | FetchOutcome::Deferred { error, .. } => Err(error),
-        FetchOutcome::Gone => Err("the address answers that it is gone (410)".into()),
+        FetchOutcome::Gone => Err("the address says that it is gone for good (410)".into()),
         FetchOutcome::Held { until } => Err(format!("the site asks to be left alone until {until:.0}")),
         FetchOutcome::NotModified { .. } => Err("the site answers that nothing changed, although it was not asked that".into()),
     }

@@ -28,7 +28,12 @@ pub(crate) struct Site {
 impl Site {
     /// Answers each request with what `answer` makes of it, and closes the connection.
     pub(crate) fn start(answer: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_on("127.0.0.1", answer)
+    }
+
+    /// The same on another loopback address, so that it is another host.
+    pub(crate) fn start_on(ip: &str, answer: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((ip, 0)).unwrap();
         let site = Self { address: listener.local_addr().unwrap(), asked: Arc::default() };
         let (shared, answer) = (site.clone(), Arc::new(answer));
         std::thread::spawn(move || {
