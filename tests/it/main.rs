@@ -1,10 +1,14 @@
 //! What clarion promises at its doors: a file per room and per story.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod fetch;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod poll;
+#[cfg(test)]
+mod registry;
 #[cfg(test)]
 mod support;
