@@ -287,6 +287,8 @@ fn backup(connection: &rusqlite::Connection, target: &Path) -> Result<u64, Store
     aside.push(".part");
     let aside = PathBuf::from(aside);
     let _ = std::fs::remove_file(&aside);
+    // Made here, since SQLite would not say why it cannot.
+    File::create(&aside).map_err(broken)?;
     let copied = (|| {
         let mut copy = rusqlite::Connection::open(&aside)?;
         {
