@@ -9,6 +9,8 @@ mod fetch;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod poll;
 #[cfg(test)]
 mod registry;

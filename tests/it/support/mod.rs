@@ -1,5 +1,6 @@
 //! What whole-path tests share: the real program in a folder of its own, and a site on loopback that does as told.
 
+pub(crate) mod daemon;
 pub(crate) mod site;
 
 use std::path::Path;
