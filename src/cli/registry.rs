@@ -138,7 +138,6 @@ fn report(global: &Global, plan: &ImportPlan, dry_run: bool, is_check: bool) -> 
         for line in &plan.lines {
             let builder = line.builder.as_ref().map(Slug::as_str).unwrap_or_default();
             let what = output::safe(&format!("{builder} {}", line.source.as_deref().unwrap_or_default()));
-            let what = what.split_whitespace().map(|word| format!("{word} ")).collect::<String>();
             let outcome = match &line.outcome {
                 LineOutcome::Unchanged => "unchanged".to_owned(),
                 LineOutcome::Added { fields } if fields.is_empty() => "added".to_owned(),
@@ -146,7 +145,8 @@ fn report(global: &Global, plan: &ImportPlan, dry_run: bool, is_check: bool) -> 
                 LineOutcome::Changed { fields } => format!("changed ({})", fields.join(", ")),
                 LineOutcome::Refused { reason } => format!("refused: {}", output::safe(reason)),
             };
-            text.push_str(&format!("line {}: {what}{outcome}\n", line.line));
+            let words: Vec<&str> = what.split_whitespace().chain([outcome.as_str()]).collect();
+            text.push_str(&format!("line {}: {}\n", line.line, words.join(" ")));
         }
         for slug in &plan.absent {
             text.push_str(&format!("not in this file, and kept: {slug}\n"));

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use crate::model::hex;
+
 /// What the seal says of itself, before 64 hexadecimal digits and a line feed.
 const LABEL: &[u8] = b"\nclarion backup, sealed by sha256 ";
 const LENGTH: usize = LABEL.len() + 64 + 1;
@@ -63,7 +65,7 @@ fn hash(file: &mut File, length: u64) -> io::Result<String> {
         }
         hasher.update(&piece[..read]);
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hasher.finalize()))
 }
 
 #[cfg(test)]
