@@ -75,13 +75,13 @@ pub(super) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
         let taken = || format!("port {} is taken: choose another with --port", args.port);
         Some(tokio::net::TcpListener::bind(config.web.listen).await.with_context(taken)?)
     };
+    telemetry::count();
     let ctx = open(config, Arc::clone(&clock) as Arc<dyn Clock>).await?;
     rehearse(global, &ctx, &clock, &roster, cut_off, week).await?;
     let outputs = write_outputs(&ctx, &args.dir, week).await?;
     tell(global, &args, &ctx, week, &outputs).await?;
     if let Some(listener) = listener {
         let stop = CancellationToken::new();
-        telemetry::count();
         let state = web::AppState::new(Arc::new(web::StoredPages::new(ctx.clone())), Arc::clone(&ctx.clock), &ctx.config);
         let pages = tokio::spawn(web::serve(listener, state, stop.clone().cancelled_owned()));
         output::tell(&format!("pages on http://127.0.0.1:{}/ until Ctrl-C", args.port));
