@@ -40,6 +40,7 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send,
     ready: impl FnOnce(std::net::SocketAddr) + Send,
 ) -> anyhow::Result<()> {
+    telemetry::count();
     let _lock = ctx.store.lock_collecting()?;
     ctx.store.release_slots().await?;
     flow::adopt(&ctx).await?;
@@ -53,7 +54,6 @@ pub async fn run(
     let tasks = TaskTracker::new();
     let moved = Arc::new(Notify::new());
 
-    telemetry::count();
     let state = web::AppState::new(Arc::new(web::StoredPages::new(ctx.clone())), Arc::clone(&ctx.clock), &ctx.config);
     let pages = tasks.spawn(web::serve(listener, state, token.clone().cancelled_owned()));
 
@@ -207,13 +207,19 @@ async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<
 /// Lines up what is due. At the start, what fell due while we were away is spread, so that nobody meets a burst.
 async fn offer_due(ctx: &Context, lanes: &Lanes, now: Timestamp, first: bool) -> Result<(), StoreError> {
     let all = ctx.store.pollable().await?;
+    let closing = closing_cut_off(ctx, now);
     let mut due = Vec::new();
     for (source, state) in all {
         if state.not_before.is_some_and(|until| until > now) || state.status == SourceStatus::Gone {
             continue;
         }
         match state.next_poll_at {
-            Some(next) if next > now => {}
+            Some(next) if next > now => {
+                // What was not seen for hours is asked once more before a week closes.
+                if closing.is_some_and(|cut_off| schedule::due_before_cut_off(&state, cut_off, now)) {
+                    due.push((source, state));
+                }
+            }
             _ if first => {
                 let mut spread = state.clone();
                 spread.next_poll_at = Some(schedule::spread(&ctx.config.schedule, &source, &state, now));
@@ -224,6 +230,12 @@ async fn offer_due(ctx: &Context, lanes: &Lanes, now: Timestamp, first: bool) ->
     }
     lanes.offer(due);
     Ok(())
+}
+
+/// The next cut-off, while it is less than an hour away.
+fn closing_cut_off(ctx: &Context, now: Timestamp) -> Option<Timestamp> {
+    let next = schedule::next_slot(&ctx.config.schedule.cut_off, &ctx.config.schedule.zone, now).ok()?;
+    (next.duration_since(now) <= SignedDuration::from_hours(1)).then_some(next)
 }
 
 /// Runs the newest slot of a task that is due and not over. Older ones that were missed are recorded as missed.

@@ -51,6 +51,7 @@ const STEP: SignedDuration = SignedDuration::from_hours(6);
 
 pub(super) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
     let week = args.week.unwrap_or_else(|| Week::last_whole(SystemClock.now()));
+    telemetry::count();
     prepare(&args.dir)?;
     let program = Arc::new(Program::new(args.seed, week));
     let cut_off = program.cut_off_at();
@@ -81,7 +82,6 @@ pub(super) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
     tell(global, &args, &ctx, week, &outputs).await?;
     if let Some(listener) = listener {
         let stop = CancellationToken::new();
-        telemetry::count();
         let state = web::AppState::new(Arc::new(web::StoredPages::new(ctx.clone())), Arc::clone(&ctx.clock), &ctx.config);
         let pages = tokio::spawn(web::serve(listener, state, stop.clone().cancelled_owned()));
         output::tell(&format!("pages on http://127.0.0.1:{}/ until Ctrl-C", args.port));
@@ -154,6 +154,7 @@ async fn rehearse(
     flow::draft(ctx, week).await?;
     flow::approve(ctx, week, "the rehearsal", Some("an invented week".into())).await?;
     flow::publish(ctx, week, "the rehearsal").await?;
+    flow::settle(ctx).await?;
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod parse;
 mod poll;
 mod registry;
 mod serve;
+mod simulate;
 mod source;
 mod status;
 
@@ -82,6 +83,8 @@ enum Command {
     /// The weekly digest, from draft to published.
     #[command(subcommand)]
     Digest(digest::DigestCommand),
+    /// Run a year of an invented program through the digest's rules, and say how fair it was.
+    Simulate(simulate::SimulateArgs),
     /// Say what became of one address, and name the first check that failed.
     Explain(explain::ExplainArgs),
     /// Compute all that is derived anew from the facts, and say whether it is the same.
@@ -139,6 +142,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Parse(args) => parse::run(&args),
         Command::Log(command) => log::run(&global, command).await,
         Command::Digest(command) => digest::run(&global, command).await,
+        Command::Simulate(args) => simulate::run(&global, &args),
         Command::Explain(args) => explain::run(&global, args).await,
         Command::Rebuild => explain::rebuild(&global).await,
         Command::Status => status::run(&global).await,

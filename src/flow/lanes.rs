@@ -151,7 +151,8 @@ impl Drop for Release<'_> {
     }
 }
 
-fn host_of(url: &str) -> String {
+/// The host of an address.
+pub(super) fn host_of(url: &str) -> String {
     url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 

@@ -13,6 +13,7 @@ mod publish;
 mod rebuild;
 mod settle;
 mod upkeep;
+mod weather;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use publish::{PublishError, publish, render_context};
 pub use rebuild::{RebuildReport, rebuild};
 pub use settle::settle;
 pub use upkeep::{UpkeepReport, adopt, upkeep};
+pub use weather::{Weather, tell_lasting};
 
 /// The version of our own rules: every change of what is derived from the same facts counts it up.
 pub const RULES_VERSION: u32 = 1;
@@ -83,6 +85,7 @@ pub struct Context {
     pub collectors: Arc<Collectors>,
     pub classifier: Arc<Classifier>,
     pub clock: Arc<dyn Clock>,
+    pub weather: Arc<Weather>,
     /// The program's categories as effective: the configured ones, or the built-in.
     pub categories: Arc<Vec<Category>>,
     /// The program's regions as effective.
@@ -105,6 +108,7 @@ impl Context {
             fetcher: Arc::new(fetcher),
             store: Arc::new(store),
             config: Arc::new(config),
+            weather: Arc::default(),
             clock,
         })
     }

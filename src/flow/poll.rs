@@ -43,7 +43,11 @@ pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, St
             }
         }
         other => {
-            let (outcome, observed) = unread(other, now);
+            let may_be_ours = matches!(&other, FetchOutcome::Failed(error) if error.may_be_ours());
+            let (outcome, mut observed) = unread(other, now);
+            if may_be_ours && ctx.weather.is_offline(now) {
+                observed.outcome = Observation::Offline;
+            }
             for source in &queued.ask.sources {
                 let (outcome, observed) = (outcome.clone(), observed.clone());
                 polls.push(
@@ -52,9 +56,14 @@ pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, St
             }
         }
     }
+    let host = super::lanes::host_of(&queued.ask.request.url);
     for poll in &polls {
+        ctx.weather.note(&host, poll);
         metrics::counter!(crate::telemetry::POLLS, "outcome" => poll.outcome.as_str()).increment(1);
         tell(poll, queued);
+    }
+    if polls.iter().any(|poll| matches!(poll.outcome, PollOutcome::Failed { .. })) && queued.ask.kind == SourceKind::YoutubeChannel {
+        super::weather::spare_ill_host(ctx, &host, &queued.ask.request.url, now);
     }
     Ok(polls)
 }
