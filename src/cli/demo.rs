@@ -64,8 +64,7 @@ pub(super) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
     config.web.listen = std::net::SocketAddr::from(([127, 0, 0, 1], args.port));
     config.web.public_url = format!("http://127.0.0.1:{}", args.port).parse().map_err(anyhow::Error::msg)?;
     config.store.path = args.dir.join("clarion.db");
-    config.log.filter = "warn,clarion=error".into();
-    telemetry::start(&config.log);
+    telemetry::start(&config.log, "warn,clarion=error");
     write_config(&args.dir, &config)?;
     let roster = origin.roster_csv();
     std::fs::write(args.dir.join("roster.csv"), &roster).with_context(|| format!("cannot write into {}", args.dir.display()))?;

@@ -153,10 +153,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
 }
 
 impl Global {
-    /// The configuration, with the console logging that it asks for begun.
+    /// The configuration. Short commands tell what needs looking at and nothing more; their results are their words.
     fn config(&self) -> anyhow::Result<Config> {
         let config = Config::load(&self.config)?;
-        telemetry::start(&config.log);
+        telemetry::start(&config.log, "warn");
         Ok(config)
     }
 

@@ -131,9 +131,8 @@ impl Store {
         let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&name).map_err(broken)?;
         match file.try_lock() {
             Ok(()) => {
-                file.set_len(0).map_err(broken)?;
-                file.rewind().map_err(broken)?;
-                write!(file, "{}", std::process::id()).map_err(broken)?;
+                // Who holds it is told for the comfort of people; the lock holds without it, on a full disk too.
+                let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
                 Ok(CollectorLock { _file: file })
             }
             Err(std::fs::TryLockError::WouldBlock) => {
