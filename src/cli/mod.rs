@@ -154,15 +154,20 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
 
 impl Global {
     /// The configuration. Short commands tell what needs looking at and nothing more; their results are their words.
-    fn config(&self) -> anyhow::Result<Config> {
+    fn config(&self, filter: &str) -> anyhow::Result<Config> {
         let config = Config::load(&self.config)?;
-        telemetry::start(&config.log, "warn");
+        telemetry::start(&config.log, filter);
         Ok(config)
     }
 
     /// Everything that a story needs, on the system's clock.
     async fn context(&self) -> anyhow::Result<Context> {
-        let config = self.config()?;
+        self.context_telling("warn").await
+    }
+
+    /// The same, telling what passes the filter.
+    async fn context_telling(&self, filter: &str) -> anyhow::Result<Context> {
+        let config = self.config(filter)?;
         open(config, Arc::new(SystemClock)).await
     }
 
