@@ -692,6 +692,9 @@ impl Config {
     /// What holds between values: the key at fault and a sentence.
     fn check(&self) -> Result<(), (String, String)> {
         let fault = |key: &str, message: String| Err((key.to_owned(), message));
+        if self.store.path.file_name().is_none() {
+            return fault("store.path", "must name a file, such as `clarion.db`".into());
+        }
         if self.network.concurrency == 0 || self.network.concurrency > 1024 {
             return fault("network.concurrency", "must be 1 to 1024".into());
         }

@@ -183,9 +183,9 @@ async fn tell(global: &Global, args: &DemoArgs, ctx: &Context, week: Week, outpu
         text.push_str(&format!("  {}\n", path.display()));
     }
     text.push_str(&format!(
-        "database {}\ntry: clarion digest draft --help, or clarion log list --config {}\n",
+        "database {}\nlook further with `clarion log list --config {config}`, or `clarion digest show {week} --config {config}`\n",
         database.display(),
-        config.display()
+        config = config.display()
     ));
     output::print(&text)
 }

@@ -164,7 +164,10 @@ async fn expectations(findings: &mut Findings, ctx: &Context) -> anyhow::Result<
         findings.add(
             "expect",
             Verdict::Expect,
-            format!("{github} GitHub builders and no token: each is seen every {hours:.1} hours at best; a token (`github.token_file`) needs no permissions and lifts that"),
+            format!(
+                "{} and no token: each is seen every {hours:.1} hours at best; a token (`github.token_file`) needs no permissions and lifts that",
+                output::counted(u64::from(github), "GitHub builder")
+            ),
         );
     }
     Ok(())

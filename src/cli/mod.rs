@@ -134,12 +134,12 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     let Cli { global, command } = cli;
     match command {
         Command::Demo(args) => demo::run(&global, args).await,
-        Command::Init(args) => init::run(&args),
+        Command::Init(args) => init::run(&global, &args),
         Command::Serve => serve::run(&global).await,
         Command::Registry(command) => registry::run(&global, command).await,
         Command::Source(command) => source::run(&global, command).await,
         Command::Poll(args) => poll::run(&global, args).await,
-        Command::Parse(args) => parse::run(&args),
+        Command::Parse(args) => parse::run(&global, &args),
         Command::Log(command) => log::run(&global, command).await,
         Command::Digest(command) => digest::run(&global, command).await,
         Command::Simulate(args) => simulate::run(&global, &args),
@@ -148,7 +148,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Status => status::run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Backup(args) => backup::backup(&global, args).await,
-        Command::Restore(args) => backup::restore(&args),
+        Command::Restore(args) => backup::restore(&global, &args),
     }
 }
 

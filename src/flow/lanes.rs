@@ -192,7 +192,7 @@ impl PassReport {
             PollOutcome::Empty => self.read += 1,
             PollOutcome::Unchanged => self.unchanged += 1,
             PollOutcome::Deferred { until } | PollOutcome::Held { until } => self.held.push((poll.source, *until)),
-            PollOutcome::Gone => self.failed.push((poll.source, "answers that it is gone (410)".into())),
+            PollOutcome::Gone => self.failed.push((poll.source, "the address says that it is gone for good (410)".into())),
             PollOutcome::Blocked { error } | PollOutcome::Failed { error } => self.failed.push((poll.source, error.clone())),
         }
     }
