@@ -1,4 +1,6 @@
-//! What whole-path tests share: the real program in a folder of its own.
+//! What whole-path tests share: the real program in a folder of its own, and the library in a world of its own.
+
+pub(crate) mod world;
 
 use std::path::Path;
 
