@@ -230,6 +230,9 @@ async fn record_answer(
     };
     let mut state = schedule::after_poll(&ctx.config.schedule, source, &state, &observed, now);
     state.repairs = named(&reading.repairs, reading.skipped);
+    if normalize::ids_not_unique(&reading.entries) {
+        state.repairs.push("ids not unique".into());
+    }
     state.title.clone_from(&reading.title);
     state.body_hash = Some(answer.answer.hash.clone()).filter(|_| !answer.answer.incomplete);
     let moved = !(diff.new.is_empty() && diff.changed.is_empty() && diff.left.is_empty());
