@@ -3,6 +3,8 @@
 //! The corpus stands beside the checkout; without it there is nothing to measure. Both read all documents, in turn, and
 //! the median of some runs counts.
 
+#![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

@@ -84,13 +84,13 @@ fn reading(feed: model::Feed, address: Option<&str>, dates: &Dates) -> Reading {
         .filter(|entry| entry.title.is_some() || entry.link.is_some() || entry.content.is_some() || entry.summary.is_some())
         .collect();
     inherit_authors(authors(feed.authors), &mut entries);
-    Reading { title: feed.title.and_then(line), entries, repairs: vec![named("read by a second reader")], ..Reading::default() }
+    Reading { title: feed.title.as_ref().and_then(line), entries, repairs: vec![named("read by a second reader")], ..Reading::default() }
 }
 
 fn entry(item: model::Entry, base: &Base, limits: &Limits, tongue: Option<&str>, dates: &Dates) -> Entry {
     let mut entry = Entry {
         id: Some(text::collapse(&item.id)).filter(|id| !id.is_empty() && id.len() <= 2_048),
-        title: item.title.and_then(line),
+        title: item.title.as_ref().and_then(line),
         language: item.language.as_deref().and_then(language).or_else(|| tongue.map(str::to_owned)),
         authors: authors(item.authors),
         updated: item.updated.and_then(|at| Timestamp::try_from(SystemTime::from(at)).ok()),
@@ -118,7 +118,7 @@ fn entry(item: model::Entry, base: &Base, limits: &Limits, tongue: Option<&str>,
     entry
 }
 
-fn line(line: model::Text) -> Option<String> {
+fn line(line: &model::Text) -> Option<String> {
     let line = text::plain(&line.content);
     (!line.is_empty()).then(|| text::cut(&line, 1_000).into_owned())
 }
