@@ -628,7 +628,7 @@ async fn nobody_asks_before_the_interval_that_a_platform_names() {
     let world = World::at(TUESDAY).await;
     world.source("Fern Loam", SourceKind::GithubUser, "fernloam").await;
     let serve = |interval: u32| {
-        world.origin.serve_with(EVENTS, 200, &format!("etag: \"e\"\r\nx-honest: yes\r\nx-poll-interval: {interval}\r\n"), "[]")
+        world.origin.serve_with(EVENTS, 200, &format!("etag: \"e\"\r\nx-honest: yes\r\nx-poll-interval: {interval}\r\n"), "[]");
     };
     serve(60);
     let mut asked = Vec::new();
