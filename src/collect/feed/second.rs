@@ -34,6 +34,10 @@ pub(super) fn read(text: &str, address: Option<&str>) -> Option<Reading> {
     }
     // The text is decoded already, whatever encoding its declaration names.
     let text = text.strip_prefix("<?xml").and_then(|rest| Some(rest.split_once("?>")?.1)).unwrap_or(text);
+    // A declaration that comes late makes it panic; the others it would take at their word.
+    if text.match_indices("<?xml").any(|(at, found)| !text[at + found.len()..].starts_with('-')) {
+        return None;
+    }
     let dates = Dates::default();
     let feed = std::panic::catch_unwind(AssertUnwindSafe(|| parse(text, &dates))).ok().flatten()?;
     Some(reading(feed, address, &dates)).filter(|reading| !reading.entries.is_empty())
@@ -160,5 +164,7 @@ mod tests {
         for deep in ["<feed>".repeat(100_000), format!("<rss version=\"2.0\"><channel>{}", "<item>".repeat(100_000)), "[".repeat(100_000)] {
             assert!(read(&deep, None).is_none());
         }
+        let late = format!("<rss version=\"2.0\">{}<?xml version=\"1.0\" encoding=\"koi8-r\"?><channel/></rss>", " ".repeat(10_000));
+        assert!(read(&late, None).is_none());
     }
 }
