@@ -171,10 +171,8 @@ fn side_by_side<T: Sync, U: Send>(items: &[T], answer: impl Fn(&T) -> U + Sync) 
         return items.iter().map(answer).collect();
     }
     std::thread::scope(|scope| {
-        let parts: Vec<_> = items
-            .chunks(items.len().div_ceil(cores))
-            .map(|part| scope.spawn(|| part.iter().map(&answer).collect::<Vec<U>>()))
-            .collect();
+        let parts: Vec<_> =
+            items.chunks(items.len().div_ceil(cores)).map(|part| scope.spawn(|| part.iter().map(&answer).collect::<Vec<U>>())).collect();
         parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
 }
