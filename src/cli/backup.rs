@@ -34,20 +34,17 @@ pub(super) async fn backup(global: &Global, args: BackupArgs) -> anyhow::Result<
     output::print(&format!("wrote {} ({size} bytes), checked\n", args.file.display()))
 }
 
-pub(super) fn restore(args: &RestoreArgs) -> anyhow::Result<()> {
-    let seq = store::verify_file(&args.file).with_context(|| format!("{} is not restored", args.file.display()))?;
+pub(super) fn restore(global: &Global, args: &RestoreArgs) -> anyhow::Result<()> {
     let target = args.dir.join("clarion.db");
-    anyhow::ensure!(!target.exists(), "{} exists already: restore into a fresh folder", target.display());
+    let made = !args.dir.exists();
     std::fs::create_dir_all(&args.dir).with_context(|| format!("cannot make the folder {}", args.dir.display()))?;
-    let aside = args.dir.join("clarion.db.part");
-    let copied = std::fs::copy(&args.file, &aside)
-        .and_then(|_| std::fs::File::open(&aside)?.sync_all())
-        .with_context(|| format!("cannot write {}", aside.display()))
-        .and_then(|()| store::verify_file(&aside).context("the copy is not what was backed up"))
-        .and_then(|_| std::fs::rename(&aside, &target).with_context(|| format!("cannot write {}", target.display())));
-    if copied.is_err() {
-        let _ = std::fs::remove_file(&aside);
+    let restored = store::restore_file(&args.file, &target);
+    if restored.is_err() && made {
+        let _ = std::fs::remove_dir(&args.dir);
     }
-    copied?;
+    let seq = restored.with_context(|| format!("{} is not restored", args.file.display()))?;
+    if global.json {
+        return output::print_json(&serde_json::json!({ "database": target, "facts": seq, "verified": true }));
+    }
     output::print(&format!("restored {} up to fact {seq}\nnext: point `store.path` of a clarion.toml at it\n", target.display()))
 }

@@ -51,6 +51,7 @@ const STEP: SignedDuration = SignedDuration::from_hours(6);
 
 pub(super) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
     let week = args.week.unwrap_or_else(|| Week::last_whole(SystemClock.now()));
+    telemetry::count();
     prepare(&args.dir)?;
     let program = Arc::new(Program::new(args.seed, week));
     let cut_off = program.cut_off_at();
@@ -63,8 +64,7 @@ pub(super) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
     config.web.listen = std::net::SocketAddr::from(([127, 0, 0, 1], args.port));
     config.web.public_url = format!("http://127.0.0.1:{}", args.port).parse().map_err(anyhow::Error::msg)?;
     config.store.path = args.dir.join("clarion.db");
-    config.log.filter = "warn,clarion=error".into();
-    telemetry::start(&config.log);
+    telemetry::start(&config.log, "warn,clarion=error");
     write_config(&args.dir, &config)?;
     let roster = origin.roster_csv();
     std::fs::write(args.dir.join("roster.csv"), &roster).with_context(|| format!("cannot write into {}", args.dir.display()))?;
@@ -81,7 +81,6 @@ pub(super) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
     tell(global, &args, &ctx, week, &outputs).await?;
     if let Some(listener) = listener {
         let stop = CancellationToken::new();
-        telemetry::count();
         let state = web::AppState::new(Arc::new(web::StoredPages::new(ctx.clone())), Arc::clone(&ctx.clock), &ctx.config);
         let pages = tokio::spawn(web::serve(listener, state, stop.clone().cancelled_owned()));
         output::tell(&format!("pages on http://127.0.0.1:{}/ until Ctrl-C", args.port));
@@ -154,6 +153,7 @@ async fn rehearse(
     flow::draft(ctx, week).await?;
     flow::approve(ctx, week, "the rehearsal", Some("an invented week".into())).await?;
     flow::publish(ctx, week, "the rehearsal").await?;
+    flow::settle(ctx).await?;
     Ok(())
 }
 
@@ -183,9 +183,9 @@ async fn tell(global: &Global, args: &DemoArgs, ctx: &Context, week: Week, outpu
         text.push_str(&format!("  {}\n", path.display()));
     }
     text.push_str(&format!(
-        "database {}\ntry: clarion digest draft --help, or clarion log list --config {}\n",
+        "database {}\nlook further with `clarion log list --config {config}`, or `clarion digest show {week} --config {config}`\n",
         database.display(),
-        config.display()
+        config = config.display()
     ));
     output::print(&text)
 }

@@ -47,7 +47,7 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
     match Config::load(&global.config) {
         Err(error) => findings.add("configuration", Verdict::Bad, error.to_string()),
         Ok(config) => {
-            telemetry::start(&config.log);
+            telemetry::start(&config.log, "warn");
             findings.add("configuration", Verdict::Good, format!("{} can be read", global.config.display()));
             settings(&mut findings, &config);
             match open(config, std::sync::Arc::new(SystemClock)).await {
@@ -164,7 +164,10 @@ async fn expectations(findings: &mut Findings, ctx: &Context) -> anyhow::Result<
         findings.add(
             "expect",
             Verdict::Expect,
-            format!("{github} GitHub builders and no token: each is seen every {hours:.1} hours at best; a token (`github.token_file`) needs no permissions and lifts that"),
+            format!(
+                "{} and no token: each is seen every {hours:.1} hours at best; a token (`github.token_file`) needs no permissions and lifts that",
+                output::counted(u64::from(github), "GitHub builder")
+            ),
         );
     }
     Ok(())

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
+use super::Global;
 use super::output;
 use crate::registry;
 
@@ -20,7 +21,7 @@ pub(super) struct InitArgs {
     dir: PathBuf,
 }
 
-pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
+pub(super) fn run(global: &Global, args: &InitArgs) -> anyhow::Result<()> {
     let config = args.dir.join("clarion.toml");
     let roster = args.dir.join("roster.csv");
     for path in [&config, &roster] {
@@ -29,6 +30,9 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     std::fs::create_dir_all(&args.dir).with_context(|| format!("cannot make the folder {}", args.dir.display()))?;
     write_new(&config, CONFIG)?;
     write_new(&roster, registry::SAMPLE)?;
+    if global.json {
+        return output::print_json(&serde_json::json!({ "config": config, "roster": roster }));
+    }
     output::print(&format!(
         "wrote {} and {}\nnext:\n  edit both\n  clarion registry import {} --config {}\n  clarion poll --config {}\n  clarion digest draft --config {}\n",
         config.display(),

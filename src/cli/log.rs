@@ -33,7 +33,7 @@ pub(super) struct FilterArgs {
     /// Only this kind: article, video, release …
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
-    /// How it is written.
+    /// How it is written: `list` prints a table and `export` CSV unless told otherwise; `--json` prints one array.
     #[arg(long, value_enum)]
     format: Option<LogFormat>,
 }
@@ -48,15 +48,15 @@ pub(super) enum LogFormat {
 pub(super) async fn run(global: &Global, command: LogCommand) -> anyhow::Result<()> {
     let ctx = global.context().await?;
     let done = match command {
-        LogCommand::List(args) => list(global, &ctx, &args, if global.json { LogFormat::Jsonl } else { LogFormat::Table }).await,
-        LogCommand::Export(args) => list(global, &ctx, &args, if global.json { LogFormat::Jsonl } else { LogFormat::Csv }).await,
+        LogCommand::List(args) => list(global, &ctx, &args, LogFormat::Table).await,
+        LogCommand::Export(args) => list(global, &ctx, &args, LogFormat::Csv).await,
         LogCommand::Show { activity } => show(&ctx, &activity).await,
     };
     ctx.close().await?;
     done
 }
 
-async fn list(_global: &Global, ctx: &Context, args: &FilterArgs, default: LogFormat) -> anyhow::Result<()> {
+async fn list(global: &Global, ctx: &Context, args: &FilterArgs, default: LogFormat) -> anyhow::Result<()> {
     flow::settle(ctx).await?;
     let mut filter = LogFilter::default();
     if let Some(name) = &args.builder {
@@ -74,6 +74,9 @@ async fn list(_global: &Global, ctx: &Context, args: &FilterArgs, default: LogFo
     }
     let rows = ctx.store.activities(filter).await?;
     let names = Names { builders: ctx.store.builders().await?, sources: ctx.store.sources().await? };
+    if global.json && args.format.is_none() {
+        return output::print_json(&rows.iter().map(|row| as_json(row, &names)).collect::<Vec<_>>());
+    }
     let text = match args.format.unwrap_or(default) {
         LogFormat::Table => table(&rows, &names),
         LogFormat::Csv => csv(&rows, &names)?,

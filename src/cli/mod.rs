@@ -15,6 +15,7 @@ mod parse;
 mod poll;
 mod registry;
 mod serve;
+mod simulate;
 mod source;
 mod status;
 
@@ -82,6 +83,8 @@ enum Command {
     /// The weekly digest, from draft to published.
     #[command(subcommand)]
     Digest(digest::DigestCommand),
+    /// Run a year of an invented program through the digest's rules, and say how fair it was.
+    Simulate(simulate::SimulateArgs),
     /// Say what became of one address, and name the first check that failed.
     Explain(explain::ExplainArgs),
     /// Compute all that is derived anew from the facts, and say whether it is the same.
@@ -131,34 +134,40 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     let Cli { global, command } = cli;
     match command {
         Command::Demo(args) => demo::run(&global, args).await,
-        Command::Init(args) => init::run(&args),
+        Command::Init(args) => init::run(&global, &args),
         Command::Serve => serve::run(&global).await,
         Command::Registry(command) => registry::run(&global, command).await,
         Command::Source(command) => source::run(&global, command).await,
         Command::Poll(args) => poll::run(&global, args).await,
-        Command::Parse(args) => parse::run(&args),
+        Command::Parse(args) => parse::run(&global, &args),
         Command::Log(command) => log::run(&global, command).await,
         Command::Digest(command) => digest::run(&global, command).await,
+        Command::Simulate(args) => simulate::run(&global, &args),
         Command::Explain(args) => explain::run(&global, args).await,
         Command::Rebuild => explain::rebuild(&global).await,
         Command::Status => status::run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Backup(args) => backup::backup(&global, args).await,
-        Command::Restore(args) => backup::restore(&args),
+        Command::Restore(args) => backup::restore(&global, &args),
     }
 }
 
 impl Global {
-    /// The configuration, with the console logging that it asks for begun.
-    fn config(&self) -> anyhow::Result<Config> {
+    /// The configuration. Short commands tell what needs looking at and nothing more; their results are their words.
+    fn config(&self, filter: &str) -> anyhow::Result<Config> {
         let config = Config::load(&self.config)?;
-        telemetry::start(&config.log);
+        telemetry::start(&config.log, filter);
         Ok(config)
     }
 
     /// Everything that a story needs, on the system's clock.
     async fn context(&self) -> anyhow::Result<Context> {
-        let config = self.config()?;
+        self.context_telling("warn").await
+    }
+
+    /// The same, telling what passes the filter.
+    async fn context_telling(&self, filter: &str) -> anyhow::Result<Context> {
+        let config = self.config(filter)?;
         open(config, Arc::new(SystemClock)).await
     }
 

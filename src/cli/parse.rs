@@ -1,10 +1,11 @@
 //! `clarion parse`: reads feed documents without storing anything.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::{Global, output};
 use crate::collect::parse_file_line;
 
 /// No document is larger.
@@ -12,7 +13,7 @@ const FILE_MAX: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Args)]
 pub(super) struct ParseArgs {
-    /// One JSON line a file; the only format there is so far.
+    /// Print one JSON line a file, which is also what is printed without it; `--json` prints one array instead.
     #[arg(long)]
     jsonl: bool,
     /// Documents of feeds.
@@ -21,35 +22,38 @@ pub(super) struct ParseArgs {
 }
 
 /// Reads each file; what cannot be read is a line with its error, and no failure of the command.
-pub(super) fn run(args: &ParseArgs) -> anyhow::Result<()> {
-    let _ = args.jsonl;
+pub(super) fn run(global: &Global, args: &ParseArgs) -> anyhow::Result<()> {
+    if global.json && !args.jsonl {
+        return output::print_json(&args.files.iter().map(|path| line_of(path)).collect::<Vec<_>>());
+    }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     match write_lines(&args.files, &mut out) {
-        Ok(_) => Ok(()),
+        Ok(()) => Ok(()),
         // A reader that went away, as `head` does.
         Err(error) if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Writes one line of JSON for each file, in their order. A file that cannot be read is a line with its error; `true` if
-/// all could be.
-fn write_lines(files: &[PathBuf], out: &mut impl Write) -> anyhow::Result<bool> {
-    let mut all_read = true;
+/// Writes one line of JSON for each file, in their order.
+fn write_lines(files: &[PathBuf], out: &mut impl Write) -> anyhow::Result<()> {
     for path in files {
-        let name = path.display().to_string();
-        let line = match read(path) {
-            Ok(bytes) => parse_file_line(&name, &bytes, None, None),
-            Err(error) => serde_json::json!({ "file": name, "error": error.to_string(), "repairs": [], "entries": [] }),
-        };
-        all_read &= line["error"].is_null();
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", line_of(path))?;
     }
     out.flush()?;
-    Ok(all_read)
+    Ok(())
 }
 
-fn read(path: &PathBuf) -> std::io::Result<Vec<u8>> {
+/// What a file holds; one that cannot be read is told with its error.
+fn line_of(path: &Path) -> serde_json::Value {
+    let name = path.display().to_string();
+    match read(path) {
+        Ok(bytes) => parse_file_line(&name, &bytes, None, None),
+        Err(error) => serde_json::json!({ "file": name, "error": error.to_string(), "repairs": [], "entries": [] }),
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let len = std::fs::metadata(path)?.len();
     if len > FILE_MAX {
         return Err(std::io::Error::other(format!("the file has {len} bytes, more than the {FILE_MAX} that are read")));

@@ -36,9 +36,9 @@ pub(super) enum RegistryCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
-    /// How it is written.
-    #[arg(long, value_enum, default_value = "csv")]
-    format: ExportFormat,
+    /// How it is written: CSV unless told otherwise. With `--json` and no format, as `registry list` prints it.
+    #[arg(long, value_enum)]
+    format: Option<ExportFormat>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,7 +57,7 @@ pub(super) async fn run(global: &Global, command: RegistryCommand) -> anyhow::Re
     let ctx = global.context().await?;
     let done = match command {
         RegistryCommand::Import { file, dry_run } => import(global, &ctx, &file, dry_run).await,
-        RegistryCommand::Export(args) => export(&ctx, &args).await,
+        RegistryCommand::Export(args) => export(global, &ctx, &args).await,
         RegistryCommand::List => list(global, &ctx).await,
         RegistryCommand::Check { .. } => Ok(()),
     };
@@ -145,7 +145,8 @@ fn report(global: &Global, plan: &ImportPlan, dry_run: bool, is_check: bool) -> 
                 LineOutcome::Changed { fields } => format!("changed ({})", fields.join(", ")),
                 LineOutcome::Refused { reason } => format!("refused: {}", output::safe(reason)),
             };
-            text.push_str(&format!("line {}: {} {outcome}\n", line.line, what.trim()));
+            let words: Vec<&str> = what.split_whitespace().chain([outcome.as_str()]).collect();
+            text.push_str(&format!("line {}: {}\n", line.line, words.join(" ")));
         }
         for slug in &plan.absent {
             text.push_str(&format!("not in this file, and kept: {slug}\n"));
@@ -169,10 +170,13 @@ fn report(global: &Global, plan: &ImportPlan, dry_run: bool, is_check: bool) -> 
     if counts.refused > 0 && (is_check || nothing) { Err(Quiet.into()) } else { Ok(()) }
 }
 
-async fn export(ctx: &Context, args: &ExportArgs) -> anyhow::Result<()> {
+async fn export(global: &Global, ctx: &Context, args: &ExportArgs) -> anyhow::Result<()> {
+    if global.json && args.format.is_none() {
+        return list(global, ctx).await;
+    }
     let builders = ctx.store.builders().await?;
     let sources = ctx.store.sources().await?;
-    output::print(&match args.format {
+    output::print(&match args.format.unwrap_or(ExportFormat::Csv) {
         ExportFormat::Csv => registry::export_csv(&builders, &sources),
         ExportFormat::Toml => registry::export_toml(&builders, &sources),
         ExportFormat::Opml => registry::export_opml(&builders, &sources),

@@ -73,8 +73,8 @@ async fn dispatch(global: &Global, ctx: &Context, command: SourceCommand) -> any
             output::print(&format!("{} {}\n{}", found.kind, output::safe(&found.url), described(&found)))
         }
         SourceCommand::List => list(global, ctx).await,
-        SourceCommand::Pause { source } => set_paused(ctx, &source, true).await,
-        SourceCommand::Resume { source } => set_paused(ctx, &source, false).await,
+        SourceCommand::Pause { source } => set_paused(global, ctx, &source, true).await,
+        SourceCommand::Resume { source } => set_paused(global, ctx, &source, false).await,
     }
 }
 
@@ -113,7 +113,7 @@ async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
             .map(|source| {
                 let state = states.get(&source.id).cloned().unwrap_or_default();
                 serde_json::json!({
-                    "source": source.id.to_string(), "kind": source.kind, "url": source.url, "locator": source.locator,
+                    "source": source.id.to_string(), "kind": source.kind, "url": source.url, "locator": source.locator, "final_url": state.final_url,
                     "builders": slugs(source), "paused": source.paused, "left": source.left,
                     "status": state.status, "error": state.error, "failing_since": state.failing_since,
                     "last_poll_at": state.last_poll_at, "last_success_at": state.last_success_at,
@@ -147,15 +147,17 @@ async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
     output::print(&output::table(&["source", "kind", "builders", "status", "address", "what is wrong"], rows))
 }
 
-async fn set_paused(ctx: &Context, name: &str, paused: bool) -> anyhow::Result<()> {
+async fn set_paused(global: &Global, ctx: &Context, name: &str, paused: bool) -> anyhow::Result<()> {
     let found = find(ctx, name).await?;
     let [source] = found.as_slice() else {
         let what = if found.is_empty() { "no source is" } else { "several sources are" };
         return Err(Usage(format!("{what} called `{name}`: `clarion source list` names them by id")).into());
     };
     flow::set_paused(ctx, source.id, paused).await?;
-    output::tell(&format!("{} is {}", source.id, if paused { "paused" } else { "polled again" }));
-    Ok(())
+    if global.json {
+        return output::print_json(&serde_json::json!({ "source": source.id.to_string(), "url": source.url, "paused": paused }));
+    }
+    output::print(&format!("{} is {}\n", source.id, if paused { "paused" } else { "polled again" }))
 }
 
 /// The sources that a name means: an id, an address, a locator, or a builder's slug.

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::collect::discover::{self, Pasted};
-use crate::fetch::FetchOutcome;
+use crate::fetch::{FetchError, FetchOutcome};
 use crate::model::{Document, Reading, Request, Slug, SourceKind};
 use crate::store::{RosterChange, RosterReport, StoreError};
 
@@ -24,7 +24,7 @@ pub struct Discovered {
 /// Understands a pasted text, asks the network where that is needed, and reads the source once. Stores nothing.
 pub async fn check_pasted(ctx: &Context, pasted: &str) -> Result<Discovered, String> {
     match discover::understand(pasted).map_err(|error| error.to_string())? {
-        Pasted::Source { kind, locator, url } => Ok(confirm(ctx, kind, locator, url, Vec::new()).await),
+        Pasted::Source { kind, locator, url } => confirm(ctx, kind, locator, url, Vec::new()).await,
         Pasted::NeedsPage { url, .. } => from_page(ctx, &url).await,
     }
 }
@@ -38,7 +38,7 @@ async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
     let html = String::from_utf8_lossy(&document.bytes).into_owned();
     if let Some(channel) = discover::youtube_channel_in_page(&html).filter(|_| discover::is_youtube(&document.final_url)) {
         let url = format!("https://www.youtube.com/channel/{channel}");
-        return Ok(confirm(ctx, SourceKind::YoutubeChannel, channel, url, Vec::new()).await);
+        return confirm(ctx, SourceKind::YoutubeChannel, channel, url, Vec::new()).await;
     }
     let feeds = discover::feeds_in_page(&html, &document.final_url);
     let others: Vec<String> = feeds.iter().skip(1).map(|feed| feed.url.clone()).collect();
@@ -63,8 +63,9 @@ async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
     Err(format!("{url} is a web page that names no feed, and none was found in the usual places: paste the feed's own address"))
 }
 
-/// Reads a source once, so that a person sees what it holds before it is taken.
-async fn confirm(ctx: &Context, kind: SourceKind, locator: String, url: String, others: Vec<String>) -> Discovered {
+/// Reads a source once, so that a person sees what it holds before it is taken. What may be a passing trouble is a
+/// warning; what will not be better tomorrow is the reason why it is not taken.
+async fn confirm(ctx: &Context, kind: SourceKind, locator: String, url: String, others: Vec<String>) -> Result<Discovered, String> {
     let source = crate::model::Source {
         id: crate::model::SourceId(0),
         kind,
@@ -77,18 +78,21 @@ async fn confirm(ctx: &Context, kind: SourceKind, locator: String, url: String, 
     let collector = ctx.collectors.get(kind);
     let asks = collector.plan(&[(std::sync::Arc::new(source), crate::model::SourceState::default())]);
     let mut discovered = Discovered { kind, locator, url, title: None, entries: None, others, warning: None };
-    let Some(ask) = asks.into_iter().next() else { return discovered };
+    let Some(ask) = asks.into_iter().next() else { return Ok(discovered) };
     match fetch(ctx, ask.request.clone()).await {
+        // Platforms answer oddly at times for channels that are there; a feed is what it is.
+        Err(trouble) if trouble.forbidden || (trouble.absent && kind == SourceKind::Rss) => return Err(trouble.text),
         Ok(document) => match tokio::task::block_in_place(|| collector.read(&ask, &document)) {
             Ok(readings) => {
                 discovered.title = readings.iter().find_map(|reading| reading.title.clone());
                 discovered.entries = Some(readings.iter().map(|reading| reading.entries.len()).sum());
             }
+            Err(error) if kind == SourceKind::Rss => return Err(format!("{}: {error}", discovered.url)),
             Err(error) => discovered.warning = Some(error.to_string()),
         },
-        Err(error) => discovered.warning = Some(error),
+        Err(trouble) => discovered.warning = Some(trouble.text),
     }
-    discovered
+    Ok(discovered)
 }
 
 fn found(kind: SourceKind, locator: String, url: String, reading: &Reading, others: Vec<String>) -> Discovered {
@@ -99,15 +103,36 @@ fn read(document: &Document) -> Option<Reading> {
     tokio::task::block_in_place(|| crate::collect::read_feed(document)).ok()
 }
 
-async fn fetch(ctx: &Context, request: Request) -> Result<Document, String> {
+/// Why no document was had.
+struct Trouble {
+    text: String,
+    /// Clarion may not ask there at all.
+    forbidden: bool,
+    /// The site says that there is nothing at this address.
+    absent: bool,
+}
+
+impl From<Trouble> for String {
+    fn from(trouble: Trouble) -> Self {
+        trouble.text
+    }
+}
+
+async fn fetch(ctx: &Context, request: Request) -> Result<Document, Trouble> {
     let fetched = ctx.fetcher.fetch(&request).await;
+    let absent = matches!(fetched.status, Some(404 | 410));
+    let trouble = |text: String| Err(Trouble { text, forbidden: false, absent });
     match fetched.outcome {
         FetchOutcome::Fetched(document) => Ok(document),
-        FetchOutcome::Failed(error) => Err(error.to_string()),
-        FetchOutcome::Blocked { error, .. } | FetchOutcome::Deferred { error, .. } => Err(error),
-        FetchOutcome::Gone => Err("the address answers that it is gone (410)".into()),
-        FetchOutcome::Held { until } => Err(format!("the site asks to be left alone until {until:.0}")),
-        FetchOutcome::NotModified { .. } => Err("the site answers that nothing changed, although it was not asked that".into()),
+        FetchOutcome::Failed(error) => {
+            use crate::net::NetError::{Refused, Scheme, UserInfo};
+            let forbidden = matches!(&error, FetchError::Net(Refused { .. } | Scheme(_) | UserInfo));
+            Err(Trouble { text: error.to_string(), forbidden, absent })
+        }
+        FetchOutcome::Blocked { error, .. } | FetchOutcome::Deferred { error, .. } => trouble(error),
+        FetchOutcome::Gone => trouble("the address says that it is gone for good (410)".into()),
+        FetchOutcome::Held { until } => trouble(format!("the site asks to be left alone until {until:.0}")),
+        FetchOutcome::NotModified { .. } => trouble("the site answers that nothing changed, although it was not asked that".into()),
     }
 }
 

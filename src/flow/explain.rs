@@ -52,13 +52,23 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
         source: source.clone(),
     };
     let activity = ctx.store.activities_at(&key).await?.into_iter().next();
-    let is_source = sources.iter().any(|source| same_address(&source.locator, &key) || same_address(&source.url, &key));
+    let is_source = sources.iter().any(|source| is_at(source, &key));
     let concerned: Vec<SourceFacts> = match &activity {
         Some(activity) => {
             let seen_at = |source: &&Source| activity.sightings.iter().any(|sighting| sighting.source == source.id);
             sources.iter().filter(seen_at).map(facts_of).collect()
         }
-        None => sources.iter().filter(|source| may_hold(source, &canonical)).map(facts_of).collect(),
+        None if is_source => sources.iter().filter(|source| is_at(source, &key)).map(facts_of).collect(),
+        None => {
+            // Where many share a host, those whose path has most in common with the address's are meant.
+            let held: Vec<(usize, &Source)> = sources
+                .iter()
+                .filter(|source| may_hold(source, &canonical))
+                .map(|source| (shared_segments(&source.locator, canonical.as_str()), source))
+                .collect();
+            let most = held.iter().map(|(shared, _)| *shared).max().unwrap_or_default();
+            held.into_iter().filter(|(shared, _)| *shared == most).map(|(_, source)| facts_of(source)).collect()
+        }
     };
     let mut facts = Facts { canonical: canonical.to_string(), sources: concerned, is_source, ..Facts::default() };
     if let Some(activity) = activity {
@@ -117,6 +127,21 @@ async fn judged(ctx: &Context, members: &[ActivityId]) -> Result<Option<Judged>,
         Err(_) => {}
     }
     Ok(newest)
+}
+
+fn is_at(source: &Source, key: &str) -> bool {
+    same_address(&source.locator, key) || same_address(&source.url, key)
+}
+
+/// How many parts of an address's path stand in the path of a feed's, too.
+fn shared_segments(feed: &str, address: &str) -> usize {
+    let segments = |text: &str| -> Vec<String> {
+        let url = url::Url::parse(text).ok();
+        let path = url.as_ref().and_then(url::Url::path_segments);
+        path.into_iter().flatten().filter(|segment| !segment.is_empty()).map(str::to_ascii_lowercase).collect()
+    };
+    let of_feed = segments(feed);
+    segments(address).iter().filter(|segment| of_feed.contains(segment)).count()
 }
 
 fn same_address(address: &str, key: &str) -> bool {

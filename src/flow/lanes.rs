@@ -151,7 +151,8 @@ impl Drop for Release<'_> {
     }
 }
 
-fn host_of(url: &str) -> String {
+/// The host of an address.
+pub(super) fn host_of(url: &str) -> String {
     url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
@@ -191,7 +192,7 @@ impl PassReport {
             PollOutcome::Empty => self.read += 1,
             PollOutcome::Unchanged => self.unchanged += 1,
             PollOutcome::Deferred { until } | PollOutcome::Held { until } => self.held.push((poll.source, *until)),
-            PollOutcome::Gone => self.failed.push((poll.source, "answers that it is gone (410)".into())),
+            PollOutcome::Gone => self.failed.push((poll.source, "the address says that it is gone for good (410)".into())),
             PollOutcome::Blocked { error } | PollOutcome::Failed { error } => self.failed.push((poll.source, error.clone())),
         }
     }

@@ -275,6 +275,17 @@ fn merged(candidates: &[Candidate<'_>], members: &[usize], slug: &Slug, known: O
     builder
 }
 
+/// An address as a report may show it: reports are pasted and kept, so a password does not belong into them.
+fn without_password(pasted: &str) -> String {
+    match url::Url::parse(pasted.trim()) {
+        Ok(mut url) if url.password().is_some() || !url.username().is_empty() => {
+            let hidden = url.set_password(None).and_then(|()| url.set_username(""));
+            hidden.map_or_else(|()| String::new(), |()| url.into())
+        }
+        _ => pasted.to_owned(),
+    }
+}
+
 fn plan_builder(
     plan: &mut ImportPlan,
     candidates: &[Candidate<'_>],
@@ -289,7 +300,7 @@ fn plan_builder(
     for &index in members {
         let candidate = &candidates[index];
         let line = candidate.line;
-        let source = line.source.as_ref().map(|source| source.url.clone());
+        let source = line.source.as_ref().map(|source| without_password(&source.url));
         let mut report =
             |outcome| plan.lines.push(PlannedLine { line: line.line, builder: Some(slug.clone()), source: source.clone(), outcome });
         if let Some(reason) = &candidate.refused {

@@ -8,6 +8,7 @@ mod documents;
 mod log;
 mod migrations;
 mod registry;
+mod seal;
 mod settled;
 mod slots;
 mod sources;
@@ -131,9 +132,8 @@ impl Store {
         let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&name).map_err(broken)?;
         match file.try_lock() {
             Ok(()) => {
-                file.set_len(0).map_err(broken)?;
-                file.rewind().map_err(broken)?;
-                write!(file, "{}", std::process::id()).map_err(broken)?;
+                // Who holds it is told for the comfort of people; the lock holds without it, on a full disk too.
+                let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
                 Ok(CollectorLock { _file: file })
             }
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -213,20 +213,67 @@ impl Store {
     }
 }
 
-/// Checks a database file that nobody has open, such as a backup, and answers its last sequence number.
+/// Checks a backup, or a database file that nobody has open, and answers its last sequence number.
+///
+/// A backup ends with its seal, so that a single changed bit is found; a bare database is checked as far as SQLite can.
 pub fn verify_file(path: &Path) -> Result<Seq, StoreError> {
     if !path.is_file() {
         return Err(StoreError::Refused(format!("there is no file {}", path.display())));
     }
-    let connection = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let faults = integrity(&connection)?;
-    if let Some(fault) = faults.first() {
-        return Err(StoreError::Corrupt(fault.clone()));
+    let damaged = |what: &str| StoreError::Refused(format!("{} is damaged ({what}): take another backup", path.display()));
+    let named = |error: rusqlite::Error| match StoreError::from(error) {
+        StoreError::Corrupt(what) => damaged(&what),
+        other => other,
+    };
+    match seal::of(path).map_err(|error| StoreError::Refused(format!("cannot read {}: {error}", path.display())))? {
+        seal::Seal::Holds(_) | seal::Seal::Absent => {}
+        seal::Seal::Broken => return Err(damaged("it is not, byte for byte, what was written")),
     }
-    let seq = connection
-        .query_row("SELECT coalesce(max(seq), 0) FROM log", [], |row| row.get(0))
-        .map_err(|_| StoreError::Refused(format!("{} is a database, but not one of clarion", path.display())))?;
+    let connection = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    if let Some(fault) = integrity(&connection)
+        .map_err(|error| match error {
+            StoreError::Corrupt(what) => damaged(&what),
+            other => other,
+        })?
+        .first()
+    {
+        return Err(damaged(fault));
+    }
+    migrations::refuse_newer(&connection)?;
+    let seq = connection.query_row("SELECT coalesce(max(seq), 0) FROM log", [], |row| row.get(0)).map_err(|error| match named(error) {
+        StoreError::Refused(text) => StoreError::Refused(text),
+        _ => StoreError::Refused(format!("{} is a database, but not one of clarion", path.display())),
+    })?;
     Ok(Seq(seq))
+}
+
+/// Copies a backup, without its seal, to a new place, and checks the copy. On an error nothing is left there.
+pub fn restore_file(backup: &Path, target: &Path) -> Result<Seq, StoreError> {
+    let seq = verify_file(backup)?;
+    if target.exists() {
+        return Err(StoreError::Refused(format!("{} exists already: restore into a fresh folder", target.display())));
+    }
+    let mut aside = target.as_os_str().to_owned();
+    aside.push(".part");
+    let aside = PathBuf::from(aside);
+    let broken = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::StorageFull => StoreError::Full,
+        _ => StoreError::Refused(format!("cannot write {}: {error}", target.display())),
+    };
+    let copied = (|| {
+        std::fs::copy(backup, &aside).map_err(broken)?;
+        if let seal::Seal::Holds(length) = seal::of(&aside).map_err(broken)? {
+            let file = File::options().write(true).open(&aside).map_err(broken)?;
+            file.set_len(length).map_err(broken)?;
+            file.sync_all().map_err(broken)?;
+        }
+        verify_file(&aside)?;
+        std::fs::rename(&aside, target).map_err(broken)
+    })();
+    if copied.is_err() {
+        let _ = std::fs::remove_file(&aside);
+    }
+    copied.map(|()| seq)
 }
 
 fn integrity(connection: &rusqlite::Connection) -> Result<Vec<String>, StoreError> {
@@ -247,6 +294,8 @@ fn backup(connection: &rusqlite::Connection, target: &Path) -> Result<u64, Store
     aside.push(".part");
     let aside = PathBuf::from(aside);
     let _ = std::fs::remove_file(&aside);
+    // Made here, since SQLite would not say why it cannot.
+    File::create(&aside).map_err(broken)?;
     let copied = (|| {
         let mut copy = rusqlite::Connection::open(&aside)?;
         {
@@ -261,11 +310,11 @@ fn backup(connection: &rusqlite::Connection, target: &Path) -> Result<u64, Store
         let _ = std::fs::remove_file(&aside);
         return Err(error);
     }
-    let file = File::open(&aside).map_err(broken)?;
-    file.sync_all().map_err(broken)?;
-    let size = file.metadata().map_err(broken)?.len();
-    std::fs::rename(&aside, target).map_err(broken)?;
-    Ok(size)
+    let size = seal::put(&aside).and_then(|size| std::fs::rename(&aside, target).map(|()| size)).map_err(broken);
+    if size.is_err() {
+        let _ = std::fs::remove_file(&aside);
+    }
+    size
 }
 
 /// An instant as stored: milliseconds since 1970, UTC.

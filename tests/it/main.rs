@@ -1,8 +1,24 @@
 //! What clarion promises at its doors: a file per room and per story.
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod digest;
+#[cfg(test)]
 mod fetch;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod poll;
+#[cfg(test)]
+mod registry;
 #[cfg(test)]
 mod support;

@@ -1,0 +1,123 @@
+//! The roster: every line accounted for, and nothing that is not http ever taken.
+
+use crate::support::{configure, good, json, run};
+
+/// What others tried to smuggle in, and two good ones with odd spelling.
+const SMUGGLED: [&str; 10] = [
+    "|id",
+    "exec:id",
+    "filter:x:https://a.example",
+    "file:///etc/passwd",
+    "gopher://127.0.0.1:25/",
+    "ftp://a.example",
+    "\"data:text/xml,<rss/>\"",
+    "unix:/run/x.sock",
+    "javascript:alert(1)",
+    "https://user:secret@a.example/feed",
+];
+
+#[test]
+fn every_line_is_accounted_for_and_what_is_not_http_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    configure(folder, "");
+    let mut roster = "builder,name,kind,url\nada,Ada,rss,HTTP://a.example/feed\nada,,rss, https://b.example/feed \n".to_owned();
+    for pasted in SMUGGLED {
+        roster.push_str(&format!("ada,,rss,{pasted}\n"));
+    }
+    std::fs::write(folder.join("roster.csv"), &roster).unwrap();
+    // An import takes what can be taken; a check is a failure, and needs no configuration.
+    let checked = run(folder, &["registry", "check", "roster.csv"]);
+    assert_eq!(checked.code, 1);
+    let dry = json(folder, &["registry", "import", "roster.csv", "--dry-run"]);
+    assert_eq!((&dry["dry_run"], &dry["added"], &dry["refused"]), (&true.into(), &2.into(), &10.into()), "{dry}");
+    assert_eq!(json(folder, &["registry", "list"]), serde_json::json!([]));
+    let told = good(folder, &["registry", "import", "roster.csv"]);
+    for line in 4..14 {
+        let said = told.lines().find(|said| said.starts_with(&format!("line {line}: ada "))).unwrap();
+        assert!(said.contains("refused: ") && !said.contains("secret"), "{said}");
+    }
+    let listed = json(folder, &["registry", "list"]);
+    let urls: Vec<&str> = listed[0]["sources"].as_array().unwrap().iter().map(|source| source["url"].as_str().unwrap()).collect();
+    assert_eq!(urls, ["http://a.example/feed", "https://b.example/feed"]);
+
+    // The same again, and each export in turn, change nothing.
+    assert!(good(folder, &["registry", "import", "roster.csv"]).contains("0 added, 0 changed, 2 unchanged, 10 refused"));
+    for format in ["csv", "toml", "opml"] {
+        let name = format!("again.{format}");
+        std::fs::write(folder.join(&name), good(folder, &["registry", "export", "--format", format])).unwrap();
+        let again = json(folder, &["registry", "import", &name]);
+        assert!(
+            again["unchanged"].as_u64() >= Some(2) && again["unchanged"] == again["lines"].as_array().unwrap().len(),
+            "{format}: {again}"
+        );
+    }
+    // Who is missing from a file is named and stays.
+    std::fs::write(folder.join("other.csv"), "builder,name,kind,url\ncy,Cy,,https://github.com/cy\ncy,,rss,http://a.example/feed\n")
+        .unwrap();
+    let other = json(folder, &["registry", "import", "other.csv"]);
+    assert_eq!((&other["added"], &other["absent"]), (&2.into(), &serde_json::json!(["ada"])), "{other}");
+    assert_eq!(json(folder, &["source", "list"]).as_array().map(Vec::len), Some(3), "a shared source is one source");
+    assert_eq!(good(folder, &["registry", "export", "--json"]), good(folder, &["registry", "list", "--json"]));
+}
+
+#[test]
+fn a_roster_that_cannot_be_read_says_where_and_nothing_of_it_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    configure(folder, "");
+    let cases: [(&str, &[u8], &[&str]); 7] = [
+        ("columns.csv", b"name,url\nAda,https://a.example\n", &["line 1", "`builder`", "`kind`"]),
+        ("empty.csv", b"", &["line 1", "empty"]),
+        ("latin.csv", b"builder,name,kind,url\nada,Ad\xe9,rss,https://a.example/feed\n", &["line 2", "UTF-8"]),
+        ("broken.toml", b"[[builder]]\nslug = \"ada\"\nname = \n", &["line 3"]),
+        ("unknown.toml", b"[[builder]]\nslug = \"ada\"\nnmae = \"Ada\"\n", &["nmae"]),
+        ("broken.opml", b"<opml><body><outline text=\"Ada\"", &["line 1"]),
+        ("missing.csv", b"", &["missing.csv", "No such file"]),
+    ];
+    for (name, bytes, says) in cases {
+        if name != "missing.csv" {
+            std::fs::write(folder.join(name), bytes).unwrap();
+        }
+        let ran = run(folder, &["registry", "import", name]);
+        let all = format!("{}{}", ran.out, ran.err);
+        assert!(ran.code == 1 && all.contains("line") | all.contains(name), "{name}: {ran:?}");
+        assert!(says.iter().all(|part| all.contains(part)), "{name}: {ran:?}");
+    }
+    assert_eq!(json(folder, &["registry", "list"]), serde_json::json!([]));
+}
+
+#[test]
+fn what_a_builder_pastes_becomes_a_source_or_a_sentence() {
+    let site = crate::support::site::Site::start(|asked| match asked.path.as_str() {
+        "/blog" => crate::support::site::answer(
+            "200 OK",
+            "Content-Type: text/html\r\n",
+            "<html><head><link rel=\"alternate\" type=\"application/rss+xml\" href=\"/deep/own.xml\"></head><body>Blog</body></html>",
+        ),
+        "/deep/own.xml" => crate::support::site::answer("200 OK", "", &crate::support::site::rss("pasted", &["One", "Two"])),
+        _ => crate::support::site::answer("200 OK", "Content-Type: text/html\r\n", "<html><body>Nothing here</body></html>"),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    configure(folder, "");
+    std::fs::write(folder.join("roster.csv"), "builder,name,kind,url\nada,Ada,,\n").unwrap();
+    good(folder, &["registry", "import", "roster.csv"]);
+    let found = json(folder, &["source", "check", &site.url("/blog")]);
+    assert_eq!(
+        (&found["kind"], &found["url"], &found["entries"]),
+        (&"rss".into(), &site.url("/deep/own.xml").into(), &2.into()),
+        "{found}"
+    );
+    assert_eq!(json(folder, &["source", "list"]), serde_json::json!([]), "a check stores nothing");
+    assert!(good(folder, &["source", "add", "ada", &site.url("/blog")]).starts_with("added: rss"));
+    assert!(good(folder, &["source", "add", "ada", &site.url("/deep/own.xml")]).starts_with("known already"));
+    run(folder, &["source", "add", "ada", &site.url("/nothing")]).refused(1, &["feed"]);
+    run(folder, &["source", "add", "ada", &site.url("/wrong/feed.xml")]).refused(1, &["/wrong/feed.xml", "a web page"]);
+    run(folder, &["source", "add", "ada", "file:///etc/passwd"]).refused(1, &["only http and https"]);
+    run(folder, &["source", "add", "bob", &site.url("/blog")]).refused(1, &["no builder `bob`"]);
+    run(folder, &["source", "add", "B/b", &site.url("/blog")]).refused(2, &["B/b"]);
+    run(folder, &["source", "check", "http://10.1.2.3/feed"]).refused(1, &["10.1.2.3", "network.allow"]);
+    run(folder, &["source", "check", "https://me:secret@a.example/feed"]).refused(1, &["user name or password"]);
+    assert!(good(folder, &["poll"]).contains("2 entries new"));
+}
