@@ -205,8 +205,11 @@ async fn record_answer(
         observed.outcome = Observation::Failed { error: error.clone() };
         return record_plain(ctx, queued, source, PollOutcome::Failed { error }, observed, status, elapsed_ms, bytes, now).await;
     };
-    let state = queued.states.get(&source.id).cloned().unwrap_or_default();
-    let known = ctx.store.known_entries(source.id).await?;
+    let state = queued.states.get(&source.id);
+    // Nothing can be known of a source that never answered.
+    let unheard = state.is_some_and(|state| state.last_success_at.is_none() && state.last_full_at.is_none());
+    let known = if unheard { HashMap::new() } else { ctx.store.known_entries(source.id).await? };
+    let state = state.cloned().unwrap_or_default();
     let diff = compare(source, reading, &known, state.last_success_at.is_none(), window_start(ctx, now), now);
     let diff = follow_successors(ctx, diff).await?;
     let outcome = if reading.entries.is_empty() {
