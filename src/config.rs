@@ -133,6 +133,8 @@ pub struct ScheduleConfig {
     pub youtube: Pace,
     pub github: Pace,
     pub devto: Pace,
+    /// When links of works that may be featured are looked at.
+    pub links: String,
     /// When the database is checked and old poll records are dropped.
     pub upkeep: String,
     /// The longest that one run of a timed task may take.
@@ -150,6 +152,7 @@ impl Default for ScheduleConfig {
             youtube: pace(30, 60, 360),
             github: pace(15, 60, 360),
             devto: pace(30, 120, 720),
+            links: "20 * * * *".into(),
             upkeep: "30 3 * * *".into(),
             run_limit: Period::minutes(60),
         }
@@ -725,7 +728,11 @@ impl Config {
         if let Err(error) = jiff::tz::TimeZone::get(&self.schedule.zone) {
             return fault("schedule.zone", format!("`{}` is no IANA time zone ({error})", self.schedule.zone));
         }
-        for (key, cron) in [("schedule.cut_off", &self.schedule.cut_off), ("schedule.upkeep", &self.schedule.upkeep)] {
+        for (key, cron) in [
+            ("schedule.cut_off", &self.schedule.cut_off),
+            ("schedule.links", &self.schedule.links),
+            ("schedule.upkeep", &self.schedule.upkeep),
+        ] {
             if let Err(message) = check_cron(cron) {
                 return fault(key, message);
             }

@@ -40,10 +40,16 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send,
     ready: impl FnOnce(std::net::SocketAddr) + Send,
 ) -> anyhow::Result<()> {
+    telemetry::count();
     let _lock = ctx.store.lock_collecting()?;
-    ctx.store.release_slots().await?;
-    flow::adopt(&ctx).await?;
-    flow::keep_quiet(&ctx).await?;
+    let troubled = Arc::new(Troubled::default());
+    // A full disk is no reason not to start: pages are read, and recording goes on once there is space.
+    for prepared in [ctx.store.release_slots().await.map(|_| ()), flow::adopt(&ctx).await, flow::keep_quiet(&ctx).await] {
+        match prepared {
+            Err(error @ StoreError::Full) => troubled.tell(&error),
+            other => other?,
+        }
+    }
     let listen = ctx.config.web.listen;
     let listener = tokio::net::TcpListener::bind(listen)
         .await
@@ -53,12 +59,10 @@ pub async fn run(
     let tasks = TaskTracker::new();
     let moved = Arc::new(Notify::new());
 
-    telemetry::count();
     let state = web::AppState::new(Arc::new(web::StoredPages::new(ctx.clone())), Arc::clone(&ctx.clock), &ctx.config);
     let pages = tasks.spawn(web::serve(listener, state, token.clone().cancelled_owned()));
 
     let heard = Arc::clone(&moved);
-    let troubled = Arc::new(Troubled::default());
     let trouble = Arc::clone(&troubled);
     let lanes = Lanes::new(&ctx, token.clone(), move |poll| match poll {
         Ok(poll) => {
@@ -154,6 +158,7 @@ async fn settle_loop(ctx: Context, moved: Arc<Notify>, troubled: Arc<Troubled>, 
 async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<Troubled>, stop: CancellationToken) {
     let timed = [
         Timed { job: "cut_off", cron: ctx.config.schedule.cut_off.clone() },
+        Timed { job: "links", cron: ctx.config.schedule.links.clone() },
         Timed { job: "upkeep", cron: ctx.config.schedule.upkeep.clone() },
     ];
     let running = Arc::new(std::sync::Mutex::new(std::collections::HashSet::new()));
@@ -258,8 +263,11 @@ async fn run_due_slot(ctx: &Context, job: &'static str, cron: &str) -> anyhow::R
                 missed = schedule::next_slot(cron, zone, missed)?;
             }
         }
-        // Without any record there is nothing to draft from; a record that another command made is drafted from.
-        None if ctx.store.counters().await?.activities == 0 => return Ok(()),
+        // Before the first run nothing was missed. A record that another command made may be drafted from all the same.
+        None if job == "upkeep" || !ctx.store.has_activities().await? => {
+            ctx.store.finish_slot(job, slot, "missed", "it lies before the first run", now).await?;
+            return Ok(());
+        }
         None => {}
     }
     let limit = SignedDuration::try_from(ctx.config.schedule.run_limit.0).unwrap_or(SignedDuration::from_hours(1));
@@ -314,6 +322,10 @@ async fn run_job(ctx: &Context, job: &str, slot: Timestamp) -> anyhow::Result<St
                 Err(flow::DraftError::Settled { week, state }) => Ok(format!("{week} is {} already", state.as_str())),
                 Err(error) => Err(error.into()),
             }
+        }
+        "links" => {
+            let report = flow::check_links(ctx).await?;
+            Ok(format!("looked at {} links, {} missing", report.checked, report.missing))
         }
         "upkeep" => {
             let report = flow::upkeep(ctx).await?;

@@ -28,9 +28,17 @@ pub const SLOTS: &str = "clarion_slots_total";
 /// When the last draft was made, in seconds since 1970.
 pub const LAST_DRAFT: &str = "clarion_last_draft_timestamp_seconds";
 
-/// Libraries that see whole requests, or tell of themselves what nobody asked.
-const QUIET: [&str; 7] =
-    ["reqwest=warn", "hyper=warn", "hyper_util=warn", "h2=warn", "rustls=warn", "tower=warn", "rusqlite_migration=warn"];
+/// Libraries that see whole requests.
+const QUIET: [&str; 8] = [
+    "reqwest=warn",
+    "hyper=warn",
+    "hyper_util=warn",
+    "h2=warn",
+    "rustls=warn",
+    "tower=warn",
+    "rusqlite_migration=warn",
+    "tokio_cron_scheduler=warn",
+];
 
 static STARTED: Once = Once::new();
 
@@ -53,11 +61,10 @@ pub fn keep_up() {
     }
 }
 
-/// Begins writing lines to standard error, once for the process; RUST_LOG goes before the configured filter.
-pub fn start(config: &LogConfig) {
+/// Begins writing lines to standard error, once for the process; RUST_LOG goes before the filter.
+pub fn start(config: &LogConfig, filter: &str) {
     STARTED.call_once(|| {
-        let filter =
-            EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(&config.filter)).unwrap_or_else(|_| EnvFilter::new("info"));
+        let filter = EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(filter)).unwrap_or_else(|_| EnvFilter::new("info"));
         // Traces of the libraries print headers and hosts, secrets among them: they are cut off whatever the filter says.
         let filter = QUIET.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
         let writer = std::io::stderr.with_max_level(tracing::Level::TRACE);

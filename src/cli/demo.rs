@@ -51,6 +51,7 @@ const STEP: SignedDuration = SignedDuration::from_hours(6);
 
 pub(super) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
     let week = args.week.unwrap_or_else(|| Week::last_whole(SystemClock.now()));
+    telemetry::count();
     prepare(&args.dir)?;
     let program = Arc::new(Program::new(args.seed, week));
     let cut_off = program.cut_off_at();
@@ -63,8 +64,7 @@ pub(super) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
     config.web.listen = std::net::SocketAddr::from(([127, 0, 0, 1], args.port));
     config.web.public_url = format!("http://127.0.0.1:{}", args.port).parse().map_err(anyhow::Error::msg)?;
     config.store.path = args.dir.join("clarion.db");
-    config.log.filter = "warn,clarion=error".into();
-    telemetry::start(&config.log);
+    telemetry::start(&config.log, "warn,clarion=error");
     write_config(&args.dir, &config)?;
     let roster = origin.roster_csv();
     std::fs::write(args.dir.join("roster.csv"), &roster).with_context(|| format!("cannot write into {}", args.dir.display()))?;
@@ -154,6 +154,7 @@ async fn rehearse(
     flow::draft(ctx, week).await?;
     flow::approve(ctx, week, "the rehearsal", Some("an invented week".into())).await?;
     flow::publish(ctx, week, "the rehearsal").await?;
+    flow::settle(ctx).await?;
     Ok(())
 }
 

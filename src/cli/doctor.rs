@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::output::{self, Quiet};
-use super::{Global, open, quiet};
+use super::{Global, open};
 use crate::clock::SystemClock;
 use crate::config::{Config, Pace};
 use crate::flow::Context;
@@ -47,7 +47,7 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
     match Config::load(&global.config) {
         Err(error) => findings.add("configuration", Verdict::Bad, error.to_string()),
         Ok(config) => {
-            telemetry::start(&quiet(&config.log));
+            telemetry::start(&config.log, "warn");
             findings.add("configuration", Verdict::Good, format!("{} can be read", global.config.display()));
             settings(&mut findings, &config);
             match open(config, std::sync::Arc::new(SystemClock)).await {

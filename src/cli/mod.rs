@@ -15,6 +15,7 @@ mod parse;
 mod poll;
 mod registry;
 mod serve;
+mod simulate;
 mod source;
 mod status;
 
@@ -26,7 +27,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ConfigError, LogConfig};
+use crate::config::{Config, ConfigError};
 use crate::flow::Context;
 use crate::store::Store;
 use crate::telemetry;
@@ -82,6 +83,8 @@ enum Command {
     /// The weekly digest, from draft to published.
     #[command(subcommand)]
     Digest(digest::DigestCommand),
+    /// Run a year of an invented program through the digest's rules, and say how fair it was.
+    Simulate(simulate::SimulateArgs),
     /// Say what became of one address, and name the first check that failed.
     Explain(explain::ExplainArgs),
     /// Compute all that is derived anew from the facts, and say whether it is the same.
@@ -139,6 +142,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Parse(args) => parse::run(&global, &args),
         Command::Log(command) => log::run(&global, command).await,
         Command::Digest(command) => digest::run(&global, command).await,
+        Command::Simulate(args) => simulate::run(&global, &args),
         Command::Explain(args) => explain::run(&global, args).await,
         Command::Rebuild => explain::rebuild(&global).await,
         Command::Status => status::run(&global).await,
@@ -149,17 +153,21 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
 }
 
 impl Global {
-    /// Everything that a story needs, on the system's clock, for a command that tells its own results.
-    async fn context(&self) -> anyhow::Result<Context> {
+    /// The configuration. Short commands tell what needs looking at and nothing more; their results are their words.
+    fn config(&self, filter: &str) -> anyhow::Result<Config> {
         let config = Config::load(&self.config)?;
-        telemetry::start(&quiet(&config.log));
-        open(config, Arc::new(SystemClock)).await
+        telemetry::start(&config.log, filter);
+        Ok(config)
     }
 
-    /// The same for the daemon, which tells of all that it does.
-    async fn daemon_context(&self) -> anyhow::Result<Context> {
-        let config = Config::load(&self.config)?;
-        telemetry::start(&config.log);
+    /// Everything that a story needs, on the system's clock.
+    async fn context(&self) -> anyhow::Result<Context> {
+        self.context_telling("warn").await
+    }
+
+    /// The same, telling what passes the filter.
+    async fn context_telling(&self, filter: &str) -> anyhow::Result<Context> {
+        let config = self.config(filter)?;
         open(config, Arc::new(SystemClock)).await
     }
 
@@ -170,15 +178,6 @@ impl Global {
         let clean: String = person.chars().filter(|c| !c.is_control()).take(80).collect();
         if clean.trim().is_empty() { "unknown".into() } else { clean.trim().to_owned() }
     }
-}
-
-/// What a command says beside its results: errors alone, unless somebody set the filter otherwise.
-fn quiet(log: &LogConfig) -> LogConfig {
-    let mut log = log.clone();
-    if log.filter == LogConfig::default().filter {
-        log.filter = "error".into();
-    }
-    log
 }
 
 /// Opens the database that the configuration names and builds the context on it.

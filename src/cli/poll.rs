@@ -18,7 +18,8 @@ pub(super) struct PollArgs {
 }
 
 pub(super) async fn run(global: &Global, args: PollArgs) -> anyhow::Result<()> {
-    let ctx = global.context().await?;
+    // What fails stands in the summary.
+    let ctx = global.context_telling("error").await?;
     let _lock = ctx.store.lock_collecting()?;
     let wanted = if args.all {
         Wanted::All

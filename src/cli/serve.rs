@@ -1,11 +1,17 @@
 //! `clarion serve`: the daemon, until a signal ends it.
 
-use super::Global;
+use std::sync::Arc;
+
 use super::output;
-use crate::daemon;
+use super::{Global, open};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::{daemon, telemetry};
 
 pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
-    let ctx = global.daemon_context().await?;
+    let config = Config::load(&global.config)?;
+    telemetry::start(&config.log, &config.log.filter);
+    let ctx = open(config, Arc::new(SystemClock)).await?;
     let trust = ctx.fetcher.client().trust();
     tracing::info!(roots = trust.roots(), "trusting {} certificates from {}", trust.roots(), trust.origin);
     anyhow::ensure!(

@@ -110,19 +110,32 @@ pub fn understand_as(kind: SourceKind, pasted: &str) -> Result<Pasted, NotASourc
                 Pasted::Source { kind: found, .. } => *found == kind,
                 Pasted::NeedsPage { why, .. } => kind == SourceKind::YoutubeChannel && *why == PageNeed::Channel,
             };
-            if fits {
+            // Another host that serves the same, a test's or a company's own: it stays the address that people see.
+            let url = parse(text).ok();
+            let own = url.as_ref().and_then(Url::host_str).is_none_or(is_platform);
+            if fits && own {
                 return Ok(found);
             }
-            // Another host that serves the same, a test's or a company's own.
-            let account = account_in(&parse(text)?);
-            match kind {
-                SourceKind::YoutubeChannel if is_channel_id(&account) => Ok(channel(&account)),
-                SourceKind::GithubUser if is_name(&account) => Ok(github(&account)),
-                SourceKind::Devto if is_name(&account) => Ok(devto(&account)),
-                _ => Err(NotASource::Unreadable(shown(text))),
-            }
+            let Some(url) = url else { return Err(NotASource::Unreadable(shown(text))) };
+            let account = account_in(&url);
+            let found = match kind {
+                SourceKind::YoutubeChannel if is_channel_id(&account) => channel(&account),
+                SourceKind::GithubUser if is_name(&account) => github(&account),
+                SourceKind::Devto if is_name(&account) => devto(&account),
+                _ => return Err(NotASource::Unreadable(shown(text))),
+            };
+            Ok(match found {
+                Pasted::Source { kind, locator, .. } => Pasted::Source { kind, locator, url: url.to_string() },
+                page @ Pasted::NeedsPage { .. } => page,
+            })
         }
     }
+}
+
+/// Whether a host is that of a platform itself, whose addresses have one spelling for people.
+fn is_platform(host: &str) -> bool {
+    const PLATFORMS: [&str; 5] = ["youtube.com", "youtu.be", "github.com", "dev.to", "youtube-nocookie.com"];
+    PLATFORMS.iter().any(|platform| host.strip_suffix(*platform).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
 /// The account that an address of a platform's interface, or of a profile, is about: named in the query

@@ -55,10 +55,13 @@ fn link_key(entry: &Entry) -> Option<String> {
     CanonicalUrl::parse(entry.link.as_deref()?).ok().map(|url| url.key())
 }
 
-/// The same item told twice: one id, or neither with an id and all of the rest alike.
+/// The same item told twice: one id and not much that differs, or neither with an id and all of the rest alike.
 fn same_item(one: &Entry, other: &Entry) -> bool {
     match (&one.id, &other.id) {
-        (Some(one_id), Some(other_id)) if one_id == other_id => one.title == other.title || one.published == other.published,
+        (Some(one_id), Some(other_id)) if one_id == other_id => {
+            let alike = [one.title == other.title, one.published == other.published, one.content == other.content];
+            alike.into_iter().filter(|alike| *alike).count() >= 2
+        }
         (None, None) => one.title == other.title && one.published == other.published,
         _ => one.title == other.title && one.published == other.published && one.content == other.content,
     }

@@ -31,6 +31,8 @@ use pace::{LONGEST_PAUSE, Pace, Turn};
 /// What feeds are asked for with (PLATFORMS.md section 9).
 const FEEDS: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1";
 const CODINGS: &str = "gzip, br, zstd, deflate";
+/// How long a host is left alone after an answer was cut off.
+const PARTING: Duration = Duration::from_millis(200);
 /// The version of GitHub's API that the collector was written for.
 const GITHUB_VERSION: &str = "2022-11-28";
 
@@ -191,6 +193,10 @@ impl Fetcher {
             Err(error) => {
                 turn.asked(Instant::now());
                 way.status = None;
+                if matches!(error, NetError::TooLarge { .. } | NetError::Timeout { .. }) {
+                    // The server needs a moment to see that we went away; until then the request is open on its side.
+                    tokio::time::sleep(PARTING).await;
+                }
                 return match error {
                     NetError::Http2 { .. } if !retried => Step::Again,
                     error => Step::Done(FetchOutcome::Failed(error.into())),

@@ -151,7 +151,8 @@ impl Drop for Release<'_> {
     }
 }
 
-fn host_of(url: &str) -> String {
+/// The host of an address.
+pub(super) fn host_of(url: &str) -> String {
     url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
@@ -222,16 +223,18 @@ pub async fn oldest_overdue(ctx: &Context, now: Timestamp) -> Result<jiff::Signe
 
 /// Hosts that asked to be left alone before this process began are left alone by it too.
 pub async fn keep_quiet(ctx: &Context) -> Result<(), StoreError> {
-    let now = ctx.clock.now();
-    for (source, state) in ctx.store.pollable().await? {
-        if let Some(until) = state.quiet_until.filter(|until| *until > now) {
-            let asks = ctx.collectors.get(source.kind).plan(&[(source, state)]);
-            for ask in asks {
+    close_hosts(ctx, &ctx.store.pollable().await?, ctx.clock.now());
+    Ok(())
+}
+
+fn close_hosts(ctx: &Context, sources: &[(Arc<Source>, SourceState)], now: Timestamp) {
+    for one in sources {
+        if let Some(until) = one.1.quiet_until.filter(|until| *until > now) {
+            for ask in ctx.collectors.get(one.0.kind).plan(std::slice::from_ref(one)) {
                 ctx.fetcher.close(&ask.request.url, until);
             }
         }
     }
-    Ok(())
 }
 
 /// One pass over what is wanted: asks, records, and writes what is left to write. `progress` hears of each poll.
@@ -244,7 +247,9 @@ pub async fn pass(
     let now = ctx.clock.now();
     let mut report = PassReport::default();
     let mut due = Vec::new();
-    for (source, state) in ctx.store.pollable().await? {
+    let all = ctx.store.pollable().await?;
+    close_hosts(ctx, &all, now);
+    for (source, state) in all {
         let named = match wanted {
             Wanted::Due => false,
             Wanted::All => true,
@@ -257,7 +262,6 @@ pub async fn pass(
             Err(until) => report.held.push((source.id, until)),
         }
     }
-    keep_quiet(ctx).await?;
     report.asked = u32::try_from(due.len()).unwrap_or(u32::MAX);
     let total = due.len() as u64;
     progress(total, None);

@@ -8,11 +8,13 @@ mod discover;
 mod draft;
 mod explain;
 mod lanes;
+mod links;
 mod poll;
 mod publish;
 mod rebuild;
 mod settle;
 mod upkeep;
+mod weather;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,11 +35,13 @@ pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, draft, preview};
 pub use explain::{Check, Explanation, explain};
 pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, oldest_overdue, pass};
+pub use links::{LinksReport, check_links};
 pub use poll::Queued;
 pub use publish::{PublishError, publish, render_context};
 pub use rebuild::{RebuildReport, rebuild};
 pub use settle::settle;
 pub use upkeep::{UpkeepReport, adopt, upkeep};
+pub use weather::{Weather, tell_lasting};
 
 /// The version of our own rules: every change of what is derived from the same facts counts it up.
 pub const RULES_VERSION: u32 = 1;
@@ -83,6 +87,7 @@ pub struct Context {
     pub collectors: Arc<Collectors>,
     pub classifier: Arc<Classifier>,
     pub clock: Arc<dyn Clock>,
+    pub weather: Arc<Weather>,
     /// The program's categories as effective: the configured ones, or the built-in.
     pub categories: Arc<Vec<Category>>,
     /// The program's regions as effective.
@@ -105,6 +110,7 @@ impl Context {
             fetcher: Arc::new(fetcher),
             store: Arc::new(store),
             config: Arc::new(config),
+            weather: Arc::default(),
             clock,
         })
     }

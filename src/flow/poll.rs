@@ -43,7 +43,11 @@ pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, St
             }
         }
         other => {
-            let (outcome, observed) = unread(other, now);
+            let may_be_ours = matches!(&other, FetchOutcome::Failed(error) if error.may_be_ours());
+            let (outcome, mut observed) = unread(other, now);
+            if may_be_ours && ctx.weather.is_offline(now) {
+                observed.outcome = Observation::Offline;
+            }
             for source in &queued.ask.sources {
                 let (outcome, observed) = (outcome.clone(), observed.clone());
                 polls.push(
@@ -52,9 +56,14 @@ pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, St
             }
         }
     }
+    let host = super::lanes::host_of(&queued.ask.request.url);
     for poll in &polls {
+        ctx.weather.note(&host, poll);
         metrics::counter!(crate::telemetry::POLLS, "outcome" => poll.outcome.as_str()).increment(1);
         tell(poll, queued);
+    }
+    if polls.iter().any(|poll| matches!(poll.outcome, PollOutcome::Failed { .. })) && queued.ask.kind == SourceKind::YoutubeChannel {
+        super::weather::spare_ill_host(ctx, &host, &queued.ask.request.url, now);
     }
     Ok(polls)
 }
@@ -196,8 +205,11 @@ async fn record_answer(
         observed.outcome = Observation::Failed { error: error.clone() };
         return record_plain(ctx, queued, source, PollOutcome::Failed { error }, observed, status, elapsed_ms, bytes, now).await;
     };
-    let state = queued.states.get(&source.id).cloned().unwrap_or_default();
-    let known = ctx.store.known_entries(source.id).await?;
+    let state = queued.states.get(&source.id);
+    // Nothing can be known of a source that never answered.
+    let unheard = state.is_some_and(|state| state.last_success_at.is_none() && state.last_full_at.is_none());
+    let known = if unheard { HashMap::new() } else { ctx.store.known_entries(source.id).await? };
+    let state = state.cloned().unwrap_or_default();
     let diff = compare(source, reading, &known, state.last_success_at.is_none(), window_start(ctx, now), now);
     let diff = follow_successors(ctx, diff).await?;
     let outcome = if reading.entries.is_empty() {
@@ -221,6 +233,9 @@ async fn record_answer(
     };
     let mut state = schedule::after_poll(&ctx.config.schedule, source, &state, &observed, now);
     state.repairs = named(&reading.repairs, reading.skipped);
+    if normalize::ids_not_unique(&reading.entries) {
+        state.repairs.push("ids not unique".into());
+    }
     state.title.clone_from(&reading.title);
     state.body_hash = Some(answer.answer.hash.clone()).filter(|_| !answer.answer.incomplete);
     let moved = !(diff.new.is_empty() && diff.changed.is_empty() && diff.left.is_empty());

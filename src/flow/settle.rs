@@ -46,7 +46,7 @@ async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
     let groups = group(&rows, &keys);
     let activities: Vec<SettledActivity> = {
         let (roster, keys) = (&roster, &keys);
-        tokio::task::block_in_place(|| groups.iter().map(|group| compute(roster, group, keys)).collect())
+        tokio::task::block_in_place(|| side_by_side(&groups, |group| compute(roster, group, keys)))
     };
     let inside: HashSet<String> = activities.iter().map(|settled| settled.activity.id.0.clone()).collect();
     let addresses: HashSet<String> = activities.iter().flat_map(|settled| settled.addresses.iter().cloned()).collect();
@@ -60,11 +60,13 @@ async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
         let all: Vec<Activity> = activities.iter().map(|settled| settled.activity.clone()).chain(beside).collect();
         let by_id: HashMap<&ActivityId, &Activity> = all.iter().map(|activity| (&activity.id, activity)).collect();
         let mut works = work::cluster(&all, &decisions);
-        for work in &mut works {
-            if let Some(primary) = by_id.get(&work.primary) {
-                let own = primary.credits.iter().find_map(|credit| roster.own_category(credit.builder)).unwrap_or_default();
-                work.topic = classifier.classify(primary, own);
-            }
+        let topics = side_by_side(&works, |work| {
+            let primary = by_id.get(&work.primary)?;
+            let own = primary.credits.iter().find_map(|credit| roster.own_category(credit.builder)).unwrap_or_default();
+            Some(classifier.classify(primary, own))
+        });
+        for (work, topic) in works.iter_mut().zip(topics) {
+            work.topic = topic.unwrap_or_default();
         }
         works
     });
@@ -159,6 +161,20 @@ fn group<'a>(rows: &'a [EntryRow], keys: &HashMap<i64, Vec<String>>) -> Vec<Vec<
     }
     groups.sort_by_key(|group| group.first().map(|row| row.id));
     groups
+}
+
+/// The answers for all items in their order, computed on all cores where there are many.
+fn side_by_side<T: Sync, U: Send>(items: &[T], answer: impl Fn(&T) -> U + Sync) -> Vec<U> {
+    const FEW: usize = 64;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if cores == 1 || items.len() < FEW {
+        return items.iter().map(answer).collect();
+    }
+    std::thread::scope(|scope| {
+        let parts: Vec<_> =
+            items.chunks(items.len().div_ceil(cores)).map(|part| scope.spawn(|| part.iter().map(&answer).collect::<Vec<U>>())).collect();
+        parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
 }
 
 fn compute(roster: &Roster, group: &[&EntryRow], keys: &HashMap<i64, Vec<String>>) -> SettledActivity {

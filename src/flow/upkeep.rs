@@ -16,12 +16,13 @@ pub struct UpkeepReport {
     pub faults: Vec<String>,
 }
 
-/// Drops old poll records and checks the database.
+/// Drops old poll records, checks the database, and tells which sources have been ill for long.
 pub async fn upkeep(ctx: &Context) -> Result<UpkeepReport, StoreError> {
     let keep = SignedDuration::try_from(ctx.config.store.keep_polls.0).unwrap_or(SignedDuration::MAX);
     let before = ctx.clock.now().saturating_sub(keep).unwrap_or(jiff::Timestamp::MIN);
     let dropped = ctx.store.prune_polls(before).await?;
     let faults = ctx.store.check().await?;
+    super::tell_lasting(ctx).await?;
     for fault in &faults {
         tracing::error!("the database is damaged: {fault}");
     }

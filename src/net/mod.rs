@@ -10,7 +10,7 @@ mod trust;
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
@@ -104,10 +104,15 @@ const PIECE: u64 = 1 << 10;
 
 /// The client. Cheap to share, never proxied, without cookies.
 pub struct Client {
-    modern: reqwest::Client,
-    http1: reqwest::Client,
+    /// For http addresses.
+    plain: reqwest::Client,
+    /// For https addresses. Reading the system's authorities takes longer than asking a feed, so it is done when the
+    /// first such address is asked.
+    secure: OnceLock<Result<Secure, NetError>>,
+    user_agent: String,
+    resolver: Arc<dyn Resolver>,
     guard: Arc<Guard>,
-    trust: TrustStore,
+    trust: OnceLock<TrustStore>,
     /// Memory for what is larger than [`FREE_BYTES`], in pieces of a KiB. A body takes all that it may need at once,
     /// so no two can wait for each other.
     memory: Semaphore,
@@ -116,42 +121,32 @@ pub struct Client {
     breaks_http2: Mutex<HashMap<String, Instant>>,
 }
 
+/// What speaks TLS.
+struct Secure {
+    modern: reqwest::Client,
+    http1: reqwest::Client,
+}
+
 impl Client {
     /// A client that asks the system for names and certificate authorities.
     pub fn new(config: &NetworkConfig) -> Result<Self, NetError> {
-        Self::with(config, SystemResolver, TrustStore::of_system())
+        Self::build(config, Arc::new(SystemResolver), OnceLock::new())
     }
 
     /// A client with another resolver or other authorities. The guard is the same.
     pub fn with(config: &NetworkConfig, resolver: impl Resolver + 'static, trust: TrustStore) -> Result<Self, NetError> {
-        let resolver: Arc<dyn Resolver> = Arc::new(resolver);
+        Self::build(config, Arc::new(resolver), OnceLock::from(trust))
+    }
+
+    fn build(config: &NetworkConfig, resolver: Arc<dyn Resolver>, trust: OnceLock<TrustStore>) -> Result<Self, NetError> {
         let guard = Arc::new(Guard::new(&config.allow));
-        let build = |protocols: &[&[u8]]| {
-            let only_http1 = !protocols.contains(&b"h2".as_slice());
-            let resolver = GuardedResolver { guard: Arc::clone(&guard), inner: Arc::clone(&resolver) };
-            #[expect(clippy::disallowed_methods, reason = "this is `net`")]
-            let builder = reqwest::Client::builder()
-                .user_agent(user_agent(&config.contact))
-                .tls_backend_preconfigured(trust.client_config(protocols)?)
-                .dns_resolver(Arc::new(resolver))
-                .redirect(reqwest::redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .referer(false)
-                .no_proxy()
-                // Bodies are unpacked in `body`, whatever reqwest was built with.
-                .no_gzip()
-                .no_brotli()
-                .no_deflate()
-                .no_zstd()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .pool_max_idle_per_host(1);
-            let builder = if only_http1 { builder.http1_only() } else { builder };
-            builder.build().map_err(|error| NetError::Setup(root_text(&error)))
-        };
+        let user_agent = user_agent(&config.contact);
         let pieces = u32::try_from(config.max_in_flight.0 / PIECE).unwrap_or(u32::MAX).clamp(1, 1 << 28);
         Ok(Self {
-            modern: build(&[b"h2", b"http/1.1"])?,
-            http1: build(&[b"http/1.1"])?,
+            plain: speaker(&user_agent, &guard, &resolver, &TrustStore::of_certificates("nowhere", []), false)?,
+            secure: OnceLock::new(),
+            user_agent,
+            resolver,
             guard,
             trust,
             memory: Semaphore::new(pieces as usize),
@@ -160,14 +155,26 @@ impl Client {
         })
     }
 
+    fn secure(&self) -> Result<&Secure, NetError> {
+        let built = self.secure.get_or_init(|| {
+            let trust = self.trust();
+            if trust.roots() == 0 {
+                return Err(NetError::NoRoots(trust.to_string()));
+            }
+            let speaker = |http2| speaker(&self.user_agent, &self.guard, &self.resolver, trust, http2);
+            Ok(Secure { modern: speaker(true)?, http1: speaker(false)? })
+        });
+        built.as_ref().map_err(NetError::clone)
+    }
+
     /// What is checked before a name is resolved; for refusing an address when it is registered.
     pub fn guard(&self) -> &Guard {
         &self.guard
     }
 
-    /// The certificate authorities that this client believes.
+    /// The certificate authorities that this client believes. The first call reads those of the system.
     pub fn trust(&self) -> &TrustStore {
-        &self.trust
+        self.trust.get_or_init(TrustStore::of_system)
     }
 
     /// Asks once. Where a host breaks its HTTP/2 streams, `NetError::Http2` is the answer, and HTTP/1.1 is spoken with
@@ -175,9 +182,6 @@ impl Client {
     pub async fn send(&self, outgoing: Outgoing<'_>) -> Result<Answer, NetError> {
         self.guard.check(outgoing.url)?;
         let host = host_of(outgoing.url);
-        if outgoing.url.scheme() == "https" && self.trust.roots() == 0 {
-            return Err(NetError::NoRoots(self.trust.to_string()));
-        }
         let deadline = outgoing.deadline;
         match tokio::time::timeout_at(deadline, self.exchange(outgoing, &host)).await {
             Ok(answer) => answer,
@@ -186,7 +190,11 @@ impl Client {
     }
 
     async fn exchange(&self, outgoing: Outgoing<'_>, host: &str) -> Result<Answer, NetError> {
-        let client = if self.speaks_http1(host) { &self.http1 } else { &self.modern };
+        let client = match outgoing.url.scheme() {
+            "https" if self.speaks_http1(host) => &self.secure()?.http1,
+            "https" => &self.secure()?.modern,
+            _ => &self.plain,
+        };
         let mut request = reqwest::Request::new(outgoing.method, outgoing.url.clone());
         *request.headers_mut() = outgoing.headers;
         *request.body_mut() = outgoing.body.map(Into::into);
@@ -308,6 +316,36 @@ impl Client {
             NetError::Broken { host, detail: io_text(io).to_owned() }
         }
     }
+}
+
+/// What sends requests: never proxied, without cookies, with one idle connection a host.
+fn speaker(
+    user_agent: &str,
+    guard: &Arc<Guard>,
+    resolver: &Arc<dyn Resolver>,
+    trust: &TrustStore,
+    http2: bool,
+) -> Result<reqwest::Client, NetError> {
+    let protocols: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+    let resolver = GuardedResolver { guard: Arc::clone(guard), inner: Arc::clone(resolver) };
+    #[expect(clippy::disallowed_methods, reason = "this is `net`")]
+    let builder = reqwest::Client::builder()
+        .user_agent(user_agent)
+        .tls_backend_preconfigured(trust.client_config(protocols)?)
+        .dns_resolver(Arc::new(resolver))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        // Bodies are unpacked in `body`, whatever reqwest was built with.
+        .no_gzip()
+        .no_brotli()
+        .no_deflate()
+        .no_zstd()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_max_idle_per_host(1);
+    let builder = if http2 { builder } else { builder.http1_only() };
+    builder.build().map_err(|error| NetError::Setup(root_text(&error)))
 }
 
 /// The User-Agent of PLATFORMS.md section 9.

@@ -152,7 +152,7 @@ fn shared_ids(entries: &[Entry]) -> BTreeSet<&str> {
     for entry in entries {
         let Some(id) = entry.id.as_deref() else { continue };
         match first.get(bare_id(id)) {
-            Some(other) if other.link != entry.link && other.title != entry.title => {
+            Some(other) if is_another(other, entry) => {
                 shared.insert(bare_id(id));
             }
             Some(_) => {}
@@ -162,6 +162,16 @@ fn shared_ids(entries: &[Entry]) -> BTreeSet<&str> {
         }
     }
     shared
+}
+
+/// Whether two entries under one id are two pieces: a correction changes one thing or leaves the date, another piece
+/// differs in two or more.
+fn is_another(one: &Entry, other: &Entry) -> bool {
+    fn text(entry: &Entry) -> Option<&str> {
+        entry.content.as_ref().map(|content| content.text.as_str()).or(entry.summary.as_deref())
+    }
+    let differs = [one.link != other.link, one.title != other.title, one.published != other.published, text(one) != text(other)];
+    differs.into_iter().filter(|differs| *differs).count() >= 2
 }
 
 /// An id without the scheme: sites move from http to https.

@@ -7,22 +7,18 @@ use whatlang::{Lang, Script};
 /// The least characters of text from which a language is told; scripts of their own need fewer.
 const ENOUGH: usize = 60;
 const ENOUGH_OWN_SCRIPT: usize = 12;
+/// The most bytes of text from which a language is told.
+const TELLING: usize = 600;
 
 /// The language as BCP 47 tag: the stated one, else the one told from the texts, else unknown.
 pub(super) fn language(stated: Option<String>, texts: &[&str]) -> Option<String> {
     let text = texts.join("\n");
-    let told = tell(&text);
-    match (stated, told) {
-        // Blog software says "en" until its owner finds the setting; a script cannot be mistaken.
-        (Some(stated), Some((told, script))) if script != Script::Latin && stated.split('-').next() == Some("en") => {
-            if told == "en" {
-                Some(stated)
-            } else {
-                Some(told.to_owned())
-            }
-        }
-        (Some(stated), _) => Some(stated),
-        (None, told) => told.map(|(told, _)| told.to_owned()),
+    let Some(stated) = stated else { return tell(beginning(&text)).map(str::to_owned) };
+    // Blog software says "en" until its owner finds the setting; a script cannot be mistaken.
+    let doubtful = stated.split('-').next() == Some("en") && whatlang::detect_script(&text).is_some_and(|script| script != Script::Latin);
+    match if doubtful { tell(beginning(&text)) } else { None } {
+        Some(told) if told != "en" => Some(told.to_owned()),
+        _ => Some(stated),
     }
 }
 
@@ -52,12 +48,17 @@ pub(super) fn tag(text: &str) -> Option<String> {
     Some(tag)
 }
 
-fn tell(text: &str) -> Option<(&'static str, Script)> {
+/// As much of a text as tells its language; more only costs time.
+fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(TELLING)]
+}
+
+fn tell(text: &str) -> Option<&'static str> {
     let info = whatlang::detect(text)?;
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let own_script = !matches!(info.script(), Script::Latin | Script::Cyrillic | Script::Arabic | Script::Devanagari);
     let enough = letters >= if own_script { ENOUGH_OWN_SCRIPT } else { ENOUGH };
-    (enough && info.is_reliable()).then(|| bcp47(info.lang()).map(|tag| (tag, info.script()))).flatten()
+    (enough && info.is_reliable()).then(|| bcp47(info.lang())).flatten()
 }
 
 /// The two-letter code (ISO 639-1) of a language.

@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::figures::{Figures, Place, Supply, figures};
+pub use super::figures::Figures;
+use super::figures::{Place, Supply, figures};
 use crate::config::{Category, DigestConfig, Region, Weights};
 use crate::digest::{Edits, Inputs, compose, past_digest};
 use crate::model::{

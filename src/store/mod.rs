@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::model::{Poll, Seq, SourceId, SourceState};
-use sqlite::{Durability, Sqlite};
+use sqlite::{Durability, Extent, Sqlite};
 
 pub use digests::{DigestRow, Edition, NewDraft};
 pub use documents::Evidence;
@@ -199,14 +199,22 @@ impl Store {
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.sqlite.write(Durability::Normal, work).await
+        self.sqlite.write(Durability::Normal, Extent::Small, work).await
+    }
+
+    /// For work that writes thousands of rows.
+    async fn write_much<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.sqlite.write(Durability::Normal, Extent::Large, work).await
     }
 
     async fn write_safely<T: Send + 'static>(
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.sqlite.write(Durability::Full, work).await
+        self.sqlite.write(Durability::Full, Extent::Small, work).await
     }
 
     fn unwritten(&self) -> std::sync::MutexGuard<'_, HashMap<SourceId, Unwritten>> {

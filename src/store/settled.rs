@@ -276,10 +276,11 @@ fn put(connection: &Connection, settled: &Settled) -> Result<bool, StoreError> {
         let mut add_key = connection.prepare_cached("INSERT OR IGNORE INTO entry_keys (key, entry) VALUES (?1, ?2)")?;
         let mut former = BTreeSet::new();
         for (entry, keys) in &settled.keys {
+            // What was never settled has left nothing behind.
             if let Some(activity) = activity_of.query_row([entry], |row| row.get::<_, String>(0)).optional()? {
                 former.insert(activity);
+                drop_keys.execute([entry])?;
             }
-            drop_keys.execute([entry])?;
             for key in keys {
                 add_key.execute(params![key, entry])?;
             }
@@ -301,12 +302,16 @@ fn put(connection: &Connection, settled: &Settled) -> Result<bool, StoreError> {
     for settled in &settled.activities {
         put_activity(connection, settled)?;
     }
-    let mut drop_work = connection.prepare_cached("DELETE FROM works WHERE id = (SELECT work FROM work_members WHERE activity = ?1)")?;
+    let mut work_of = connection.prepare_cached("SELECT work FROM work_members WHERE activity = ?1")?;
+    let mut drop_work = connection.prepare_cached("DELETE FROM works WHERE id = ?1")?;
     let mut drop_member = connection.prepare_cached("DELETE FROM work_members WHERE activity = ?1")?;
     for work in &settled.works {
         for member in &work.members {
-            drop_work.execute([member.activity.as_str()])?;
-            drop_member.execute([member.activity.as_str()])?;
+            let activity = member.activity.as_str();
+            if let Some(former) = work_of.query_row([activity], |row| row.get::<_, String>(0)).optional()? {
+                drop_work.execute([former])?;
+                drop_member.execute([activity])?;
+            }
         }
     }
     let mut add_work = connection.prepare_cached("INSERT OR REPLACE INTO works (id, primary_id, topic) VALUES (?1, ?2, ?3)")?;
@@ -436,7 +441,7 @@ impl Store {
 
     /// Swaps the derived rows. `false`: somebody else settled meanwhile, and nothing was changed.
     pub async fn put_settled(&self, settled: Settled) -> Result<bool, StoreError> {
-        self.write(move |connection| put(connection, &settled)).await
+        self.write_much(move |connection| put(connection, &settled)).await
     }
 
     /// Every merge and split that a person decided, in order.
@@ -474,7 +479,7 @@ impl Store {
 
     /// Drops all that is derived, so that it is computed again from the first fact on.
     pub async fn drop_derived(&self) -> Result<(), StoreError> {
-        self.write_safely(|connection| {
+        self.write_much(|connection| {
             for (table, _) in DERIVED {
                 connection.execute(&format!("DELETE FROM {table}"), [])?;
             }

@@ -1,7 +1,9 @@
 //! Connections: one writer with a queue, some readers.
 //!
 //! The writer takes whatever is waiting and commits it together, so a thousand polls are not a thousand syncs. Each
-//! piece of work stands in its own savepoint: one that fails takes nothing else with it.
+//! piece of work stands in its own savepoint: one that fails takes nothing else with it. Large work has a commit of its
+//! own and no savepoint: SQLite keeps what a savepoint changed in memory, and goes through all of that with every
+//! statement.
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -23,11 +25,21 @@ pub(super) enum Durability {
     Normal,
 }
 
+/// How much a piece of work writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// A few rows: goes into one commit with others.
+    Small,
+    /// Thousands of rows: has a commit of its own.
+    Large,
+}
+
 type Outcome = Result<Box<dyn Any + Send>, StoreError>;
 type Work = Box<dyn FnOnce(&Connection) -> Outcome + Send>;
 
 struct Job {
     durability: Durability,
+    extent: Extent,
     work: Work,
     reply: oneshot::Sender<Outcome>,
 }
@@ -70,7 +82,7 @@ impl Sqlite {
     }
 
     /// Runs a piece of work in the next commit, and answers when that is done.
-    pub(super) async fn write<T, F>(&self, durability: Durability, work: F) -> Result<T, StoreError>
+    pub(super) async fn write<T, F>(&self, durability: Durability, extent: Extent, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -81,14 +93,14 @@ impl Sqlite {
             let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(queue) = queue.as_ref() else { return Err(StoreError::Closed) };
             self.waiting.fetch_add(1, Ordering::Relaxed);
-            queue.send(Job { durability, work, reply }).map_err(|_| StoreError::Closed)?;
+            queue.send(Job { durability, extent, work, reply }).map_err(|_| StoreError::Closed)?;
         }
         let value = answer.await.map_err(|_| StoreError::Closed)??;
         Ok(*value.downcast::<T>().expect("the answer has the type that the work gave"))
     }
 
-    /// Runs a piece of work on a read-only connection, off the async threads. It sees one state of the database only
-    /// if it opens a transaction itself.
+    /// Runs a piece of work on a read-only connection, off the async threads. It sees one state of the database from its
+    /// beginning to its end.
     pub(super) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -102,7 +114,10 @@ impl Sqlite {
                 Some(connection) => connection,
                 None => open_reader(&path)?,
             };
-            let value = work(&connection);
+            let value = {
+                let _one_state = connection.unchecked_transaction()?;
+                work(&connection)
+            };
             let mut idle = readers.lock().unwrap_or_else(PoisonError::into_inner);
             if idle.len() < 8 {
                 idle.push(connection);
@@ -131,11 +146,17 @@ impl Drop for Sqlite {
 
 fn run_writer(connection: &Connection, receiver: &mpsc::Receiver<Job>, depth: &AtomicUsize) {
     let mut full = false;
-    while let Ok(first) = receiver.recv() {
+    let mut waiting: Option<Job> = None;
+    while let Some(first) = waiting.take().or_else(|| receiver.recv().ok()) {
         let mut batch = vec![first];
         while batch.len() < BATCH
+            && batch.iter().all(|job| job.extent == Extent::Small)
             && let Ok(job) = receiver.try_recv()
         {
+            if job.extent == Extent::Large {
+                waiting = Some(job);
+                break;
+            }
             batch.push(job);
         }
         depth.fetch_sub(batch.len(), Ordering::Relaxed);
@@ -146,7 +167,11 @@ fn run_writer(connection: &Connection, receiver: &mpsc::Receiver<Job>, depth: &A
                 full = wants_full;
             }
         }
-        commit(connection, batch);
+        if batch.len() == 1 {
+            batch.into_iter().for_each(|job| commit_alone(connection, job));
+        } else {
+            commit(connection, batch);
+        }
     }
     // What the write-ahead log still holds goes into the file, so that a copy of the file alone is whole.
     let _ = connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
@@ -194,10 +219,29 @@ fn commit(connection: &Connection, batch: Vec<Job>) {
     }
 }
 
+/// Runs one piece of work in a transaction of its own, and answers it once that is committed.
+fn commit_alone(connection: &Connection, job: Job) {
+    let outcome = (|| {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let value = contained(connection, job.work)?;
+        connection.execute_batch("COMMIT")?;
+        Ok(value)
+    })();
+    if outcome.is_err() && !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    let _ = job.reply.send(outcome);
+}
+
+/// Runs a piece of work; one that panics has failed, nothing worse.
+fn contained(connection: &Connection, work: Work) -> Outcome {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(connection)))
+        .unwrap_or_else(|_| Err(StoreError::Broken("a write came to an unexpected end".into())))
+}
+
 fn in_savepoint(connection: &Connection, work: Work) -> Outcome {
     connection.execute_batch("SAVEPOINT work")?;
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(connection)))
-        .unwrap_or_else(|_| Err(StoreError::Broken("a write came to an unexpected end".into())));
+    let outcome = contained(connection, work);
     if outcome.is_ok() {
         connection.execute_batch("RELEASE work")?;
     } else if !connection.is_autocommit() {

@@ -136,6 +136,32 @@ impl Store {
         .await
     }
 
+    /// Addresses of works that fall after an instant and were not looked at since another; one that was gone at the last
+    /// look, but not at the one before, is due again sooner.
+    pub async fn links_to_check(
+        &self,
+        since: Timestamp,
+        looked_before: Timestamp,
+        gone_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT DISTINCT a.url FROM activities a JOIN works w ON w.primary_id = a.id
+                 WHERE a.effective_at >= ?1 AND a.backfill = 0 AND a.url IS NOT NULL
+                   AND NOT EXISTS (SELECT 1 FROM link_checks c WHERE c.url = a.url AND c.at > ?2
+                                     AND NOT (c.status IN (404, 410) AND c.at <= ?3
+                                              AND (SELECT count(*) FROM link_checks d WHERE d.url = a.url AND d.at > ?2) = 1))
+                 ORDER BY a.url LIMIT ?4",
+            )?;
+            let urls = statement
+                .query_map(params![to_millis(since), to_millis(looked_before), to_millis(gone_before), limit], |row| row.get(0))?
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(urls)
+        })
+        .await
+    }
+
     /// What a link answered, as a fact.
     pub async fn record_link_check(&self, url: &str, status: Option<u16>, at: Timestamp) -> Result<(), StoreError> {
         let url = url.to_owned();
@@ -153,6 +179,11 @@ impl Store {
             Ok(())
         })
         .await
+    }
+
+    /// Whether anything is recorded yet.
+    pub async fn has_activities(&self) -> Result<bool, StoreError> {
+        self.read(|connection| Ok(connection.query_row("SELECT EXISTS (SELECT 1 FROM activities)", [], |row| row.get(0))?)).await
     }
 
     /// Sizes of what is held.

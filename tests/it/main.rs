@@ -1,7 +1,11 @@
 //! What clarion promises at its doors: a file per room and per story.
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod corpus;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]

@@ -2,12 +2,14 @@
 //!
 //! In: a document of a feed, however broken. Out: its entries as it tells them, what had to be repaired, and how often it
 //! wants to be asked. One reader serves good documents and bad ones alike, so that both are read by one set of rules; it
-//! keeps every item that can be read. It keeps odd dates odd: judging is left to `normalize`.
+//! keeps every item that can be read. Before a document is refused, a second reader is asked. Odd dates stay odd: judging
+//! is left to `normalize`.
 
 mod date;
 mod document;
 mod item;
 mod json;
+mod second;
 mod xml;
 
 use self::document::{Dialect, Element, Space, Visitor, Walk};
@@ -36,7 +38,12 @@ fn read_bytes(bytes: &[u8], content_type: Option<&str>, base: Option<&str>) -> R
     if text.starts_with("<?xml") && !whole.starts_with("<?xml") {
         repairs.push(named("blanks before the XML declaration dropped"));
     }
-    let mut reading = if text.starts_with(['{', '[']) { json::read(text, base)? } else { read_xml(text, base)? };
+    let first = if text.starts_with(['{', '[']) { json::read(text, base) } else { read_xml(text, base) };
+    let mut reading = match first {
+        // Before a document is refused, another reader is asked.
+        Err(error @ (ReadError::NotAFeed(_) | ReadError::NoneReadable)) => second::read(text, base).ok_or(error)?,
+        first => first?,
+    };
     repairs.append(&mut reading.repairs);
     reading.repairs = repairs;
     Ok(reading)

@@ -1,7 +1,9 @@
-//! What whole-path tests share: the real program in a folder of its own, and a site on loopback that does as told.
+//! What whole-path tests share: the real program in a folder of its own, a site on loopback that does as told, and the
+//! library in a world of its own.
 
 pub(crate) mod daemon;
 pub(crate) mod site;
+pub(crate) mod world;
 
 use std::path::Path;
 

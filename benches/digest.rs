@@ -1,0 +1,134 @@
+//! How long the choice among 5,000 candidates takes.
+//!
+//! `cargo bench --bench digest`. The candidates are made up: 400 builders in all categories and regions, a past of ten
+//! digests. Prints the median and the worst; nothing here fails on a slow machine.
+
+#![expect(clippy::print_stdout, reason = "figures are what a bench is for")]
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use clarion::config::DigestConfig;
+use clarion::digest::{self, Edits, Inputs};
+use clarion::model::{
+    ActivityId, ActivityKind, BuilderId, Candidate, Credited, EarlierWork, PastDigest, PastPick, Seq, Substance, Topic, Week,
+};
+use jiff::SignedDuration;
+
+const CANDIDATES: usize = 5_000;
+const BUILDERS: usize = 400;
+const RUNS: usize = 21;
+
+fn main() {
+    let week: Week = "2026-W47".parse().expect("a week");
+    let cutoff_at = week.end() + SignedDuration::from_hours(6);
+    let (categories, regions) = (digest::builtin_categories(), digest::builtin_regions());
+    let number = |n: usize| i64::try_from(n).expect("small");
+    let substance = |n: usize| Substance {
+        words: Some(u32::try_from(n * 37 % 2_400).expect("small")),
+        shows_work: Some(n.is_multiple_of(3)),
+        cites_source: Some(n.is_multiple_of(4)),
+        canonical: Some(!n.is_multiple_of(9)),
+        summary_chars: 120,
+        ..Substance::default()
+    };
+    let builders: BTreeMap<BuilderId, Credited> = (0..BUILDERS)
+        .map(|n| {
+            let builder = Credited {
+                id: BuilderId(number(n)),
+                slug: format!("builder-{n}"),
+                name: format!("Builder {n}"),
+                region: regions[n % regions.len()].key.clone(),
+                category: categories[n * 7 % categories.len()].key.clone(),
+                country: None,
+                handles: BTreeMap::new(),
+                active: true,
+                not_featured: n.is_multiple_of(50),
+                not_public: false,
+            };
+            (builder.id, builder)
+        })
+        .collect();
+    let candidates: Vec<Candidate> = (0..CANDIDATES)
+        .map(|n| {
+            let at = cutoff_at - SignedDuration::from_mins(number(n * 13 % 14_000));
+            let work = ActivityId::of_key(&format!("work {n}"));
+            let category = categories[n * 11 % categories.len()].key.clone();
+            let counts = [Some(n as u64 % 90), Some(n as u64 % 400), None, None];
+            let earlier = |m: usize| EarlierWork {
+                work: ActivityId::of_key(&format!("earlier {n} {m}")),
+                substance: substance(n + m),
+                topic_confidence: 700,
+                kind: ActivityKind::Article,
+                counts: [Some(m as u64), Some(m as u64 * 9 % 100), None, None],
+            };
+            Candidate {
+                members: vec![work.clone()],
+                work,
+                kind: [ActivityKind::Article, ActivityKind::Video, ActivityKind::Release, ActivityKind::Talk][n % 4],
+                title: format!("What {n} deployments taught us about queues"),
+                summary: Some("A summary that says in two lines what the piece is about, and for whom it was made.".into()),
+                language: Some("en".into()),
+                url: Some(format!("https://blog-{}.example/{n}", n % BUILDERS)),
+                also: Vec::new(),
+                published_at: Some(at),
+                effective_at: at,
+                first_seen_at: at,
+                backfill: n.is_multiple_of(17),
+                paywalled: n.is_multiple_of(29),
+                link_gone: false,
+                held_until: None,
+                left: false,
+                builders: vec![BuilderId(number(n % BUILDERS))],
+                substance: substance(n),
+                topic: Topic { services: vec!["Lambda".into()], category, confidence: 700, evidence: Vec::new() },
+                counts,
+                earlier: (1..13).map(earlier).collect(),
+            }
+        })
+        .collect();
+    let history: Vec<PastDigest> = (0..10)
+        .scan(week, |week, past| {
+            *week = week.previous();
+            let picks = (0..10)
+                .map(|n| PastPick {
+                    members: vec![ActivityId::of_key(&format!("past {past} {n}"))],
+                    builders: vec![BuilderId(number((past * 10 + n) % BUILDERS))],
+                    category: categories[n % categories.len()].key.clone(),
+                    region: regions[n % regions.len()].key.clone(),
+                    lead: n == 0,
+                })
+                .collect();
+            Some(PastDigest { week: *week, published: true, picks })
+        })
+        .collect();
+    let config = DigestConfig::default();
+    let mut times: Vec<Duration> = Vec::new();
+    let mut picked = 0;
+    for _ in 0..RUNS {
+        let started = Instant::now();
+        let digest = digest::compose(&Inputs {
+            week,
+            program: "Program",
+            cutoff_at,
+            cutoff_seq: Seq(1),
+            previous_cutoff_at: None,
+            late: false,
+            config: &config,
+            config_hash: String::new(),
+            rules_version: 1,
+            categories: &categories,
+            regions: &regions,
+            builders: &builders,
+            candidates: &candidates,
+            history: &history,
+            supply: &BTreeMap::new(),
+            edits: &Edits::default(),
+        });
+        times.push(started.elapsed());
+        picked = digest.picks().count();
+    }
+    times.sort_unstable();
+    let at = |place: usize| times[place].as_secs_f64() * 1e3;
+    println!("{CANDIDATES} candidates, {picked} picked: {:.1} ms, at worst {:.1} ms", at(RUNS / 2), at(RUNS - 1));
+}
