@@ -168,7 +168,9 @@ fn run_writer(connection: &Connection, receiver: &mpsc::Receiver<Job>, depth: &A
             }
         }
         if batch.len() == 1 {
-            batch.into_iter().for_each(|job| commit_alone(connection, job));
+            for job in batch {
+                commit_alone(connection, job);
+            }
         } else {
             commit(connection, batch);
         }
