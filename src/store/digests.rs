@@ -110,6 +110,20 @@ impl Store {
         .await
     }
 
+    /// The published weeks, newest first, each with the place of its draft: what was read once need not be read again.
+    pub async fn published_weeks(&self) -> Result<Vec<(Week, Seq)>, StoreError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT week, draft_seq FROM digests WHERE state = 'published' ORDER BY week DESC")?;
+            let rows =
+                statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?.collect::<Result<Vec<_>, rusqlite::Error>>()?;
+            rows.into_iter()
+                .map(|(week, seq)| Ok((week.parse().map_err(|error| StoreError::Broken(format!("{error}")))?, Seq(seq))))
+                .collect()
+        })
+        .await
+    }
+
     /// Keeps a draft. An approved or published digest is not replaced.
     pub async fn put_draft(&self, draft: NewDraft) -> Result<Seq, StoreError> {
         self.write_safely(move |connection| {

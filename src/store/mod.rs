@@ -33,7 +33,7 @@ pub use registry::{RosterChange, RosterReport};
 pub use settled::{EntryRow, Settled, SettledActivity, SettledWork};
 pub use slots::{Claim, Slot};
 pub use sources::{Known, NewEntry, PollRecord};
-pub use views::{ActivityRow, Counters, LogFilter, SourceOverview};
+pub use views::{ActivityRow, Counters, LogFilter};
 pub use works::WorkRow;
 
 /// Why the store could not do what was asked. The text says what to do where something can be done.

@@ -18,6 +18,8 @@ pub struct LogFilter {
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
     pub kind: Option<ActivityKind>,
+    /// So many of the latest are left out.
+    pub skip: u32,
     pub limit: Option<u32>,
 }
 
@@ -26,13 +28,6 @@ pub struct LogFilter {
 pub struct ActivityRow {
     pub activity: Activity,
     pub work: String,
-}
-
-/// A source's figures for tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct SourceOverview {
-    pub entries: u64,
-    pub polls: u64,
 }
 
 /// Sizes of what is held.
@@ -76,9 +71,10 @@ impl Store {
                 values.push(kind.as_str().to_owned().into());
             }
             values.push(filter.limit.map_or(-1, i64::from).into());
+            values.push(i64::from(filter.skip).into());
             let sql = format!(
                 "SELECT a.body, coalesce(m.work, a.id) FROM activities a LEFT JOIN work_members m ON m.activity = a.id
-                 WHERE {} ORDER BY a.effective_at DESC, a.id LIMIT ?",
+                 WHERE {} ORDER BY a.effective_at DESC, a.id LIMIT ? OFFSET ?",
                 wheres.join(" AND ")
             );
             let mut statement = connection.prepare_cached(&sql)?;
@@ -117,21 +113,35 @@ impl Store {
         .await
     }
 
-    /// The figures of all sources.
-    pub async fn source_overview(&self) -> Result<BTreeMap<SourceId, SourceOverview>, StoreError> {
-        self.read(|connection| {
-            let mut overview: BTreeMap<SourceId, SourceOverview> = BTreeMap::new();
-            let mut statement = connection.prepare_cached("SELECT source, count(*) FROM entries GROUP BY source")?;
-            let mut rows = statement.query([])?;
+    /// How many entries each source has told: of all, or of those that a builder owns.
+    pub async fn entries_of_sources(&self, owner: Option<BuilderId>) -> Result<BTreeMap<SourceId, u64>, StoreError> {
+        self.read(move |connection| {
+            let wanted =
+                if owner.is_some() { "WHERE source IN (SELECT source FROM owners WHERE builder = ?1)" } else { "WHERE ?1 IS NULL" };
+            let mut statement =
+                connection.prepare_cached(&format!("SELECT source, count(*) FROM entries {wanted} GROUP BY source ORDER BY source"))?;
+            let counts = statement
+                .query_map([owner.map(|owner| owner.0)], |row| Ok((SourceId(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())))?
+                .collect::<Result<_, _>>()?;
+            Ok(counts)
+        })
+        .await
+    }
+
+    /// What a builder is credited with, in its barest form: the kind and the effective time of each activity.
+    pub async fn activity_times(&self, builder: BuilderId) -> Result<Vec<(ActivityKind, Timestamp)>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT a.kind, a.effective_at FROM credits c JOIN activities a ON a.id = c.activity WHERE c.builder = ?1",
+            )?;
+            let mut rows = statement.query([builder.0])?;
+            let mut times = Vec::new();
             while let Some(row) = rows.next()? {
-                overview.entry(SourceId(row.get(0)?)).or_default().entries = row.get::<_, i64>(1)?.unsigned_abs();
+                let kind: String = row.get(0)?;
+                let kind = ActivityKind::parse(&kind).ok_or_else(|| StoreError::Broken(format!("unknown kind `{kind}`")))?;
+                times.push((kind, from_millis(row.get(1)?)?));
             }
-            let mut statement = connection.prepare_cached("SELECT source, count(*) FROM polls GROUP BY source")?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                overview.entry(SourceId(row.get(0)?)).or_default().polls = row.get::<_, i64>(1)?.unsigned_abs();
-            }
-            Ok(overview)
+            Ok(times)
         })
         .await
     }

@@ -3,6 +3,7 @@
 //! Reads and counts; what is said of it is left to handlers and templates.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +12,7 @@ use super::state::{Answer, Pages, PagesError};
 use crate::flow::{self, Context};
 use crate::model::{
     ActivityId, Builder, BuilderId, BuilderRecordView, BuilderRow, DigestState, DigestSummary, HealthView, HomeView, HostRow, MergedView,
-    OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week,
+    OperatorView, OutcomeCode, RecordQuery, Seq, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week,
 };
 use crate::render::{self, FeedEntry, Format};
 use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError};
@@ -20,6 +21,45 @@ use crate::{schedule, telemetry};
 /// Pages on an open store.
 pub struct StoredPages {
     ctx: Context,
+    /// What was published as it was last read: a digest's whole text is large, and never changes again.
+    published: Mutex<Arc<Published>>,
+}
+
+/// What pages ask about all published digests.
+#[derive(Default)]
+struct Published {
+    /// Newest first, each with the place of its draft.
+    weeks: Vec<(Week, Seq)>,
+    summaries: Vec<DigestSummary>,
+    /// The newest ones whole.
+    newest: Vec<DigestRow>,
+    /// How often each builder was featured.
+    featured: HashMap<BuilderId, u64>,
+    /// What drafts said of each activity, oldest week first.
+    outcomes: HashMap<ActivityId, Vec<(Week, OutcomeCode)>>,
+}
+
+/// So many digests are in the Atom feed.
+const FEED: usize = 20;
+
+impl Published {
+    fn of(weeks: Vec<(Week, Seq)>, mut rows: Vec<DigestRow>) -> Self {
+        let mut featured = HashMap::new();
+        for builder in rows.iter().flat_map(|row| row.digest.picks()).flat_map(|pick| &pick.builders) {
+            *featured.entry(builder.id).or_insert(0) += 1;
+        }
+        let mut outcomes: HashMap<ActivityId, Vec<(Week, OutcomeCode)>> = HashMap::new();
+        for row in rows.iter().rev() {
+            for outcome in &row.digest.outcomes {
+                for member in &outcome.members {
+                    outcomes.entry(member.clone()).or_default().push((row.week, outcome.code));
+                }
+            }
+        }
+        let summaries = rows.iter().map(summary).collect();
+        rows.truncate(FEED);
+        Self { weeks, summaries, newest: rows, featured, outcomes }
+    }
 }
 
 impl From<StoreError> for PagesError {
@@ -31,24 +71,21 @@ impl From<StoreError> for PagesError {
 impl StoredPages {
     /// Pages of this context.
     pub fn new(ctx: Context) -> Self {
-        Self { ctx }
+        Self { ctx, published: Mutex::default() }
     }
 
-    async fn published(&self) -> Result<Vec<DigestRow>, StoreError> {
+    async fn published(&self) -> Result<Arc<Published>, StoreError> {
+        let weeks = self.ctx.store.published_weeks().await?;
+        let known = Arc::clone(&self.published.lock().unwrap_or_else(PoisonError::into_inner));
+        if known.weeks == weeks {
+            return Ok(known);
+        }
         let mut rows = self.ctx.store.digests().await?;
         rows.retain(|row| row.state == DigestState::Published);
-        Ok(rows)
-    }
-
-    /// How often each builder was featured.
-    async fn featured(&self) -> Result<HashMap<BuilderId, u64>, StoreError> {
-        let mut featured = HashMap::new();
-        for row in self.published().await? {
-            for builder in row.digest.picks().flat_map(|pick| &pick.builders) {
-                *featured.entry(builder.id).or_insert(0) += 1;
-            }
-        }
-        Ok(featured)
+        let weeks = rows.iter().map(|row| (row.week, row.draft_seq)).collect();
+        let read = Arc::new(Published::of(weeks, rows));
+        *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&read);
+        Ok(read)
     }
 
     fn category_name(&self, key: &str) -> Option<String> {
@@ -58,7 +95,7 @@ impl StoredPages {
     async fn source_rows(&self, wanted: Option<BuilderId>) -> Result<Vec<SourceRow>, StoreError> {
         let store = &self.ctx.store;
         let states = store.source_states().await?;
-        let overview = store.source_overview().await?;
+        let entries = store.entries_of_sources(wanted).await?;
         let builders: HashMap<BuilderId, Builder> = store.builders().await?.into_iter().map(|builder| (builder.id, builder)).collect();
         let mut sources = store.sources().await?;
         sources.retain(|source| wanted.is_none_or(|id| source.owners.iter().any(|owner| owner.builder == id)));
@@ -66,7 +103,7 @@ impl StoredPages {
             .into_iter()
             .map(|source| {
                 let state = states.get(&source.id).cloned().unwrap_or_default();
-                let entries = overview.get(&source.id).map_or(0, |overview| overview.entries);
+                let entries = entries.get(&source.id).copied().unwrap_or(0);
                 source_row(source, state, entries, &builders)
             })
             .collect())
@@ -77,27 +114,34 @@ impl StoredPages {
             return Ok(None);
         };
         let zone = builder.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
-        let rows = self.ctx.store.activities(LogFilter { builder: Some(builder.id), ..LogFilter::default() }).await?;
+        let times = self.ctx.store.activity_times(builder.id).await?;
         let sources = self.source_rows(Some(builder.id)).await?;
         let today = self.ctx.clock.now().to_zoned(zone.clone()).date();
         let first_day = today.saturating_sub(jiff::Span::new().days(53 * 7));
         let mut kinds = BTreeMap::new();
         let mut days = BTreeSet::new();
         let mut calendar = BTreeMap::new();
-        for ActivityRow { activity, .. } in &rows {
-            *kinds.entry(activity.kind).or_insert(0) += 1;
-            let day = activity.effective_at.to_zoned(zone.clone()).date();
+        for (kind, effective_at) in &times {
+            *kinds.entry(*kind).or_insert(0) += 1;
+            let day = zone.to_datetime(*effective_at).date();
             days.insert(day);
             if day >= first_day && day <= today {
                 *calendar.entry(day).or_insert(0) += 1;
             }
         }
-        let outcomes = self.outcomes().await?;
-        let wanted: Vec<&ActivityRow> = rows.iter().filter(|row| query.kind.is_none_or(|kind| row.activity.kind == kind)).collect();
-        let found = wanted.len() as u64;
+        let published = self.published().await?;
+        let found = times.iter().filter(|(kind, _)| query.kind.is_none_or(|wanted| *kind == wanted)).count() as u64;
+        let bounded = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let filter = LogFilter {
+            builder: Some(builder.id),
+            kind: query.kind,
+            skip: bounded(query.skip),
+            limit: Some(bounded(query.take)),
+            ..LogFilter::default()
+        };
         let mut timeline = Vec::new();
-        for row in skip_take(&wanted, query) {
-            timeline.push(self.timeline_item(row, &zone, &sources, &outcomes).await?);
+        for row in self.ctx.store.activities(filter).await? {
+            timeline.push(self.timeline_item(&row, &zone, &sources, &published.outcomes).await?);
         }
         Ok(Some(BuilderRecordView {
             slug: builder.slug.to_string(),
@@ -105,9 +149,9 @@ impl StoredPages {
             category: builder.categories.first().and_then(|key| self.category_name(key)),
             country: builder.country.filter(|_| builder.switches.show_place),
             timezone: builder.timezone,
-            activities: rows.len() as u64,
+            activities: times.len() as u64,
             days: days.len() as u64,
-            featured: self.featured().await?.get(&builder.id).copied().unwrap_or(0),
+            featured: published.featured.get(&builder.id).copied().unwrap_or(0),
             kinds,
             today,
             calendar,
@@ -115,19 +159,6 @@ impl StoredPages {
             found,
             timeline,
         }))
-    }
-
-    /// What drafts said of each activity, oldest week first.
-    async fn outcomes(&self) -> Result<HashMap<ActivityId, Vec<(Week, OutcomeCode)>>, StoreError> {
-        let mut outcomes: HashMap<ActivityId, Vec<(Week, OutcomeCode)>> = HashMap::new();
-        for row in self.published().await?.iter().rev() {
-            for outcome in &row.digest.outcomes {
-                for member in &outcome.members {
-                    outcomes.entry(member.clone()).or_default().push((row.week, outcome.code));
-                }
-            }
-        }
-        Ok(outcomes)
     }
 
     async fn timeline_item(
@@ -219,11 +250,6 @@ impl StoredPages {
     }
 }
 
-fn skip_take<'a>(rows: &'a [&'a ActivityRow], query: RecordQuery) -> impl Iterator<Item = &'a ActivityRow> {
-    let bounded = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    rows.iter().copied().skip(bounded(query.skip)).take(bounded(query.take))
-}
-
 fn source_row(source: Source, state: SourceState, entries: u64, builders: &HashMap<BuilderId, Builder>) -> SourceRow {
     SourceRow {
         id: source.id,
@@ -268,11 +294,11 @@ fn summary(row: &DigestRow) -> DigestSummary {
 impl Pages for StoredPages {
     fn home(&self) -> Answer<'_, HomeView> {
         Box::pin(async move {
-            let rows = self.published().await?;
+            let published = self.published().await?;
             let counters = self.ctx.store.counters().await?;
             Ok(HomeView {
-                latest: rows.first().map(|row| row.digest.clone()),
-                digests: rows.iter().take(6).map(summary).collect(),
+                latest: published.newest.first().map(|row| row.digest.clone()),
+                digests: published.summaries.iter().take(6).cloned().collect(),
                 builders: counters.builders,
                 sources: counters.sources,
                 activities: counters.activities,
@@ -281,7 +307,7 @@ impl Pages for StoredPages {
     }
 
     fn digests(&self) -> Answer<'_, Vec<DigestSummary>> {
-        Box::pin(async move { Ok(self.published().await?.iter().map(summary).collect()) })
+        Box::pin(async move { Ok(self.published().await?.summaries.clone()) })
     }
 
     fn sealed(&self, week: Week, format: Format) -> Answer<'_, Option<Vec<u8>>> {
@@ -289,17 +315,17 @@ impl Pages for StoredPages {
     }
 
     fn latest(&self) -> Answer<'_, Option<Week>> {
-        Box::pin(async move { Ok(self.published().await?.first().map(|row| row.week)) })
+        Box::pin(async move { Ok(self.published().await?.weeks.first().map(|(week, _)| *week)) })
     }
 
     fn feed(&self) -> Answer<'_, String> {
         Box::pin(async move {
-            let rows = self.published().await?;
+            let published = self.published().await?;
             let context = render::Context::new(&self.ctx.config.program, self.ctx.config.web.public_url.as_str());
-            let entries: Vec<FeedEntry> = rows
-                .into_iter()
-                .take(20)
-                .map(|row| FeedEntry { digest: row.digest, published_at: row.published_at, corrections: Vec::new() })
+            let entries: Vec<FeedEntry> = published
+                .newest
+                .iter()
+                .map(|row| FeedEntry { digest: row.digest.clone(), published_at: row.published_at, corrections: Vec::new() })
                 .collect();
             render::feed(&entries, &context).map_err(|error| PagesError(error.to_string()))
         })
@@ -308,7 +334,7 @@ impl Pages for StoredPages {
     fn builders(&self) -> Answer<'_, Vec<BuilderRow>> {
         Box::pin(async move {
             let counts = self.ctx.store.builder_counts(Timestamp::UNIX_EPOCH).await?;
-            let featured = self.featured().await?;
+            let published = self.published().await?;
             let mut builders = self.ctx.store.builders().await?;
             builders.retain(|builder| !builder.switches.not_public && builder.is_active(self.ctx.clock.now()));
             builders.sort_by(|one, other| (crate::text::fold(&one.name), &one.slug).cmp(&(crate::text::fold(&other.name), &other.slug)));
@@ -317,7 +343,7 @@ impl Pages for StoredPages {
                 country: builder.country.filter(|_| builder.switches.show_place),
                 activities: counts.get(&builder.id).map_or(0, |(all, _, _)| *all),
                 latest_at: counts.get(&builder.id).map(|(_, _, latest)| *latest),
-                featured: featured.get(&builder.id).copied().unwrap_or(0),
+                featured: published.featured.get(&builder.id).copied().unwrap_or(0),
                 slug: builder.slug.to_string(),
                 name: builder.name,
             };
