@@ -344,4 +344,20 @@ mod tests {
             assert!(CanonicalUrl::parse(bad).is_err(), "{bad}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_canonical_address_is_its_own_canonical_address(
+            host in "(www\\.|m\\.)?(medium\\.com|dev\\.to|youtube\\.com|youtu\\.be|kiln\\.example|[a-z]{1,4}\\.example\\.org)(:80|:443|:8080)?",
+            path in "(/[a-zA-Z0-9@%. ~é-]{0,8}){0,4}",
+            query in "(\\?([a-z_]{1,6}|utm_source|source|v|ref|p)=[a-zA-Z0-9%&=+é/-]{0,10}){0,1}",
+            fragment in "(#[a-z/!]{0,5})?",
+        ) {
+            for scheme in ["http", "https"] {
+                let Ok(url) = CanonicalUrl::parse(&format!("{scheme}://{host}{path}{query}{fragment}")) else { continue };
+                let again = CanonicalUrl::parse(url.as_str()).unwrap();
+                proptest::prop_assert_eq!((again.as_str(), again.key()), (url.as_str(), url.key()));
+            }
+        }
+    }
 }
