@@ -148,7 +148,7 @@ async fn clarion_pass(ctx: &Context) -> (flow::PassReport, Duration, Duration) {
     let report = flow::pass(ctx, &Wanted::All, CancellationToken::new(), |_, _| {}).await.expect("the pass is recorded");
     let passed = started.elapsed();
     flow::settle(ctx).await.expect("the log is settled");
-    (report, passed, started.elapsed() - passed)
+    (report, passed, started.elapsed().saturating_sub(passed))
 }
 
 fn command(folder: &Path) -> measure::Took {

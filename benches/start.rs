@@ -121,7 +121,7 @@ async fn fill(ctx: &Context, activities: usize) {
                 let key = EntryKey(entry.id.clone().unwrap_or_default());
                 NewEntry { fingerprint: sha256_hex(key.0.as_bytes()), key, arrival: Arrival::default(), entry }
             });
-            let at = now + SignedDuration::from_secs(round as i64);
+            let at = now + SignedDuration::from_secs(i64::try_from(round).unwrap_or(0));
             let read = u32::try_from(wanted).expect("small");
             let outcome = PollOutcome::Read { entries: read, new: read, changed: 0, left: 0 };
             let state = SourceState {
@@ -223,7 +223,7 @@ async fn main() {
     for start in 0..STARTS {
         let visit = |address: &str| {
             if start == 0 {
-                visit_pages(address)
+                visit_pages(address);
             }
         };
         let (ready, most) = serve(&path, visit);

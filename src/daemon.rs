@@ -209,22 +209,28 @@ async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<
     let _ = tokio::time::timeout(Duration::from_secs(5), jobs.wait()).await;
 }
 
+/// So long before a cut-off, what was not read of late is asked once more.
+const LAST_CALL: SignedDuration = SignedDuration::from_hours(1);
+
 /// Lines up what is due. At the start, what fell due while we were away is spread, so that nobody meets a burst.
 async fn offer_due(ctx: &Context, lanes: &Lanes, now: Timestamp, first: bool) -> Result<(), StoreError> {
     let all = ctx.store.pollable().await?;
-    let closing = closing_cut_off(ctx, now);
+    let cut_off = schedule::next_slot(&ctx.config.schedule.cut_off, &ctx.config.schedule.zone, now).ok();
+    let closing = cut_off.filter(|cut_off| cut_off.duration_since(now) <= LAST_CALL);
+    let last_call = |state: &crate::model::SourceState| {
+        closing.is_some_and(|cut_off| {
+            // Once is enough, whatever came of it.
+            let asked = state.last_poll_at.is_some_and(|last| cut_off.duration_since(last) <= LAST_CALL);
+            !asked && schedule::due_before_cut_off(state, cut_off, now)
+        })
+    };
     let mut due = Vec::new();
     for (source, state) in all {
         if state.not_before.is_some_and(|until| until > now) || state.status == SourceStatus::Gone {
             continue;
         }
         match state.next_poll_at {
-            Some(next) if next > now => {
-                // What was not seen for hours is asked once more before a week closes.
-                if closing.is_some_and(|cut_off| schedule::due_before_cut_off(&state, cut_off, now)) {
-                    due.push((source, state));
-                }
-            }
+            Some(next) if next > now && !last_call(&state) => {}
             _ if first => {
                 let mut spread = state.clone();
                 spread.next_poll_at = Some(schedule::spread(&ctx.config.schedule, &source, &state, now));
@@ -235,12 +241,6 @@ async fn offer_due(ctx: &Context, lanes: &Lanes, now: Timestamp, first: bool) ->
     }
     lanes.offer(due);
     Ok(())
-}
-
-/// The next cut-off, while it is less than an hour away.
-fn closing_cut_off(ctx: &Context, now: Timestamp) -> Option<Timestamp> {
-    let next = schedule::next_slot(&ctx.config.schedule.cut_off, &ctx.config.schedule.zone, now).ok()?;
-    (next.duration_since(now) <= SignedDuration::from_hours(1)).then_some(next)
 }
 
 /// Runs the newest slot of a task that is due and not over. Older ones that were missed are recorded as missed.

@@ -75,6 +75,7 @@ pub(super) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
         let taken = || format!("port {} is taken: choose another with --port", args.port);
         Some(tokio::net::TcpListener::bind(config.web.listen).await.with_context(taken)?)
     };
+    telemetry::count();
     let ctx = open(config, Arc::clone(&clock) as Arc<dyn Clock>).await?;
     rehearse(global, &ctx, &clock, &roster, cut_off, week).await?;
     let outputs = write_outputs(&ctx, &args.dir, week).await?;

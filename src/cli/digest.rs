@@ -17,7 +17,7 @@ pub(super) enum DigestCommand {
     /// Print a week's digest: as published, else as drafted.
     Show(WeekArgs),
     /// Approve the draft as it stands; it may be published once the cooling-off is over.
-    Approve(WeekArgs),
+    Approve(ApproveArgs),
     /// Publish an approved digest: from then on its bytes never change.
     Publish(WeekArgs),
 }
@@ -29,6 +29,12 @@ pub(super) struct WeekArgs {
     /// Print the digest in this format.
     #[arg(long, value_enum)]
     format: Option<FormatArg>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApproveArgs {
+    #[command(flatten)]
+    week: WeekArgs,
     /// Why, for the log.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
@@ -69,8 +75,8 @@ async fn dispatch(global: &Global, ctx: &Context, command: DigestCommand) -> any
             let row = flow::draft(ctx, week_of(&args)).await?;
             tell(global, ctx, &row, args.format).await
         }
-        DigestCommand::Approve(args) => {
-            let row = flow::approve(ctx, week_of(&args), &global.person(), args.note.clone()).await?;
+        DigestCommand::Approve(ApproveArgs { week: args, note }) => {
+            let row = flow::approve(ctx, week_of(&args), &global.person(), note).await?;
             tell(global, ctx, &row, args.format).await
         }
         DigestCommand::Publish(args) => {

@@ -49,13 +49,13 @@ struct Cli {
 #[derive(Debug, Args)]
 struct Global {
     /// The configuration file.
-    #[arg(long, global = true, value_name = "PATH", env = "CLARION_CONFIG", default_value = "./clarion.toml")]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "PATH", env = "CLARION_CONFIG", default_value = "./clarion.toml")]
     config: PathBuf,
-    /// Print data as JSON.
-    #[arg(long, global = true)]
+    /// Print data as one JSON document.
+    #[arg(long, global = true, help_heading = "Everywhere")]
     json: bool,
     /// Who decides: stands in the log beside each decision. The system's user, unless told otherwise.
-    #[arg(long = "as", global = true, value_name = "PERSON")]
+    #[arg(long = "as", global = true, help_heading = "Everywhere", value_name = "PERSON")]
     person: Option<String>,
 }
 

@@ -22,10 +22,12 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
     daemon::run(ctx, stop_sign(), |address| output::tell(&format!("ready http://{address}/"))).await
 }
 
-/// Resolves at the first SIGTERM or Ctrl-C; a second one ends the process at once.
+/// Resolves at the first SIGTERM or Ctrl-C; a second one, a second later or more, ends the process at once.
 pub(super) async fn stop_sign() {
     wait_for_signal().await;
     tokio::spawn(async {
+        // `timeout` and some supervisors signal the process and its group, which is one wish told twice.
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         wait_for_signal().await;
         output::complain("stopped at once, as told twice; nothing recorded is lost");
         std::process::exit(1);

@@ -16,7 +16,7 @@ use crate::store::{DigestRow, NewDraft, StoreError, WorkRow};
 /// Why no draft was made.
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
-    #[error("the week {week} is not over: its draft is made from {cut_off} on")]
+    #[error("it is too early for {week}: its draft is made from its cut-off on, {cut_off}")]
     TooEarly { week: Week, cut_off: Timestamp },
     #[error("the digest of {week} is {} already and does not change any more", .state.as_str())]
     Settled { week: Week, state: DigestState },

@@ -130,9 +130,18 @@ impl Store {
         name.push(".lock");
         let broken = |error: std::io::Error| StoreError::Broken(format!("cannot lock {}: {error}", self.path.display()));
         let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&name).map_err(broken)?;
-        match file.try_lock() {
+        // `clarion status` holds the lock for an instant, only to see whether it is free: that is no reason to stop.
+        let mut held = file.try_lock();
+        for _ in 0..4 {
+            if !matches!(held, Err(std::fs::TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(25));
+            held = file.try_lock();
+        }
+        match held {
             Ok(()) => {
-                // Who holds it is told for the comfort of people; the lock holds without it, on a full disk too.
+                // The number is for people: a full disk is told by what needs the disk.
                 let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
                 Ok(CollectorLock { _file: file })
             }

@@ -169,7 +169,9 @@ fn run_writer(connection: &Connection, receiver: &mpsc::Receiver<Job>, depth: &A
         }
         if batch.len() == 1 {
             let large = batch.iter().any(|job| job.extent == Extent::Large);
-            batch.into_iter().for_each(|job| commit_alone(connection, job));
+            for job in batch {
+                commit_alone(connection, job);
+            }
             if large {
                 // The pages of a large write are not needed again soon.
                 let _ = connection.execute_batch("PRAGMA shrink_memory");

@@ -628,7 +628,7 @@ async fn nobody_asks_before_the_interval_that_a_platform_names() {
     let world = World::at(TUESDAY).await;
     world.source("Fern Loam", SourceKind::GithubUser, "fernloam").await;
     let serve = |interval: u32| {
-        world.origin.serve_with(EVENTS, 200, &format!("etag: \"e\"\r\nx-honest: yes\r\nx-poll-interval: {interval}\r\n"), "[]")
+        world.origin.serve_with(EVENTS, 200, &format!("etag: \"e\"\r\nx-honest: yes\r\nx-poll-interval: {interval}\r\n"), "[]");
     };
     serve(60);
     let mut asked = Vec::new();
@@ -819,4 +819,83 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+// ---- Moves ----------------------------------------------------------------------------------------------------------
+
+/// How many works there are.
+async fn works(world: &World) -> u64 {
+    world.ctx.store.counters().await.unwrap().works
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_made_anew_on_every_request_make_no_new_works() {
+    for with_link in [true, false] {
+        let world = followed().await;
+        for round in 0..4 {
+            let items: Vec<String> = (0..6)
+                .map(|n| {
+                    let link = if with_link { format!("<link>https://shed.example.org/{n}</link>") } else { String::new() };
+                    let guid = format!("<guid isPermaLink=\"false\">{:x}</guid>", (round * 31 + n) * 7_919);
+                    item(
+                        &format!("Brick {n}"),
+                        &format!("{guid}{link}<pubDate>Mon, 23 Nov 2026 {n:02}:00:00 GMT</pubDate>{}", prose(&format!("b{n}"), 60)),
+                    )
+                })
+                .collect();
+            world.poll_after(1, "/feed", rss(&items)).await;
+        }
+        assert_eq!(works(&world).await, 6, "with link: {with_link}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_moves_to_another_domain_makes_no_new_works() {
+    let world = followed().await;
+    let feed = |host: &str| {
+        let items: Vec<String> = (0..6)
+            .map(|n| {
+                let link = format!("https://{host}/2026/piece-{n}/");
+                item(
+                    &format!("A piece on glaze {n}"),
+                    &format!(
+                        "<guid>{link}</guid><link>{link}</link><pubDate>Mon, 23 Nov 2026 {n:02}:00:00 GMT</pubDate>{}",
+                        prose(&format!("g{n}"), 120)
+                    ),
+                )
+            })
+            .collect();
+        rss(&items)
+    };
+    world.poll_after(1, "/feed", feed("old.example.org")).await;
+    world.poll_after(1, "/feed", feed("new.example.net")).await;
+    assert_eq!(works(&world).await, 6);
+    assert!(world.activities().await.iter().all(|activity| activity.url.as_deref().is_some_and(|url| url.contains("new.example.net"))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_dates_everything_anew_moves_nothing() {
+    let world = followed().await;
+    let feed = |day: u32| {
+        let items: Vec<String> =
+            (0..6).map(|n| post(&format!("p{n}"), &format!("Piece {n}"), &format!("{day:02} Nov 2026 0{n}:00:00 GMT"))).collect();
+        rss(&items)
+    };
+    world.poll_after(1, "/feed", feed(10)).await;
+    world.poll_after(7 * 24, "/feed", feed(30)).await;
+    let dates: Vec<_> = world.activities().await.iter().map(|activity| activity.effective_at).collect();
+    assert!(dates.len() == 6 && dates.iter().all(|date| *date < at("2026-11-11T00:00:00Z")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_withdrawn_and_comes_back_is_the_same_piece() {
+    let world = followed().await;
+    let (one, two) = (post("1", "One", "Mon, 23 Nov 2026 09:00:00 GMT"), post("2", "Two", "Mon, 23 Nov 2026 10:00:00 GMT"));
+    world.poll_after(1, "/feed", rss(&[one.clone(), two.clone()])).await;
+    let id = world.activity("Two").await.id;
+    world.poll_after(1, "/feed", rss(std::slice::from_ref(&one))).await;
+    assert!(world.activity("Two").await.left);
+    world.poll_after(1, "/feed", rss(&[one, two])).await;
+    let back = world.activity("Two").await;
+    assert_eq!((back.left, back.id, works(&world).await), (false, id, 2));
 }

@@ -57,7 +57,8 @@ pub(crate) fn start(folder: &Path, more: &str) -> Site {
         }
     });
     assert!(shared.set(site.clone()).is_ok());
-    configure(folder, more);
+    // The last whole week is over from the first minute of Monday on.
+    configure(folder, &format!("[schedule]\ncut_off = \"0 0 * * MON\"\n{more}"));
     let roster = format!(
         "builder,name,kind,url\nada,Ada Nwosu,rss,{}\nbob,Bob Moss,rss,{}\ncy,Cy Lund,rss,{}\n",
         site.url("/ada/feed"),

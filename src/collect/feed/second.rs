@@ -34,6 +34,10 @@ pub(super) fn read(text: &str, address: Option<&str>) -> Option<Reading> {
     }
     // The text is decoded already, whatever encoding its declaration names.
     let text = text.strip_prefix("<?xml").and_then(|rest| Some(rest.split_once("?>")?.1)).unwrap_or(text);
+    // A declaration that comes late makes it panic; the others it would take at their word.
+    if text.match_indices("<?xml").any(|(at, found)| !text[at + found.len()..].starts_with('-')) {
+        return None;
+    }
     let dates = Dates::default();
     let feed = std::panic::catch_unwind(AssertUnwindSafe(|| parse(text, &dates))).ok().flatten()?;
     Some(reading(feed, address, &dates)).filter(|reading| !reading.entries.is_empty())
@@ -80,13 +84,13 @@ fn reading(feed: model::Feed, address: Option<&str>, dates: &Dates) -> Reading {
         .filter(|entry| entry.title.is_some() || entry.link.is_some() || entry.content.is_some() || entry.summary.is_some())
         .collect();
     inherit_authors(authors(feed.authors), &mut entries);
-    Reading { title: feed.title.and_then(line), entries, repairs: vec![named("read by a second reader")], ..Reading::default() }
+    Reading { title: feed.title.as_ref().and_then(line), entries, repairs: vec![named("read by a second reader")], ..Reading::default() }
 }
 
 fn entry(item: model::Entry, base: &Base, limits: &Limits, tongue: Option<&str>, dates: &Dates) -> Entry {
     let mut entry = Entry {
         id: Some(text::collapse(&item.id)).filter(|id| !id.is_empty() && id.len() <= 2_048),
-        title: item.title.and_then(line),
+        title: item.title.as_ref().and_then(line),
         language: item.language.as_deref().and_then(language).or_else(|| tongue.map(str::to_owned)),
         authors: authors(item.authors),
         updated: item.updated.and_then(|at| Timestamp::try_from(SystemTime::from(at)).ok()),
@@ -114,7 +118,7 @@ fn entry(item: model::Entry, base: &Base, limits: &Limits, tongue: Option<&str>,
     entry
 }
 
-fn line(line: model::Text) -> Option<String> {
+fn line(line: &model::Text) -> Option<String> {
     let line = text::plain(&line.content);
     (!line.is_empty()).then(|| text::cut(&line, 1_000).into_owned())
 }
@@ -160,5 +164,7 @@ mod tests {
         for deep in ["<feed>".repeat(100_000), format!("<rss version=\"2.0\"><channel>{}", "<item>".repeat(100_000)), "[".repeat(100_000)] {
             assert!(read(&deep, None).is_none());
         }
+        let late = format!("<rss version=\"2.0\">{}<?xml version=\"1.0\" encoding=\"koi8-r\"?><channel/></rss>", " ".repeat(10_000));
+        assert!(read(&late, None).is_none());
     }
 }

@@ -79,11 +79,14 @@ impl Daemon {
         }
     }
 
-    /// Sends SIGTERM; answers the exit code, what stood on standard output, and how long it took.
+    /// Sends SIGTERM, twice in a row as `timeout` does to a process and its group; answers the exit code, what stood on standard output, and how long it took.
     pub(crate) fn terminate(mut self) -> (Option<i32>, String, Duration) {
         let begun = Instant::now();
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        for _ in 0..2 {
+            let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+            assert!(sent.success());
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let status = self.child.wait().unwrap();
         let mut out = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
