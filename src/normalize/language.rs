@@ -8,7 +8,7 @@ use whatlang::{Lang, Script};
 const ENOUGH: usize = 60;
 const ENOUGH_OWN_SCRIPT: usize = 12;
 /// The most bytes of text from which a language is told.
-const TELLING: usize = 600;
+const TELLING: usize = 400;
 
 /// The language as BCP 47 tag: the stated one, else the one told from the texts, else unknown.
 pub(super) fn language(stated: Option<String>, texts: &[&str]) -> Option<String> {

@@ -226,6 +226,7 @@ fn activities_beside(
     let mut body = connection.prepare_cached("SELECT body FROM activities WHERE id = ?1")?;
     let mut seen_keys = keys.clone();
     let mut open_keys: Vec<String> = keys.into_iter().collect();
+    open_keys.sort_unstable();
     let mut seen: HashSet<String> = inside.iter().chain(former).cloned().collect();
     let mut open: Vec<String> = seen.iter().cloned().collect();
     let former: HashSet<&String> = former.iter().collect();
@@ -275,15 +276,19 @@ fn put(connection: &Connection, settled: &Settled) -> Result<bool, StoreError> {
         let mut drop_keys = connection.prepare_cached("DELETE FROM entry_keys WHERE entry = ?1")?;
         let mut add_key = connection.prepare_cached("INSERT OR IGNORE INTO entry_keys (key, entry) VALUES (?1, ?2)")?;
         let mut former = BTreeSet::new();
+        let mut added: Vec<(&str, i64)> = Vec::new();
         for (entry, keys) in &settled.keys {
             // What was never settled has left nothing behind.
             if let Some(activity) = activity_of.query_row([entry], |row| row.get::<_, String>(0)).optional()? {
                 former.insert(activity);
                 drop_keys.execute([entry])?;
             }
-            for key in keys {
-                add_key.execute(params![key, entry])?;
-            }
+            added.extend(keys.iter().map(|key| (key.as_str(), *entry)));
+        }
+        // In the order of the table, so that each of its pages is touched once.
+        added.sort_unstable();
+        for (key, entry) in added {
+            add_key.execute(params![key, entry])?;
         }
         for activity in &former {
             for statement in [
@@ -299,9 +304,12 @@ fn put(connection: &Connection, settled: &Settled) -> Result<bool, StoreError> {
             }
         }
     }
-    for settled in &settled.activities {
+    let mut activities: Vec<&SettledActivity> = settled.activities.iter().collect();
+    activities.sort_unstable_by(|one, other| one.activity.id.cmp(&other.activity.id));
+    for settled in &activities {
         put_activity(connection, settled)?;
     }
+    put_addresses(connection, &activities)?;
     let mut work_of = connection.prepare_cached("SELECT work FROM work_members WHERE activity = ?1")?;
     let mut drop_work = connection.prepare_cached("DELETE FROM works WHERE id = ?1")?;
     let mut drop_member = connection.prepare_cached("DELETE FROM work_members WHERE activity = ?1")?;
@@ -333,7 +341,7 @@ fn put(connection: &Connection, settled: &Settled) -> Result<bool, StoreError> {
 }
 
 fn put_activity(connection: &Connection, settled: &SettledActivity) -> Result<(), StoreError> {
-    let SettledActivity { activity, entries, addresses, aliases } = settled;
+    let SettledActivity { activity, entries, aliases, .. } = settled;
     let id = activity.id.as_str();
     connection
         .prepare_cached(
@@ -360,13 +368,23 @@ fn put_activity(connection: &Connection, settled: &SettledActivity) -> Result<()
     for one in &activity.credits {
         credit.execute(params![id, one.builder.0, one.role.as_str(), one.basis.as_str(), to_millis(activity.effective_at)])?;
     }
-    let mut address = connection.prepare_cached("INSERT OR IGNORE INTO activity_keys (key, activity) VALUES (?1, ?2)")?;
-    for key in addresses {
-        address.execute(params![key, id])?;
-    }
     let mut alias = connection.prepare_cached("INSERT OR REPLACE INTO aliases (alias, activity) VALUES (?1, ?2)")?;
     for other in aliases {
         alias.execute(params![other.as_str(), id])?;
+    }
+    Ok(())
+}
+
+/// There are a dozen of these for each activity, spread over the whole table: written in its order.
+fn put_addresses(connection: &Connection, activities: &[&SettledActivity]) -> Result<(), StoreError> {
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    for SettledActivity { activity, addresses, .. } in activities {
+        pairs.extend(addresses.iter().map(|key| (key.as_str(), activity.id.as_str())));
+    }
+    pairs.sort_unstable();
+    let mut address = connection.prepare_cached("INSERT OR IGNORE INTO activity_keys (key, activity) VALUES (?1, ?2)")?;
+    for (key, id) in pairs {
+        address.execute(params![key, id])?;
     }
     Ok(())
 }

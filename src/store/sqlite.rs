@@ -168,8 +168,13 @@ fn run_writer(connection: &Connection, receiver: &mpsc::Receiver<Job>, depth: &A
             }
         }
         if batch.len() == 1 {
+            let large = batch.iter().any(|job| job.extent == Extent::Large);
             for job in batch {
                 commit_alone(connection, job);
+            }
+            if large {
+                // The pages of a large write are not needed again soon.
+                let _ = connection.execute_batch("PRAGMA shrink_memory");
             }
         } else {
             commit(connection, batch);
@@ -268,7 +273,7 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.pragma_update(None, "journal_size_limit", 4 << 20)?;
-    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.pragma_update(None, "cache_size", -49_152)?;
     migrations::apply(&mut connection)?;
     Ok(connection)
 }
