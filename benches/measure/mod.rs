@@ -20,7 +20,7 @@ pub(crate) struct Took {
 /// Runs a command to its end, looking at its memory every few milliseconds.
 pub(crate) fn run(command: &mut Command) -> Took {
     let started = Instant::now();
-    let mut child = command.stdout(Stdio::null()).spawn().expect("the command starts");
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command starts");
     let mut peak_kib = 0;
     let status = loop {
         peak_kib = peak_kib.max(peak_of(&child));
