@@ -79,7 +79,7 @@ fn prose(seed: usize, count: usize) -> String {
 }
 
 fn entry(builder: usize, n: usize, now: Timestamp) -> Entry {
-    let at = now.saturating_sub(SignedDuration::from_mins(i64::try_from(n * 97 + builder).unwrap_or(0))).unwrap_or(now);
+    let at = now.saturating_sub(SignedDuration::from_mins(i64::try_from(n * 1_561 + builder).unwrap_or(0))).unwrap_or(now);
     Entry {
         id: Some(format!("https://blog-{builder}.example/{n}")),
         link: Some(format!("https://blog-{builder}.example/{n}-{}", prose(n, 3).replace(' ', "-"))),

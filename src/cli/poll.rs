@@ -59,11 +59,11 @@ pub(super) async fn run(global: &Global, args: PollArgs) -> anyhow::Result<()> {
     }
     let report = report?;
     flow::settle(&ctx).await?;
+    let sources = if report.failed.is_empty() && report.held.is_empty() { Vec::new() } else { ctx.store.sources().await? };
     ctx.close().await?;
     if global.json {
         return output::print_json(&report);
     }
-    let sources = ctx.store.sources().await.unwrap_or_default();
     let mut text = format!(
         "asked {}: {} read, {} unchanged, {} failed, {} held back; {} new, {} changed\n",
         counted(u64::from(report.asked), "source"),

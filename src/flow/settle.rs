@@ -13,7 +13,7 @@ use crate::store::{EntryRow, Settled, SettledActivity, StoreError};
 use crate::work;
 
 /// The most facts taken at once: bounds the memory that one step needs.
-const STEP: u32 = 4_000;
+const STEP: u32 = 1_000;
 
 /// Brings all that is derived up to the end of the log, and answers how many facts that took.
 pub async fn settle(ctx: &Context) -> Result<u64, StoreError> {

@@ -179,6 +179,23 @@ impl Store {
         .await
     }
 
+    /// The works that these activities belong to, by activity.
+    pub async fn works_of(&self, activities: Vec<ActivityId>) -> Result<HashMap<ActivityId, WorkRow>, StoreError> {
+        self.read(move |connection| {
+            let kinds = source_kinds(connection)?;
+            let mut statement = connection.prepare_cached("SELECT work FROM work_members WHERE activity = ?1")?;
+            let mut works = HashMap::with_capacity(activities.len());
+            for activity in activities {
+                let work: Option<String> = statement.query_row([activity.as_str()], |row| row.get(0)).optional()?;
+                if let Some(row) = work.map(|id| work_row(connection, &kinds, &id)).transpose()?.flatten() {
+                    works.insert(activity, row);
+                }
+            }
+            Ok(works)
+        })
+        .await
+    }
+
     /// The activities that answer to an address key, ordered by id.
     pub async fn activities_at(&self, key: &str) -> Result<Vec<Activity>, StoreError> {
         let key = key.to_owned();

@@ -15,7 +15,7 @@ use crate::model::{
     OperatorView, OutcomeCode, RecordQuery, Seq, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week,
 };
 use crate::render::{self, FeedEntry, Format};
-use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError};
+use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError, WorkRow};
 use crate::{schedule, telemetry};
 
 /// Pages on an open store.
@@ -139,10 +139,10 @@ impl StoredPages {
             limit: Some(bounded(query.take)),
             ..LogFilter::default()
         };
-        let mut timeline = Vec::new();
-        for row in self.ctx.store.activities(filter).await? {
-            timeline.push(self.timeline_item(&row, &zone, &sources, &published.outcomes).await?);
-        }
+        let rows = self.ctx.store.activities(filter).await?;
+        let works = self.ctx.store.works_of(rows.iter().map(|row| row.activity.id.clone()).collect()).await?;
+        let timeline =
+            rows.iter().map(|row| self.timeline_item(row, works.get(&row.activity.id), &zone, &sources, &published.outcomes)).collect();
         Ok(Some(BuilderRecordView {
             slug: builder.slug.to_string(),
             name: builder.name,
@@ -161,24 +161,24 @@ impl StoredPages {
         }))
     }
 
-    async fn timeline_item(
+    fn timeline_item(
         &self,
         row: &ActivityRow,
+        work: Option<&WorkRow>,
         zone: &TimeZone,
         sources: &[SourceRow],
         outcomes: &HashMap<ActivityId, Vec<(Week, OutcomeCode)>>,
-    ) -> Result<TimelineItem, StoreError> {
+    ) -> TimelineItem {
         let activity = &row.activity;
-        let work = self.ctx.store.work_of(&activity.id).await?;
         let merged = work.iter().flat_map(|row| &row.activities).filter(|other| other.id != activity.id).filter_map(|other| {
-            let members = &work.as_ref()?.work.members;
+            let members = &work?.work.members;
             let rule = |id: &ActivityId| members.iter().find(|member| member.activity == *id).map(|member| member.rule);
             // The one that the others were joined to carries no rule of its own.
             let rule = rule(&other.id).filter(|rule| *rule != crate::model::MergeRule::Alone).or_else(|| rule(&activity.id))?;
             Some(MergedView { title: other.title.clone(), url: other.url.clone(), rule })
         });
         let merged = merged.collect();
-        let topic = work.as_ref().map(|row| row.work.topic.clone()).unwrap_or_default();
+        let topic = work.map(|row| row.work.topic.clone()).unwrap_or_default();
         let sightings = activity.sightings.iter().filter_map(|sighting| {
             let source = sources.iter().find(|source| source.id == sighting.source)?;
             Some(SightingView {
@@ -188,7 +188,7 @@ impl StoredPages {
                 left_at: sighting.left_at,
             })
         });
-        Ok(TimelineItem {
+        TimelineItem {
             activity: activity.id.clone(),
             kind: activity.kind,
             title: activity.title.clone(),
@@ -204,7 +204,7 @@ impl StoredPages {
             evidence: topic.evidence.into_iter().map(|evidence| evidence.what).collect(),
             services: topic.services,
             outcomes: outcomes.get(&activity.id).cloned().unwrap_or_default(),
-        })
+        }
     }
 
     async fn operator_view(&self) -> Result<OperatorView, StoreError> {
