@@ -168,13 +168,8 @@ fn run_writer(connection: &Connection, receiver: &mpsc::Receiver<Job>, depth: &A
             }
         }
         if batch.len() == 1 {
-            let large = batch.iter().any(|job| job.extent == Extent::Large);
             for job in batch {
                 commit_alone(connection, job);
-            }
-            if large {
-                // The pages of a large write are not needed again soon.
-                let _ = connection.execute_batch("PRAGMA shrink_memory");
             }
         } else {
             commit(connection, batch);

@@ -101,8 +101,8 @@ CREATE TABLE entry_keys (
     PRIMARY KEY (key, entry)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX entry_keys_of_entry ON entry_keys (entry);
-CREATE TABLE activities (
-    id            TEXT PRIMARY KEY,
+CREATE TABLE activities (                    -- with row ids: its rows are too long to live in an index
+    id            TEXT NOT NULL PRIMARY KEY,
     kind          TEXT NOT NULL,
     title         TEXT NOT NULL,
     url           TEXT,
@@ -111,8 +111,8 @@ CREATE TABLE activities (
     first_seen_at INTEGER NOT NULL,
     backfill      INTEGER NOT NULL,
     body          TEXT NOT NULL              -- the rest of the activity, as JSON
-) STRICT, WITHOUT ROWID;
-CREATE INDEX activities_by_time ON activities (effective_at);
+) STRICT;
+CREATE INDEX activities_by_time ON activities (effective_at, id);
 CREATE TABLE sightings (
     entry    INTEGER PRIMARY KEY,
     activity TEXT NOT NULL
