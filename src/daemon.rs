@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::flow::{self, Context, Lanes};
-use crate::model::{DigestState, SourceStatus, Week};
+use crate::model::{SourceStatus, Week};
 use crate::store::{Claim, StoreError};
 use crate::{schedule, telemetry, web};
 
@@ -338,11 +338,10 @@ async fn run_job(ctx: &Context, job: &str, slot: Timestamp) -> anyhow::Result<St
 
 /// Publishes what was approved once its cooling-off is over. Without an approval nothing goes out, however late it is.
 async fn publish_approved(ctx: &Context, now: Timestamp) {
-    let Ok(rows) = ctx.store.digests().await else { return };
-    for row in rows.iter().filter(|row| row.state == DigestState::Approved && row.publish_at.is_some_and(|at| at <= now)) {
-        let by = row.approved_by.clone().unwrap_or_else(|| "unknown".into());
-        if let Err(error) = flow::publish(ctx, row.week, &by).await {
-            tracing::error!(week = %row.week, "the digest of {} could not be published: {error}", row.week);
+    let Ok(weeks) = ctx.store.weeks_to_publish(now).await else { return };
+    for (week, by) in weeks {
+        if let Err(error) = flow::publish(ctx, week, by.as_deref().unwrap_or("unknown")).await {
+            tracing::error!(week = %week, "the digest of {week} could not be published: {error}");
         }
     }
 }

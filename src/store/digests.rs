@@ -124,6 +124,19 @@ impl Store {
         .await
     }
 
+    /// Weeks whose approved digest may go out at an instant, each with who approved it.
+    pub async fn weeks_to_publish(&self, now: Timestamp) -> Result<Vec<(Week, Option<String>)>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT week, approved_by FROM digests WHERE state = 'approved' AND publish_at <= ?1 ORDER BY week DESC")?;
+            let rows = statement
+                .query_map([to_millis(now)], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?
+                .collect::<Result<Vec<_>, rusqlite::Error>>()?;
+            rows.into_iter().map(|(week, by)| Ok((week.parse().map_err(|error| StoreError::Broken(format!("{error}")))?, by))).collect()
+        })
+        .await
+    }
+
     /// Keeps a draft. An approved or published digest is not replaced.
     pub async fn put_draft(&self, draft: NewDraft) -> Result<Seq, StoreError> {
         self.write_safely(move |connection| {
