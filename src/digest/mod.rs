@@ -21,11 +21,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::config::{Category, DigestConfig, Region};
-use crate::model::{ActivityId, Balance, BuilderId, Candidate, Credited, Digest, PastDigest, PastPick, Pick, Seq, Week, WeekSupply};
+use crate::model::{
+    ActivityId, Balance, BuilderId, Candidate, Credited, Digest, PastDigest, PastPick, Pick, Seq, Week, WeekSupply, sha256_hex,
+};
 use eligible::{Past, Rules, Standing};
 use reason::Words;
 use select::{Entrant, Terms};
@@ -230,11 +231,7 @@ pub fn config_hash(config: &DigestConfig, categories: &[Category], regions: &[Re
     let digest = serde_json::to_value(effective).expect("settings are plain data with text keys");
     let mut text = String::new();
     write_canonical(&serde_json::json!({ "dictionary": dictionary_hash, "digest": digest }), &mut text);
-    Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        use std::fmt::Write as _;
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    sha256_hex(text.as_bytes())
 }
 
 /// JSON without blanks, object keys sorted.

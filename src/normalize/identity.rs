@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::fold;
-use crate::model::{CanonicalUrl, Entry, EntryKey, Source, SourceId, SourceKind};
+use crate::model::{CanonicalUrl, Entry, EntryKey, Source, SourceId, SourceKind, hex, sha256_hex};
 
 /// Keys longer than this are hashed.
 const MAX_KEY: usize = 300;
@@ -202,17 +202,9 @@ fn title_and_date(entry: &Entry, path: &str) -> String {
 }
 
 fn bounded(key: String) -> String {
-    if key.len() <= MAX_KEY { key } else { format!("sha256:{}", hex(&Sha256::digest(key.as_bytes()))) }
+    if key.len() <= MAX_KEY { key } else { format!("sha256:{}", sha256_hex(key.as_bytes())) }
 }
 
 fn day(at: Timestamp) -> String {
     at.as_second().div_euclid(86_400).to_string()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

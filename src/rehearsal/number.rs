@@ -15,6 +15,11 @@ impl Numbers {
         Self(state)
     }
 
+    /// The stream that begins at a state.
+    pub(super) fn at(state: u64) -> Self {
+        Self(state)
+    }
+
     pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

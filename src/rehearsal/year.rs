@@ -15,6 +15,7 @@ use serde::Serialize;
 
 pub use super::figures::Figures;
 use super::figures::{Place, Supply, figures};
+use super::number::Numbers;
 use crate::config::{Category, DigestConfig, Region, Weights};
 use crate::digest::{Edits, Inputs, compose, past_digest};
 use crate::model::{
@@ -589,23 +590,16 @@ fn doubled(base: u64, thousandths: i64) -> u64 {
     (if thousandths < 0 { part >> whole } else { part << whole }) / 1000
 }
 
-/// SplitMix64: small, quick, and the same on every machine.
-struct Random(u64);
+/// What the year draws, out of one stream.
+struct Random(Numbers);
 
 impl Random {
     fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        Self(Numbers::at(seed))
     }
 
     fn below(&mut self, bound: u64) -> u64 {
-        (self.next() >> 16) % bound.max(1)
+        (self.0.next() >> 16) % bound.max(1)
     }
 
     fn index(&mut self, len: usize) -> usize {

@@ -3,7 +3,6 @@
 //! Sealed without recipient: boundary and Message-ID follow from the content (RECORD.md section 11), so that sending
 //! again is seen to be the same mail. Signing is left to whoever sends.
 
-use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use askama::Template;
@@ -15,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::prose::{clean, cut};
 use super::shown::Shown;
 use super::{Context, RenderError, text};
-use crate::model::Digest;
+use crate::model::{Digest, hex};
 
 /// The most bytes of the HTML part as sent: Gmail cuts off near 102 KB (DIGEST.md section 7).
 const MOST: usize = 95_000;
@@ -130,11 +129,7 @@ fn seal(parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let mut hex = String::with_capacity(64);
-    for byte in hash.finalize() {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex(&hash.finalize())
 }
 
 #[cfg(test)]

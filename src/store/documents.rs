@@ -61,3 +61,28 @@ impl Store {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_kept_comes_back_byte_for_byte() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("clarion.db")).await.unwrap();
+        let at: Timestamp = "2026-11-23T06:00:00Z".parse().unwrap();
+        let body: Vec<u8> = (0..=255).cycle().take(70_000).collect();
+        let document = Document::of_bytes("https://ada.example/feed.xml", body.clone(), at);
+        let evidence = Evidence::of(&document, crate::model::sha256_hex(&body)).unwrap();
+        let kept = evidence.clone();
+        store
+            .write(move |connection| {
+                connection.execute("INSERT INTO sources (id, kind, locator, url) VALUES (1, 'rss', 'x', 'x')", [])?;
+                put(connection, SourceId(1), at, &kept)
+            })
+            .await
+            .unwrap();
+        let (bytes, url, _) = store.newest_evidence(SourceId(1)).await.unwrap().unwrap();
+        assert_eq!((bytes, url.as_str()), (body, "https://ada.example/feed.xml"));
+    }
+}

@@ -73,19 +73,6 @@ impl Store {
         self.read(last_seq).await
     }
 
-    /// Up to `limit` facts after a place, in order.
-    pub async fn facts_after(&self, after: Seq, limit: u32) -> Result<Vec<Fact>, StoreError> {
-        self.read(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT log.seq, at, kind, subject, detail, body FROM log LEFT JOIN payload USING (seq)
-                 WHERE log.seq > ?1 ORDER BY log.seq LIMIT ?2",
-            )?;
-            let rows = statement.query_map(params![after.0, limit], read_fact)?.collect::<Result<Vec<_>, _>>()?;
-            rows.into_iter().map(to_fact).collect()
-        })
-        .await
-    }
-
     /// The newest fact of a rare kind, where there is one.
     pub async fn newest_fact(&self, kind: FactKind) -> Result<Option<Fact>, StoreError> {
         self.read(move |connection| {

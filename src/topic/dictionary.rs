@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
-use crate::text::fold;
 use aho_corasick::{AhoCorasick, MatchKind};
-use sha2::{Digest as _, Sha256};
+
+use crate::model::sha256_hex;
+use crate::text::fold;
 
 const DATA: &str = include_str!("services.txt");
 /// What may stand before every name, and must before an ordinary word.
@@ -17,13 +18,7 @@ const MAKERS: &[&str] = &["aws", "amazon"];
 
 /// SHA-256 of the dictionary, in hex.
 pub fn dictionary_hash() -> &'static str {
-    static HASH: LazyLock<String> = LazyLock::new(|| {
-        use std::fmt::Write as _;
-        Sha256::digest(DATA.as_bytes()).iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-    });
+    static HASH: LazyLock<String> = LazyLock::new(|| sha256_hex(DATA.as_bytes()));
     &HASH
 }
 
