@@ -28,6 +28,11 @@ pub struct Config {
     pub github: GithubConfig,
     pub youtube: YoutubeConfig,
     pub devto: DevtoConfig,
+    pub podcast: PodcastConfig,
+    pub medium: MediumConfig,
+    pub vimeo: VimeoConfig,
+    pub twitch: TwitchConfig,
+    pub sessionize: SessionizeConfig,
     pub digest: DigestConfig,
     pub web: WebConfig,
     pub log: LogConfig,
@@ -133,6 +138,8 @@ pub struct ScheduleConfig {
     pub youtube: Pace,
     pub github: Pace,
     pub devto: Pace,
+    /// Calendars and speakers' events.
+    pub calendars: Pace,
     /// When links of works that may be featured are looked at.
     pub links: String,
     /// When the database is checked and old poll records are dropped.
@@ -152,6 +159,7 @@ impl Default for ScheduleConfig {
             youtube: pace(30, 60, 360),
             github: pace(15, 60, 360),
             devto: pace(30, 120, 720),
+            calendars: pace(360, 720, 1440),
             links: "20 * * * *".into(),
             upkeep: "30 3 * * *".into(),
             run_limit: Period::minutes(60),
@@ -187,13 +195,21 @@ impl Default for GithubConfig {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct YoutubeConfig {
-    /// The feed endpoint, to which `?channel_id=` is added.
+    /// The feed endpoint, to which `?channel_id=` or `?playlist_id=` is added.
     pub feed_url: BaseUrl,
+    /// The root of the Data API, asked only with a key.
+    pub api_url: BaseUrl,
+    /// A file that holds one key of the Data API.
+    pub key_file: Option<PathBuf>,
 }
 
 impl Default for YoutubeConfig {
     fn default() -> Self {
-        Self { feed_url: BaseUrl::of("https://www.youtube.com/feeds/videos.xml") }
+        Self {
+            feed_url: BaseUrl::of("https://www.youtube.com/feeds/videos.xml"),
+            api_url: BaseUrl::of("https://www.googleapis.com/youtube/v3"),
+            key_file: None,
+        }
     }
 }
 
@@ -208,6 +224,81 @@ pub struct DevtoConfig {
 impl Default for DevtoConfig {
     fn default() -> Self {
         Self { api_url: BaseUrl::of("https://dev.to/api") }
+    }
+}
+
+/// Podcasts.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PodcastConfig {
+    /// The look-up of Apple's directory, to which `?id=` is added.
+    pub lookup_url: BaseUrl,
+}
+
+impl Default for PodcastConfig {
+    fn default() -> Self {
+        Self { lookup_url: BaseUrl::of("https://itunes.apple.com/lookup") }
+    }
+}
+
+/// Medium.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MediumConfig {
+    /// Accounts, publications or hosts whose stories without tags are articles, not replies.
+    pub untagged_stories: Vec<String>,
+}
+
+/// Vimeo.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VimeoConfig {
+    /// The oEmbed endpoint, to which `?url=` is added: asked for titles that a feed leaves empty.
+    pub oembed_url: BaseUrl,
+}
+
+impl Default for VimeoConfig {
+    fn default() -> Self {
+        Self { oembed_url: BaseUrl::of("https://vimeo.com/api/oembed.json") }
+    }
+}
+
+/// Twitch.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TwitchConfig {
+    /// The root of the API.
+    pub api_url: BaseUrl,
+    /// Where an app gets its token.
+    pub token_url: BaseUrl,
+    /// A file that holds the app's client id.
+    pub client_id_file: Option<PathBuf>,
+    /// A file that holds the app's client secret.
+    pub client_secret_file: Option<PathBuf>,
+}
+
+impl Default for TwitchConfig {
+    fn default() -> Self {
+        Self {
+            api_url: BaseUrl::of("https://api.twitch.tv/helix"),
+            token_url: BaseUrl::of("https://id.twitch.tv/oauth2/token"),
+            client_id_file: None,
+            client_secret_file: None,
+        }
+    }
+}
+
+/// Sessionize.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SessionizeConfig {
+    /// The speakers' part of the API, to which `/{id}` is added.
+    pub api_url: BaseUrl,
+}
+
+impl Default for SessionizeConfig {
+    fn default() -> Self {
+        Self { api_url: BaseUrl::of("https://sessionize.com/api/speaker/json") }
     }
 }
 
@@ -676,7 +767,14 @@ impl Config {
         let mut config = Self::parse(&text, path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.store.path = folder.join(&config.store.path);
-        config.github.token_file = config.github.token_file.map(|file| folder.join(file));
+        for file in [
+            &mut config.github.token_file,
+            &mut config.youtube.key_file,
+            &mut config.twitch.client_id_file,
+            &mut config.twitch.client_secret_file,
+        ] {
+            *file = file.take().map(|file| folder.join(file));
+        }
         Ok(config)
     }
 
@@ -716,6 +814,7 @@ impl Config {
             ("youtube", self.schedule.youtube),
             ("github", self.schedule.github),
             ("devto", self.schedule.devto),
+            ("calendars", self.schedule.calendars),
         ];
         for (name, pace) in paces {
             if pace.min.0 < Duration::from_mins(1) {
@@ -739,6 +838,9 @@ impl Config {
         }
         if self.schedule.run_limit.0.is_zero() {
             return fault("schedule.run_limit", "must be more than 0".into());
+        }
+        if self.twitch.client_id_file.is_some() != self.twitch.client_secret_file.is_some() {
+            return fault("twitch.client_id_file", "needs `twitch.client_secret_file` beside it, and the other way round".into());
         }
         if let Err((key, message)) = self.digest.check() {
             return fault(&format!("digest.{key}"), message);
@@ -913,6 +1015,9 @@ mod tests {
     fn full() -> Config {
         let mut config = Config::default();
         config.github.token_file = Some("github-token".into());
+        config.youtube.key_file = Some("youtube-key".into());
+        config.twitch.client_id_file = Some("twitch-client-id".into());
+        config.twitch.client_secret_file = Some("twitch-client-secret".into());
         config.digest.categories = vec![Category {
             key: "k".into(),
             name: "n".into(),

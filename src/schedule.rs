@@ -56,6 +56,8 @@ const LONG_FAILING: SignedDuration = SignedDuration::from_hours(24 * 30);
 const YOUTUBE_BACK_OFF: SignedDuration = SignedDuration::from_hours(6);
 /// A host that refuses us is asked four times a day at most.
 const BLOCKED_GAP: SignedDuration = SignedDuration::from_hours(6);
+/// Medium, Substack and Hashnode are left alone for at least so long once they asked for it.
+const STRICT_QUIET: SignedDuration = SignedDuration::from_hours(6);
 /// After the first 410 a day may set right what was a slip; after that, twice more within the week.
 const GONE_GAPS: [SignedDuration; 2] = [DAY, SignedDuration::from_hours(72)];
 const STALE_AT_CUT_OFF: SignedDuration = SignedDuration::from_hours(6);
@@ -99,6 +101,12 @@ pub fn after_poll(config: &ScheduleConfig, source: &Source, state: &SourceState,
         }
         Observation::Held { until } => hold(source, &mut next, *until, now),
         Observation::Offline => plan(&mut next, later(now, jittered(source.id, now, OFFLINE_GAP))),
+        Observation::Deferred { until, error } if is_strict(source) => {
+            // These hosts have kept readers out for days who came back too soon (PLATFORMS.md section 4.2).
+            next.failing_since.get_or_insert(now);
+            next.error = Some(error.clone());
+            hold(source, &mut next, until.unwrap_or(now).max(later(now, STRICT_QUIET)), now);
+        }
         Observation::Deferred { until: Some(until), error } => {
             next.failing_since.get_or_insert(now);
             next.error = Some(error.clone());
@@ -141,17 +149,27 @@ pub fn due_before_cut_off(state: &SourceState, cut_off: Timestamp, now: Timestam
 
 /// The pace of a source's kind; of its host where that one is known to be strict.
 pub fn pace(config: &ScheduleConfig, source: &Source) -> Pace {
-    const SLOW_HOSTS: [&str; 4] = ["medium.com", "substack.com", "hashnode.dev", "hashnode.com"];
     match source.kind {
-        SourceKind::YoutubeChannel => config.youtube,
+        SourceKind::YoutubeChannel | SourceKind::YoutubePlaylist => config.youtube,
         SourceKind::GithubUser => config.github,
         SourceKind::Devto => config.devto,
-        SourceKind::Rss => {
-            let host = CanonicalUrl::parse(&source.locator).map(|url| url.host()).unwrap_or_default();
-            let slow = |name: &&str| host.strip_suffix(*name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-            if SLOW_HOSTS.iter().any(slow) { config.slow_hosts } else { config.feeds }
+        SourceKind::Medium => config.slow_hosts,
+        SourceKind::Ical | SourceKind::SessionizeSpeaker | SourceKind::Manual => config.calendars,
+        SourceKind::Rss | SourceKind::Podcast | SourceKind::Vimeo | SourceKind::Peertube | SourceKind::TwitchChannel => {
+            if is_strict(source) { config.slow_hosts } else { config.feeds }
         }
     }
+}
+
+/// Whether a source is at a host that turns away those who come often.
+fn is_strict(source: &Source) -> bool {
+    const STRICT_HOSTS: [&str; 4] = ["medium.com", "substack.com", "hashnode.dev", "hashnode.com"];
+    let host = || CanonicalUrl::parse(&source.locator).map(|url| url.host()).unwrap_or_default();
+    let lies_on = |host: &str| {
+        let at = |name: &&str| host.strip_suffix(*name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        STRICT_HOSTS.iter().any(at)
+    };
+    source.kind == SourceKind::Medium || (source.kind.is_address() && lies_on(&host()))
 }
 
 fn succeed(config: &ScheduleConfig, source: &Source, next: &mut SourceState, observed: &Observed, now: Timestamp) {
@@ -197,7 +215,7 @@ fn fail(source: &Source, next: &mut SourceState, status: SourceStatus, error: &s
     next.failures = next.failures.saturating_add(1);
     let failing_since = *next.failing_since.get_or_insert(now);
     next.error = Some(error.to_owned());
-    let longest = if source.kind == SourceKind::YoutubeChannel { YOUTUBE_BACK_OFF } else { DAY };
+    let longest = if source.kind.is_youtube() { YOUTUBE_BACK_OFF } else { DAY };
     let base = SignedDuration::from_secs(i64::from(next.interval_s)).max(least);
     let doubled = base.saturating_mul(1 << (next.failures - 1).min(16)).min(longest.max(base));
     let gap = match since(failing_since, now) {
@@ -215,7 +233,8 @@ fn fail(source: &Source, next: &mut SourceState, status: SourceStatus, error: &s
 
 fn gone(source: &Source, next: &mut SourceState, now: Timestamp) {
     let error = "the address says that it is gone for good (410)";
-    if next.final_url.take().is_some() {
+    // The platform's feeds have answered wrongly for days, for every channel: that is never the end of one.
+    if next.final_url.take().is_some() || source.kind.is_youtube() {
         next.validators = Validators::default();
         return fail(source, next, SourceStatus::Failing, error, SignedDuration::ZERO, now);
     }
@@ -234,7 +253,7 @@ fn gone(source: &Source, next: &mut SourceState, now: Timestamp) {
 /// A permanent redirect is followed for good after three sightings over a week, if it stays on the same registrable
 /// domain; another domain waits for a person. Only answers that could be read come here: a hotel's portal never does.
 fn follow_move(source: &Source, next: &mut SourceState, moved_to: Option<&str>, now: Timestamp) {
-    let Some(target) = moved_to.filter(|_| source.kind == SourceKind::Rss) else {
+    let Some(target) = moved_to.filter(|_| source.kind.is_address()) else {
         (next.moving_to, next.moving_since, next.moving_seen) = (None, None, 0);
         return;
     };

@@ -12,8 +12,8 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let config = Config::default();
-    let collectors = Collectors::new(&config.github, &config.youtube, &config.devto);
-    for kind in [SourceKind::GithubUser, SourceKind::Devto, SourceKind::YoutubeChannel] {
+    let collectors = Collectors::new(&config);
+    for kind in SourceKind::ALL.iter().copied() {
         let source = Source {
             id: SourceId(1),
             kind,

@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::output::{self, Quiet};
 use super::{Global, open};
 use crate::clock::SystemClock;
-use crate::config::{Config, Pace};
+use crate::config::Config;
 use crate::flow::Context;
-use crate::model::{FactKind, Request, SourceKind};
+use crate::model::{FactKind, Request, Source, SourceKind};
+use crate::schedule;
 use crate::telemetry;
 
 /// How a check came out.
@@ -132,18 +133,11 @@ async fn network(findings: &mut Findings, ctx: &Context) {
 async fn expectations(findings: &mut Findings, ctx: &Context) -> anyhow::Result<()> {
     let sources = ctx.store.sources().await?;
     let config = &ctx.config.schedule;
-    let pace_of = |kind: SourceKind| -> Pace {
-        match kind {
-            SourceKind::Rss => config.feeds,
-            SourceKind::YoutubeChannel => config.youtube,
-            SourceKind::GithubUser => config.github,
-            SourceKind::Devto => config.devto,
-        }
-    };
     let mut requests = 0.0;
     let mut github = 0u32;
-    for source in sources.iter().filter(|source| !source.left && !source.paused) {
-        requests += 86_400.0 / pace_of(source.kind).default.0.as_secs_f64();
+    let polled = |source: &&Source| !source.left && !source.paused && source.kind != SourceKind::Manual;
+    for source in sources.iter().filter(polled) {
+        requests += 86_400.0 / schedule::pace(config, source).default.0.as_secs_f64();
         github += u32::from(source.kind == SourceKind::GithubUser);
     }
     if sources.is_empty() {

@@ -8,7 +8,7 @@
 use html5gum::{Token, Tokenizer};
 use url::Url;
 
-use crate::model::{CanonicalUrl, SourceKind};
+use crate::model::{CanonicalUrl, Entry, SourceKind};
 
 /// What a pasted text is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +41,13 @@ pub enum NotASource {
     UserInfo,
     #[error("`{0}` may be a name on several platforms: write `youtube:@name`, `github:name`, `devto:name`, or paste the profile's address")]
     Ambiguous(String),
-    #[error("{platform} shows no feed to the public, so it cannot be followed: enter single works by hand instead")]
+    #[error(
+        "{platform} shows no feed to the public, so it cannot be followed: enter single works by hand instead, with \
+         `clarion work add BUILDER ADDRESS`"
+    )]
     Closed { platform: &'static str },
+    #[error("works that are entered by hand need no source: `clarion work add BUILDER ADDRESS` takes them")]
+    ByHand,
     #[error("{platform} cannot be followed yet: enter single works by hand instead")]
     NotYet { platform: &'static str },
     #[error("{platform} has no feed of its own: paste the address of {instead} instead")]
@@ -104,7 +109,19 @@ pub fn understand_as(kind: SourceKind, pasted: &str) -> Result<Pasted, NotASourc
         }
         SourceKind::GithubUser if is_name(name) => Ok(github(name)),
         SourceKind::Devto if is_name(name) => Ok(devto(name)),
-        SourceKind::YoutubeChannel | SourceKind::GithubUser | SourceKind::Devto => {
+        SourceKind::TwitchChannel if is_login(name) => Ok(twitch(name)),
+        SourceKind::SessionizeSpeaker if is_name(name) => Ok(sessionize(name)),
+        SourceKind::YoutubePlaylist if is_playlist_id(text) => playlist(Some(text.to_owned())),
+        SourceKind::Medium if is_name(name) => Ok(feed_of(kind, &format!("https://medium.com/feed/@{name}"))),
+        SourceKind::Vimeo if is_name(name) => Ok(feed_of(kind, &format!("https://vimeo.com/{name}/videos/rss"))),
+        SourceKind::Manual => Err(NotASource::ByHand),
+        SourceKind::Podcast | SourceKind::Medium | SourceKind::Vimeo | SourceKind::Peertube | SourceKind::Ical => address_of(kind, text),
+        SourceKind::YoutubeChannel
+        | SourceKind::YoutubePlaylist
+        | SourceKind::GithubUser
+        | SourceKind::Devto
+        | SourceKind::TwitchChannel
+        | SourceKind::SessionizeSpeaker => {
             let found = understand(text)?;
             let fits = match &found {
                 Pasted::Source { kind: found, .. } => *found == kind,
@@ -122,6 +139,9 @@ pub fn understand_as(kind: SourceKind, pasted: &str) -> Result<Pasted, NotASourc
                 SourceKind::YoutubeChannel if is_channel_id(&account) => channel(&account),
                 SourceKind::GithubUser if is_name(&account) => github(&account),
                 SourceKind::Devto if is_name(&account) => devto(&account),
+                SourceKind::TwitchChannel if is_login(&account) => twitch(&account),
+                SourceKind::SessionizeSpeaker if is_name(&account) => sessionize(&account),
+                SourceKind::YoutubePlaylist if is_playlist_id(&account) => playlist(Some(account))?,
                 _ => return Err(NotASource::Unreadable(shown(text))),
             };
             Ok(match found {
@@ -132,17 +152,49 @@ pub fn understand_as(kind: SourceKind, pasted: &str) -> Result<Pasted, NotASourc
     }
 }
 
+/// An address of a kind that is known by its feed: what the platform's own pages stand for, else the address as it is.
+fn address_of(kind: SourceKind, text: &str) -> Result<Pasted, NotASource> {
+    match understand(text)? {
+        found @ Pasted::Source { kind: found_kind, .. } if found_kind == kind => Ok(found),
+        _ if kind == SourceKind::Peertube => {
+            let url = parse(text)?;
+            let found = peertube(&url, true);
+            found.or_else(|| feed_locator(text).map(|locator| feed_of(kind, &locator))).ok_or_else(|| NotASource::Unreadable(shown(text)))
+        }
+        _ => feed_locator(text).map(|locator| feed_of(kind, &locator)).ok_or_else(|| NotASource::Unreadable(shown(text))),
+    }
+}
+
+/// What a feed is that was pasted as an address of no particular kind, as its entries show it.
+pub fn kind_of_feed(entries: &[Entry]) -> SourceKind {
+    let most =
+        |fits: &dyn Fn(&Entry) -> bool| !entries.is_empty() && entries.iter().filter(|entry| fits(entry)).count() * 2 > entries.len();
+    let is_sound = |entry: &Entry| {
+        entry.platform_key.as_deref().is_some_and(|key| key.starts_with("podcast:"))
+            || entry.media.iter().any(|media| media.mime.as_deref().is_some_and(|mime| mime.starts_with("audio/")))
+    };
+    if most(&|entry| entry.platform_key.as_deref().is_some_and(|key| key.starts_with("medium:"))) {
+        SourceKind::Medium
+    } else if most(&is_sound) {
+        SourceKind::Podcast
+    } else {
+        SourceKind::Rss
+    }
+}
+
 /// Whether a host is that of a platform itself, whose addresses have one spelling for people.
 fn is_platform(host: &str) -> bool {
-    const PLATFORMS: [&str; 5] = ["youtube.com", "youtu.be", "github.com", "dev.to", "youtube-nocookie.com"];
+    const PLATFORMS: [&str; 7] = ["youtube.com", "youtu.be", "github.com", "dev.to", "youtube-nocookie.com", "twitch.tv", "sessionize.com"];
     PLATFORMS.iter().any(|platform| host.strip_suffix(*platform).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
 /// The account that an address of a platform's interface, or of a profile, is about: named in the query
 /// (`?channel_id=`, `?username=`), after `users` (`/users/{name}/events/public`), else last in the path.
 fn account_in(url: &Url) -> String {
-    let in_query =
-        url.query_pairs().find(|(name, _)| matches!(name.as_ref(), "channel_id" | "username")).map(|(_, value)| value.into_owned());
+    let in_query = url
+        .query_pairs()
+        .find(|(name, _)| matches!(name.as_ref(), "channel_id" | "username" | "playlist_id" | "list" | "login"))
+        .map(|(_, value)| value.into_owned());
     let path = segments(url);
     let after_users = path.iter().position(|segment| *segment == "users").and_then(|at| path.get(at + 1));
     in_query.or_else(|| after_users.or(path.last()).map(|name| name.trim_start_matches('@').to_owned())).unwrap_or_default()
@@ -274,7 +326,9 @@ fn named(platform: &str, name: &str) -> Option<Result<Pasted, NotASource>> {
         "youtube" => youtube_page(&format!("@{bare}")),
         "github" => checked(github(bare)),
         "devto" | "dev.to" => checked(devto(bare)),
-        "medium" => checked(feed_at(&format!("https://medium.com/feed/@{bare}"))),
+        "medium" => checked(feed_of(SourceKind::Medium, &format!("https://medium.com/feed/@{bare}"))),
+        "twitch" => checked(twitch(bare)),
+        "vimeo" => checked(feed_of(SourceKind::Vimeo, &format!("https://vimeo.com/{bare}/videos/rss"))),
         "mastodon" => match bare.split_once('@') {
             Some((user, host)) => mastodon(user, host),
             None => Err(NotASource::Ambiguous(shown(name))),
@@ -300,11 +354,18 @@ fn address(text: &str) -> Result<Pasted, NotASource> {
     {
         return mastodon(user, url.host_str().unwrap_or_default());
     }
-    if url.path().to_ascii_lowercase().ends_with(".ics") {
-        return Err(NotASource::NotYet { platform: "a calendar" });
-    }
     let locator = feed_locator(url.as_str()).ok_or_else(|| NotASource::Unreadable(shown(text)))?;
-    Ok(if looks_like_feed(&url) { feed_at(&locator) } else { Pasted::NeedsPage { url: locator, why: PageNeed::Feed } })
+    if url.path().to_ascii_lowercase().ends_with(".ics") || text.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("webcal")) {
+        return Ok(feed_of(SourceKind::Ical, &locator));
+    }
+    if let Some(found) = peertube(&url, false) {
+        return Ok(found);
+    }
+    Ok(if looks_like_feed(&url) {
+        feed_of(if is_podcast_host(&host) { SourceKind::Podcast } else { SourceKind::Rss }, &locator)
+    } else {
+        Pasted::NeedsPage { url: locator, why: PageNeed::Feed }
+    })
 }
 
 /// An absolute http(s) address; without a scheme `https` is meant.
@@ -312,8 +373,7 @@ fn parse(text: &str) -> Result<Url, NotASource> {
     let unreadable = || NotASource::Unreadable(shown(text));
     let with_scheme = match text.split_once("://") {
         Some((scheme, _)) if matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") => text.to_owned(),
-        Some(("feed", rest)) => format!("https://{rest}"),
-        Some(("webcal" | "webcals", _)) => return Err(NotASource::NotYet { platform: "a calendar" }),
+        Some((scheme, rest)) if matches!(scheme.to_ascii_lowercase().as_str(), "feed" | "webcal" | "webcals") => format!("https://{rest}"),
         Some((scheme, _)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => return Err(NotASource::Scheme(shown(scheme))),
         _ => {
             let before = text.split(['/', '?', '#']).next().unwrap_or_default();
@@ -348,6 +408,16 @@ fn by_shape(url: &Url) -> Option<Pasted> {
     }
     match segments.as_slice() {
         [.., "users", user, "events"] | [.., "users", user, "events", "public"] if is_name(user) => Some(github(user)),
+        [.., "speaker", "json", id] if is_name(id) => Some(sessionize(id)),
+        [.., "feeds", file] if file.starts_with("videos.") => {
+            let names = ["videoChannelName", "videoChannelId", "accountName", "accountId"];
+            let of_peertube = names.iter().any(|name| parameter(name).is_some());
+            let list = parameter("playlist_id").filter(|id| is_playlist_id(id));
+            match list {
+                Some(list) => playlist(Some(list)).ok(),
+                None => of_peertube.then(|| feed_locator(url.as_str())).flatten().map(|feed| feed_of(SourceKind::Peertube, &feed)),
+            }
+        }
         [.., "api", "articles"] => parameter("username").filter(|user| is_name(user)).map(|user| devto(&user)),
         _ => None,
     }
@@ -364,6 +434,7 @@ fn on_platform(host: &str, url: &Url) -> Option<Result<Pasted, NotASource>> {
         return Some(Err(NotASource::NotYet { platform }));
     }
     let feed = |url: String| Some(Ok(feed_at(&url)));
+    let vimeo = |path: &str| Some(Ok(feed_of(SourceKind::Vimeo, &format!("https://vimeo.com/{path}/videos/rss"))));
     let own = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     match host {
         "youtube.com" | "youtu.be" | "youtube-nocookie.com" => return Some(on_youtube(host, url, &segments)),
@@ -374,7 +445,15 @@ fn on_platform(host: &str, url: &Url) -> Option<Result<Pasted, NotASource>> {
         "open.spotify.com" | "spotify.com" => {
             return Some(Err(NotASource::Elsewhere { platform: "Spotify", instead: "the podcast's RSS feed" }));
         }
-        "podcasts.apple.com" => return Some(Err(NotASource::Elsewhere { platform: "Apple Podcasts", instead: "the podcast's RSS feed" })),
+        "podcasts.apple.com" | "itunes.apple.com" => return Some(on_apple(&segments)),
+        "twitch.tv" => return Some(on_twitch(&segments)),
+        "sessionize.com" => {
+            return Some(Err(NotASource::Elsewhere {
+                platform: "a page of Sessionize",
+                instead: "your speaker's API (https://sessionize.com/api/speaker/json/…), which Sessionize shows you under Settings, API",
+            }));
+        }
+        "meetup.com" => return Some(on_meetup(&segments)),
         "open.substack.com" => {
             return match segments.as_slice() {
                 ["pub", publication, ..] if is_name(publication) => feed(format!("https://{publication}.substack.com/feed")),
@@ -387,9 +466,9 @@ fn on_platform(host: &str, url: &Url) -> Option<Result<Pasted, NotASource>> {
                 [video] if video.bytes().all(|b| b.is_ascii_digit()) => {
                     Some(Err(NotASource::Single { what: "video", instead: "the channel" }))
                 }
-                ["channels", name, ..] => feed(format!("https://vimeo.com/channels/{name}/videos/rss")),
-                [name] | [name, "videos"] | [name, "videos", "rss"] => feed(format!("https://vimeo.com/{name}/videos/rss")),
-                _ => None,
+                [place @ ("channels" | "groups"), name, ..] if is_name(name) => vimeo(&format!("{place}/{name}")),
+                [name] | [name, "videos"] | [name, "videos", "rss"] if is_name(name) => vimeo(name),
+                _ => Some(Err(NotASource::Single { what: "page", instead: "the channel" })),
             };
         }
         _ => {}
@@ -418,10 +497,11 @@ fn on_platform(host: &str, url: &Url) -> Option<Result<Pasted, NotASource>> {
         ("blogspot.com", "feeds/posts/default"),
         ("tumblr.com", "rss"),
     ];
-    if let Some((_, path)) = by_host.iter().find(|(domain, _)| own(domain))
-        && !looks_like_feed(url)
-    {
-        return feed(format!("https://{}/{path}", url.host_str().unwrap_or(host).to_ascii_lowercase()));
+    if let Some((domain, path)) = by_host.iter().find(|(domain, _)| own(domain)) {
+        let kind = if *domain == "medium.com" { SourceKind::Medium } else { SourceKind::Rss };
+        let own_feed = || format!("https://{}/{path}", url.host_str().unwrap_or(host).to_ascii_lowercase());
+        let pasted = Some(url.as_str()).filter(|_| looks_like_feed(url)).and_then(feed_locator);
+        return Some(Ok(feed_of(kind, &pasted.unwrap_or_else(own_feed))));
     }
     if host == "bsky.app"
         && let ["profile", did, ..] = segments.as_slice()
@@ -455,14 +535,8 @@ fn closed(host: &str) -> Option<&'static str> {
 
 /// Platforms that have an interface of their own which is not read here.
 fn not_yet(host: &str, segments: &[&str]) -> Option<&'static str> {
-    const PLATFORMS: &[(&str, &str)] = &[
-        ("twitch.tv", "Twitch"),
-        ("gitlab.com", "GitLab"),
-        ("stackoverflow.com", "Stack Overflow"),
-        ("stackexchange.com", "Stack Exchange"),
-        ("sessionize.com", "Sessionize"),
-        ("meetup.com", "Meetup"),
-    ];
+    const PLATFORMS: &[(&str, &str)] =
+        &[("gitlab.com", "GitLab"), ("stackoverflow.com", "Stack Overflow"), ("stackexchange.com", "Stack Exchange")];
     let is_feed = segments.iter().any(|segment| has_ending(segment, "atom") || has_ending(segment, "rss") || *segment == "feeds");
     PLATFORMS.iter().find(|(platform, _)| !is_feed && is_host(host, &[platform])).map(|(_, name)| *name)
 }
@@ -493,7 +567,110 @@ fn playlist(id: Option<String>) -> Result<Pasted, NotASource> {
     if let Some(rest) = id.strip_prefix("UU").map(|rest| format!("UC{rest}")).filter(|id| is_channel_id(id)) {
         return Ok(channel(&rest));
     }
-    Ok(feed_at(&format!("https://www.youtube.com/feeds/videos.xml?playlist_id={id}")))
+    Ok(Pasted::Source { kind: SourceKind::YoutubePlaylist, url: format!("https://www.youtube.com/playlist?list={id}"), locator: id })
+}
+
+/// Letters, digits, `_` and `-`.
+fn is_playlist_id(text: &str) -> bool {
+    (3..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+fn on_twitch(segments: &[&str]) -> Result<Pasted, NotASource> {
+    const PAGES: &[&str] = &["directory", "settings", "subscriptions", "search", "downloads", "jobs", "p", "wallet", "drops"];
+    match segments {
+        ["videos" | "clip", ..] | [_, "clip" | "v", ..] => Err(NotASource::Single { what: "video", instead: "its channel" }),
+        [page, ..] if PAGES.contains(page) => Err(NotASource::Elsewhere { platform: "this page of Twitch", instead: "a channel" }),
+        ["popout" | "moderator" | "u", login, ..] | [login, ..] if is_login(login) => Ok(twitch(login)),
+        _ => Err(NotASource::Elsewhere { platform: "this page of Twitch", instead: "a channel" }),
+    }
+}
+
+/// `/us/podcast/some-name/id1699000017`.
+fn on_apple(segments: &[&str]) -> Result<Pasted, NotASource> {
+    let number = segments.iter().rev().find_map(|segment| {
+        let digits = segment.strip_prefix("id")?;
+        ((1..=12).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
+    });
+    match number {
+        Some(number) if segments.contains(&"podcast") || segments.len() <= 2 => Ok(Pasted::Source {
+            kind: SourceKind::Podcast,
+            locator: format!("{}{number}", super::podcast::APPLE),
+            url: format!("https://podcasts.apple.com/podcast/id{number}"),
+        }),
+        _ => Err(NotASource::Elsewhere { platform: "this page of Apple", instead: "the podcast, or its RSS feed" }),
+    }
+}
+
+fn on_meetup(segments: &[&str]) -> Result<Pasted, NotASource> {
+    const PAGES: &[&str] = &["apps", "about", "find", "home", "login", "members", "pro", "register", "topics", "cities", "blog"];
+    match segments {
+        [page, ..] if PAGES.contains(page) => Err(NotASource::Elsewhere { platform: "this page of Meetup", instead: "the group" }),
+        // Addresses in another language begin with it: `/sv-SE/coast-group`.
+        [tongue, group, ..] if tongue.len() == 5 && tongue.as_bytes()[2] == b'-' && is_name(group) => Ok(meetup(group)),
+        [group, ..] if is_name(group) => Ok(meetup(group)),
+        _ => Err(NotASource::Elsewhere { platform: "this page of Meetup", instead: "the group" }),
+    }
+}
+
+fn meetup(group: &str) -> Pasted {
+    let url = format!("https://www.meetup.com/{}/", group.to_ascii_lowercase());
+    Pasted::Source { kind: SourceKind::Ical, locator: format!("{url}events/ical/"), url }
+}
+
+/// A channel or account of PeerTube, on whatever instance; short addresses only where the host's name or the given kind says
+/// that it is one, for other sites have paths like these.
+fn peertube(url: &Url, is_given: bool) -> Option<Pasted> {
+    let host = bare_host(url);
+    let is_tube = is_given || host.split(['.', '-']).any(|part| matches!(part, "tube" | "peertube" | "video" | "videos" | "tv" | "watch"));
+    let segments = segments(url);
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let is_handle = |name: &str| name.split('@').all(is_name);
+    let (parameter, name) = match segments.as_slice() {
+        ["video-channels", name, ..] => ("videoChannelName", *name),
+        ["accounts", name] if is_tube => ("accountName", *name),
+        ["accounts", name, "video-channels" | "videos", ..] | ["a", name, "video-channels" | "videos"] => ("accountName", *name),
+        ["c", name, "videos" | "video-playlists"] => ("videoChannelName", *name),
+        ["c", name] if is_tube => ("videoChannelName", *name),
+        ["a", name] if is_tube => ("accountName", *name),
+        _ => return None,
+    };
+    if !is_handle(name) {
+        return None;
+    }
+    let mut feed = url.join("/feeds/videos.xml").ok()?;
+    feed.query_pairs_mut().append_pair(parameter, name);
+    Some(Pasted::Source { kind: SourceKind::Peertube, locator: feed.into(), url: url.to_string() })
+}
+
+/// Hosts on which nothing but podcasts has feeds.
+fn is_podcast_host(host: &str) -> bool {
+    const HOSTS: &[&str] = &[
+        "acast.com",
+        "anchor.fm",
+        "art19.com",
+        "audioboom.com",
+        "blubrry.com",
+        "buzzsprout.com",
+        "captivate.fm",
+        "castos.com",
+        "fireside.fm",
+        "libsyn.com",
+        "megaphone.fm",
+        "omnycontent.com",
+        "pinecast.com",
+        "podbean.com",
+        "podigee.io",
+        "redcircle.com",
+        "simplecast.com",
+        "spreaker.com",
+        "transistor.fm",
+    ];
+    is_host(host, HOSTS)
+}
+
+/// Names of Twitch: 1 to 25 letters, digits and `_`.
+fn is_login(text: &str) -> bool {
+    (1..=25).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 fn youtube_page(path: &str) -> Result<Pasted, NotASource> {
@@ -570,12 +747,13 @@ fn on_devto(segments: &[&str]) -> Result<Pasted, NotASource> {
 
 fn on_medium(segments: &[&str]) -> Result<Pasted, NotASource> {
     match segments {
-        ["feed", ..] if segments.len() > 1 => Ok(feed_at(&format!("https://medium.com/{}", segments.join("/")))),
+        ["feed", ..] if segments.len() > 1 => Ok(feed_of(SourceKind::Medium, &format!("https://medium.com/{}", segments.join("/")))),
         ["p", ..] => Err(NotASource::Single { what: "story", instead: "the author's profile" }),
         ["m" | "me" | "search" | "tag" | "plans", ..] | [] => {
             Err(NotASource::Elsewhere { platform: "this page of Medium", instead: "a profile or publication" })
         }
-        [name, ..] => Ok(feed_at(&format!("https://medium.com/feed/{name}"))),
+        [name, ..] if is_name(name.trim_start_matches('@')) => Ok(feed_of(SourceKind::Medium, &format!("https://medium.com/feed/{name}"))),
+        _ => Err(NotASource::Elsewhere { platform: "this page of Medium", instead: "a profile or publication" }),
     }
 }
 
@@ -602,8 +780,22 @@ fn devto(name: &str) -> Pasted {
     Pasted::Source { kind: SourceKind::Devto, url: format!("https://dev.to/{name}"), locator: name }
 }
 
+fn twitch(login: &str) -> Pasted {
+    let login = login.to_ascii_lowercase();
+    Pasted::Source { kind: SourceKind::TwitchChannel, url: format!("https://www.twitch.tv/{login}"), locator: login }
+}
+
+fn sessionize(id: &str) -> Pasted {
+    let url = format!("https://sessionize.com/api/speaker/json/{id}");
+    Pasted::Source { kind: SourceKind::SessionizeSpeaker, locator: id.to_owned(), url }
+}
+
 fn feed_at(url: &str) -> Pasted {
-    Pasted::Source { kind: SourceKind::Rss, locator: url.to_owned(), url: url.to_owned() }
+    feed_of(SourceKind::Rss, url)
+}
+
+fn feed_of(kind: SourceKind, url: &str) -> Pasted {
+    Pasted::Source { kind, locator: url.to_owned(), url: url.to_owned() }
 }
 
 /// `UC` and 22 of letters, digits, `_` and `-`.
@@ -758,17 +950,17 @@ mod tests {
             ("youtube:@ada", "page https://www.youtube.com/@ada"),
             ("m.youtube.com/c/ada", "page https://www.youtube.com/c/ada"),
             ("https://www.youtube.com/feeds/videos.xml?user=lathe", "page https://www.youtube.com/user/lathe"),
-            ("https://www.youtube.com/playlist?list=PLabc_1", "rss https://www.youtube.com/feeds/videos.xml?playlist_id=PLabc_1"),
+            ("https://www.youtube.com/playlist?list=PLabc_1", "youtube_playlist PLabc_1"),
             (&format!("https://www.youtube.com/playlist?list=UU{}", &UC[2..]), &format!("youtube_channel {UC}")),
             ("dev.to/Ada", "devto ada"),
             ("https://dev.to/ada/a-post-1x2y", "devto ada"),
             ("https://dev.to/feed/ada", "devto ada"),
             ("https://dev.to/api/articles?username=aws-builders", "devto aws-builders"),
-            ("https://medium.com/@ada?source=user_profile", "rss https://medium.com/feed/@ada"),
-            ("https://medium.com/@ada/a-story-0123456789ab", "rss https://medium.com/feed/@ada"),
-            ("ada.medium.com", "rss https://ada.medium.com/feed"),
-            ("https://medium.com/some-publication", "rss https://medium.com/feed/some-publication"),
-            ("https://medium.com/feed/@ada", "rss https://medium.com/feed/@ada"),
+            ("https://medium.com/@ada?source=user_profile", "medium https://medium.com/feed/@ada"),
+            ("https://medium.com/@ada/a-story-0123456789ab", "medium https://medium.com/feed/@ada"),
+            ("ada.medium.com", "medium https://ada.medium.com/feed"),
+            ("https://medium.com/some-publication", "medium https://medium.com/feed/some-publication"),
+            ("https://medium.com/feed/@ada", "medium https://medium.com/feed/@ada"),
             ("https://ada.hashnode.dev/a-post", "rss https://ada.hashnode.dev/rss.xml"),
             ("https://ada.substack.com/p/a-letter", "rss https://ada.substack.com/feed"),
             ("https://open.substack.com/pub/ada/p/letter", "rss https://ada.substack.com/feed"),
@@ -779,7 +971,29 @@ mod tests {
             ("note.com/ada", "rss https://note.com/ada/rss"),
             ("velog.io/@ada", "rss https://v2.velog.io/rss/ada"),
             ("speakerdeck.com/ada", "rss https://speakerdeck.com/ada.atom"),
-            ("vimeo.com/ada", "rss https://vimeo.com/ada/videos/rss"),
+            ("vimeo.com/ada", "vimeo https://vimeo.com/ada/videos/rss"),
+            ("https://vimeo.com/channels/lathe/page:1", "vimeo https://vimeo.com/channels/lathe/videos/rss"),
+            ("vimeo:ada", "vimeo https://vimeo.com/ada/videos/rss"),
+            ("https://www.youtube.com/feeds/videos.xml?playlist_id=PLabc_1", "youtube_playlist PLabc_1"),
+            ("https://www.twitch.tv/AnvilCast/schedule", "twitch_channel anvilcast"),
+            ("m.twitch.tv/anvilcast", "twitch_channel anvilcast"),
+            ("twitch:anvilcast", "twitch_channel anvilcast"),
+            ("https://podcasts.apple.com/us/podcast/talking-lathe/id1699000017?i=1000", "podcast apple:1699000017"),
+            ("https://feeds.buzzsprout.com/17.rss", "podcast https://feeds.buzzsprout.com/17.rss"),
+            ("https://sessionize.com/api/speaker/json/q1w2e3r4t5", "sessionize_speaker q1w2e3r4t5"),
+            ("https://www.meetup.com/Weavers-of-the-Cloud/", "ical https://www.meetup.com/weavers-of-the-cloud/events/ical/"),
+            ("meetup.com/sv-SE/weavers/events/410000001", "ical https://www.meetup.com/weavers/events/ical/"),
+            ("webcal://weavers.example/cal?id=7", "ical https://weavers.example/cal?id=7"),
+            ("https://weavers.example/events.ICS", "ical https://weavers.example/events.ICS"),
+            ("https://tube.weir.example/c/sluice", "peertube https://tube.weir.example/feeds/videos.xml?videoChannelName=sluice"),
+            ("weir.example/c/sluice/videos", "peertube https://weir.example/feeds/videos.xml?videoChannelName=sluice"),
+            (
+                "https://peertube.example/a/weir@far.mill.example",
+                "peertube https://peertube.example/feeds/videos.xml?accountName=weir%40far.mill.example",
+            ),
+            ("https://weir.example/video-channels/sluice/videos", "peertube https://weir.example/feeds/videos.xml?videoChannelName=sluice"),
+            ("https://weir.example/feeds/videos.atom?accountName=weir", "peertube https://weir.example/feeds/videos.atom?accountName=weir"),
+            ("weir.example/c/sluice", "page https://weir.example/c/sluice"),
             ("@ada@social.example.org", "rss https://social.example.org/@ada.rss"),
             ("https://social.example.org/@ada", "rss https://social.example.org/@ada.rss"),
             ("https://bsky.app/profile/did:plc:abc", "rss https://bsky.app/profile/did:plc:abc/rss"),
@@ -806,8 +1020,10 @@ mod tests {
             ("https://www.linkedin.com/in/ada", NotASource::Closed { platform: "LinkedIn" }),
             ("x.com/ada", NotASource::Closed { platform: "X" }),
             ("https://builder.aws.com/community/@ada", NotASource::Closed { platform: "AWS Builder Center" }),
-            ("https://www.twitch.tv/ada", NotASource::NotYet { platform: "Twitch" }),
-            ("webcal://example.org/a.ics", NotASource::NotYet { platform: "a calendar" }),
+            ("https://www.twitch.tv/videos/2610000003", NotASource::Single { what: "video", instead: "its channel" }),
+            ("repost.aws/community/users/x", NotASource::Closed { platform: "AWS re:Post" }),
+            ("https://community.aws/@ada", NotASource::Closed { platform: "AWS Builder Center" }),
+            ("https://vimeo.com/880000017", NotASource::Single { what: "video", instead: "the channel" }),
             ("https://youtu.be/abcdefghijk", NotASource::Single { what: "video", instead: "its channel" }),
             ("https://hashnode.com/@ada", NotASource::Elsewhere { platform: "a Hashnode profile", instead: "the blog" }),
             ("https://open.spotify.com/show/1", NotASource::Elsewhere { platform: "Spotify", instead: "the podcast's RSS feed" }),
@@ -834,10 +1050,32 @@ mod tests {
             (SourceKind::YoutubeChannel, UC, &format!("youtube_channel {UC}")),
             (SourceKind::Rss, "https://blog.example.org/posts", "rss https://blog.example.org/posts"),
             (SourceKind::Rss, "http://127.0.0.1:9000/a?page=x#top", "rss http://127.0.0.1:9000/a?page=x"),
+            (SourceKind::Podcast, "http://127.0.0.1:9000/show", "podcast http://127.0.0.1:9000/show"),
+            (SourceKind::Podcast, "https://podcasts.apple.com/podcast/id17", "podcast apple:17"),
+            (SourceKind::Medium, "@ada", "medium https://medium.com/feed/@ada"),
+            (SourceKind::Medium, "https://medium.com/@ada/lists", "medium https://medium.com/feed/@ada"),
+            (SourceKind::Medium, "https://blog.example.org/feed", "medium https://blog.example.org/feed"),
+            (SourceKind::Vimeo, "http://127.0.0.1:9000/ada/videos/rss", "vimeo http://127.0.0.1:9000/ada/videos/rss"),
+            (
+                SourceKind::Peertube,
+                "https://weir.example/c/sluice",
+                "peertube https://weir.example/feeds/videos.xml?videoChannelName=sluice",
+            ),
+            (SourceKind::Ical, "http://127.0.0.1:9000/calendar", "ical http://127.0.0.1:9000/calendar"),
+            (SourceKind::TwitchChannel, "AnvilCast", "twitch_channel anvilcast"),
+            (SourceKind::TwitchChannel, "770000012", "twitch_channel 770000012"),
+            (SourceKind::TwitchChannel, "http://127.0.0.1:9000/anvilcast", "twitch_channel anvilcast"),
+            (SourceKind::SessionizeSpeaker, "q1w2e3r4t5", "sessionize_speaker q1w2e3r4t5"),
+            (SourceKind::SessionizeSpeaker, "http://127.0.0.1:9000/api/q1w2e3r4t5", "sessionize_speaker q1w2e3r4t5"),
+            (SourceKind::YoutubePlaylist, "PLabcdefghij", "youtube_playlist PLabcdefghij"),
+            (SourceKind::YoutubePlaylist, "http://127.0.0.1:9000/yt?playlist_id=PLabcdefghij", "youtube_playlist PLabcdefghij"),
         ] {
             assert_eq!(source(kind, pasted), wanted, "{pasted}");
         }
         assert!(source(SourceKind::GithubUser, "https://blog.example.org/").starts_with("no: "));
+        assert!(source(SourceKind::Manual, "https://builder.aws.com/content/1").contains("clarion work add"));
+        assert!(source(SourceKind::SessionizeSpeaker, "https://sessionize.com/tova-heddle/").contains("Settings, API"));
+        assert!(source(SourceKind::Podcast, "https://open.spotify.com/show/1").contains("RSS"));
     }
 
     #[test]

@@ -65,6 +65,21 @@ pub(super) fn time(value: &Value, path: &[&str]) -> Option<Timestamp> {
     at(value, path)?.as_str()?.trim().parse().ok()
 }
 
+/// The seconds at a path, more than none.
+pub(super) fn seconds(value: &Value, path: &[&str]) -> Option<u32> {
+    number(value, path).and_then(|seconds| u32::try_from(seconds).ok()).filter(|seconds| *seconds > 0)
+}
+
+/// The id at a path: a number, or a text without blanks of at most 100 characters.
+pub(super) fn id(value: &Value, path: &[&str]) -> Option<String> {
+    let id = match at(value, path)? {
+        Value::Number(number) => number.as_u64()?.to_string(),
+        Value::String(text) => text.trim().to_owned(),
+        _ => return None,
+    };
+    (!id.is_empty() && id.len() <= 100 && !id.contains(|c: char| c.is_whitespace() || c.is_control())).then_some(id)
+}
+
 /// The http(s) address at a path.
 pub(super) fn address(value: &Value, path: &[&str]) -> Option<String> {
     let url = url::Url::parse(at(value, path)?.as_str()?.trim()).ok()?;

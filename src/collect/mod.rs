@@ -7,16 +7,23 @@ mod devto;
 pub mod discover;
 mod feed;
 mod github;
+mod ical;
 mod json;
+mod medium;
 mod parse;
+mod peertube;
+mod podcast;
 mod repair;
 mod rss;
+mod sessionize;
+mod twitch;
+mod vimeo;
 mod youtube;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::config::{DevtoConfig, GithubConfig, YoutubeConfig};
+use crate::config::Config;
 use crate::model::{Ask, Document, Entry, ReadError, Reading, Request, Source, SourceKind, SourceState};
 
 pub use feed::read_feed;
@@ -30,6 +37,17 @@ pub trait Collector: Send + Sync {
 
     /// Reads an answer: a reading for each source that it speaks of.
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError>;
+
+    /// What to ask instead where the first question of a poll failed; `None` where there is no other way.
+    fn otherwise(&self, _ask: &Ask) -> Option<Request> {
+        None
+    }
+
+    /// Whether details are asked for once only, so that what they told of an entry stays true while the list, which does not
+    /// tell it, is read again and again.
+    fn keeps_details(&self) -> bool {
+        false
+    }
 
     /// Whether one of [`Reading::next`] is worth asking, given what the poll told so far and the platform keys that the
     /// log knows of the source: a further page while all is new, a detail while its entry is unknown.
@@ -47,16 +65,32 @@ pub struct Collectors {
     youtube: youtube::Youtube,
     github: github::Github,
     devto: devto::Devto,
+    podcast: podcast::Podcast,
+    medium: medium::Medium,
+    vimeo: vimeo::Vimeo,
+    peertube: peertube::Peertube,
+    twitch: twitch::Twitch,
+    sessionize: sessionize::Sessionize,
+    ical: ical::Ical,
+    manual: Manual,
 }
 
 impl Collectors {
     /// Collectors that ask at the addresses of the settings.
-    pub fn new(github: &GithubConfig, youtube: &YoutubeConfig, devto: &DevtoConfig) -> Self {
+    pub fn new(config: &Config) -> Self {
         Self {
             rss: rss::Rss,
-            youtube: youtube::Youtube::new(youtube),
-            github: github::Github::new(github),
-            devto: devto::Devto::new(devto),
+            youtube: youtube::Youtube::new(&config.youtube),
+            github: github::Github::new(&config.github),
+            devto: devto::Devto::new(&config.devto),
+            podcast: podcast::Podcast::new(&config.podcast),
+            medium: medium::Medium::new(&config.medium),
+            vimeo: vimeo::Vimeo::new(&config.vimeo),
+            peertube: peertube::Peertube,
+            twitch: twitch::Twitch::new(&config.twitch),
+            sessionize: sessionize::Sessionize::new(&config.sessionize),
+            ical: ical::Ical::new(config.digest.window_days),
+            manual: Manual,
         }
     }
 
@@ -64,10 +98,31 @@ impl Collectors {
     pub fn get(&self, kind: SourceKind) -> &dyn Collector {
         match kind {
             SourceKind::Rss => &self.rss,
-            SourceKind::YoutubeChannel => &self.youtube,
+            SourceKind::YoutubeChannel | SourceKind::YoutubePlaylist => &self.youtube,
             SourceKind::GithubUser => &self.github,
             SourceKind::Devto => &self.devto,
+            SourceKind::Podcast => &self.podcast,
+            SourceKind::Medium => &self.medium,
+            SourceKind::Vimeo => &self.vimeo,
+            SourceKind::Peertube => &self.peertube,
+            SourceKind::TwitchChannel => &self.twitch,
+            SourceKind::SessionizeSpeaker => &self.sessionize,
+            SourceKind::Ical => &self.ical,
+            SourceKind::Manual => &self.manual,
         }
+    }
+}
+
+/// Works that were entered by hand: there is nobody to ask.
+struct Manual;
+
+impl Collector for Manual {
+    fn plan(&self, _sources: &[(Arc<Source>, SourceState)]) -> Vec<Ask> {
+        Vec::new()
+    }
+
+    fn read(&self, ask: &Ask, _document: &Document) -> Result<Vec<Reading>, ReadError> {
+        Ok(for_source(ask, Reading::default()))
     }
 }
 

@@ -3,30 +3,62 @@
 //! In: the address and the document. Out: its entries, with those marked that share their link with others. Reading
 //! the bytes is `feed`'s trade.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Collector, ask_for, feed, for_source};
 use crate::model::{Ask, CanonicalUrl, Document, Entry, ReadError, Reading, Request, Source, SourceState};
 
+/// Pages of older entries that one poll looks at, the first included.
+const MAX_PAGES: u32 = 4;
+
 pub(super) struct Rss;
 
 impl Collector for Rss {
     fn plan(&self, sources: &[(Arc<Source>, SourceState)]) -> Vec<Ask> {
-        sources
-            .iter()
-            .map(|(source, state)| {
-                let url = state.final_url.as_deref().unwrap_or(&source.locator);
-                ask_for(source, state, Request::get(url))
-            })
-            .collect()
+        plan(sources)
     }
 
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
         let mut reading = feed::read_feed(document)?;
         mark_shared_links(&mut reading.entries);
+        few_pages(ask, &mut reading);
         Ok(for_source(ask, reading))
     }
+
+    fn wants(&self, request: &Request, told: &mut dyn Iterator<Item = &Entry>, known: &HashSet<String>) -> bool {
+        wants_older(request, told, known)
+    }
+}
+
+/// One question for each source that is known by its address, where it was followed to.
+pub(super) fn plan(sources: &[(Arc<Source>, SourceState)]) -> Vec<Ask> {
+    let ask = |(source, state): &(Arc<Source>, SourceState)| {
+        let url = state.final_url.as_deref().unwrap_or(&source.locator);
+        ask_for(source, state, Request::get(url))
+    };
+    sources.iter().map(ask).collect()
+}
+
+/// Leaves out the page after the last that one poll looks at.
+pub(super) fn few_pages(ask: &Ask, reading: &mut Reading) {
+    if ask.page >= MAX_PAGES {
+        reading.next.clear();
+    }
+}
+
+/// Whether a page of older entries is worth asking: a feed that was read before tells nothing but new entries, so there may
+/// be more that was missed. What a feed held before its first reading is left to whoever asks for its past.
+pub(super) fn wants_older(_request: &Request, told: &mut dyn Iterator<Item = &Entry>, known: &HashSet<String>) -> bool {
+    if known.is_empty() {
+        return false;
+    }
+    let is_known = |entry: &Entry| {
+        let id = entry.id.as_deref().map(|id| id.strip_prefix("https://").or_else(|| id.strip_prefix("http://")).unwrap_or(id));
+        entry.platform_key.as_ref().is_some_and(|key| known.contains(key)) || id.is_none_or(|id| known.contains(&format!("id:{id}")))
+    };
+    let mut told = told.peekable();
+    told.peek().is_some() && !told.any(is_known)
 }
 
 /// Marks entries whose link stands on several different entries: a show's page, a home page, a change log.

@@ -119,6 +119,7 @@ impl Facts<'_> {
             ActivityKind::Video
             | ActivityKind::Livestream
             | ActivityKind::PodcastEpisode
+            | ActivityKind::Trailer
             | ActivityKind::Talk
             | ActivityKind::Event
             | ActivityKind::Short => self.substance.duration_s.map(|seconds| seconds >= 300),

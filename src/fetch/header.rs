@@ -86,7 +86,10 @@ pub(super) fn next_page(headers: &HeaderMap, base: &Url) -> Option<String> {
 
 /// Whether a protection service wants to see a browser.
 pub(super) fn is_challenge(headers: &HeaderMap) -> bool {
-    text(headers, "cf-mitigated").is_some_and(|value| value.eq_ignore_ascii_case("challenge"))
+    // Cloudflare and Vercel, in that order.
+    ["cf-mitigated", "x-vercel-mitigated"]
+        .into_iter()
+        .any(|name| text(headers, name).is_some_and(|value| value.eq_ignore_ascii_case("challenge")))
 }
 
 /// Whether the answer calls itself a web page.

@@ -4,6 +4,7 @@
 //! the headers of an answer ask of us. Knows nothing of sources, of feeds or of what is due; deciding what to do about
 //! an outcome is `schedule`'s.
 
+mod access;
 mod header;
 mod outcome;
 mod pace;
@@ -20,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
+pub use access::{TwitchAccess, YoutubeAccess};
 pub use outcome::{Fetch, FetchError, FetchOutcome};
 
 use crate::clock::Clock;
@@ -51,6 +53,7 @@ pub struct Fetcher {
     clock: Arc<dyn Clock>,
     github: Option<Url>,
     token: Option<SecretString>,
+    keys: access::Keys,
     timeout: Duration,
     min_gap: Duration,
     max_body: u64,
@@ -91,6 +94,7 @@ impl Fetcher {
             clock,
             github: Url::parse(github.api_url.as_str()).ok(),
             token: github.token,
+            keys: access::Keys::default(),
             timeout: network.timeout.0,
             min_gap: network.min_gap.0,
             max_body: network.max_body.0,
@@ -180,10 +184,17 @@ impl Fetcher {
     }
 
     async fn ask(&self, request: &Request, way: &mut Way, host: &str, turn: &mut Turn<'_>, deadline: Instant, retried: bool) -> Step {
+        let mut headers = self.headers(request, way);
+        // Secrets are shown to none but the place that was asked first.
+        if way.hops == 0
+            && let Err(outcome) = self.authorize(request.auth, &way.url, &mut headers, deadline).await
+        {
+            return Step::Done(outcome);
+        }
         let outgoing = Outgoing {
             method: Method::GET,
             url: &way.url,
-            headers: self.headers(request, way),
+            headers,
             body: None,
             max_bytes: request.max_bytes.unwrap_or(self.max_body),
             deadline,
@@ -208,6 +219,9 @@ impl Fetcher {
         way.bytes = answer.body.len() as u64;
         if matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
             return self.redirect(way, &answer);
+        }
+        if !retried && self.forget_token(request.auth, answer.status).await {
+            return Step::Again;
         }
         Step::Done(self.outcome(request, way, host, turn, answer))
     }
@@ -239,6 +253,12 @@ impl Fetcher {
             && let Some(outcome) = self.github_limit(host, &answer, now)
         {
             return outcome;
+        }
+        if way.hops == 0
+            && let Some(until) = self.platform_limit(request.auth, &answer, now)
+        {
+            self.pace.close(host, until);
+            return FetchOutcome::Deferred { until: Some(until), error: format!("a limit of {shown} is used up ({})", answer.status) };
         }
         match answer.status {
             206 => FetchOutcome::Failed(FetchError::Status { host: shown, status: 206 }),

@@ -57,6 +57,8 @@ pub enum FetchError {
     UnaskedNotModified { host: String },
     #[error("too many redirects: more than {limit}, the last from {host}")]
     TooManyRedirects { host: String, limit: u32 },
+    #[error("{platform} cannot be asked: {remedy}")]
+    NoAccess { platform: &'static str, remedy: &'static str },
     #[error("{host} redirects without saying where to")]
     BadRedirect { host: String },
 }

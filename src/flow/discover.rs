@@ -1,9 +1,10 @@
 //! What a builder pasted: to a source, or to a sentence why not.
 
 use super::Context;
+use crate::collect::Collector;
 use crate::collect::discover::{self, Pasted};
 use crate::fetch::{FetchError, FetchOutcome};
-use crate::model::{Document, Reading, Request, Slug, SourceKind};
+use crate::model::{Ask, Document, Reading, Request, Slug, SourceKind};
 use crate::store::{RosterChange, RosterReport, StoreError};
 
 /// What a pasted text turned out to be.
@@ -33,7 +34,11 @@ async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
     let document = fetch(ctx, Request { accept: "text/html, */*;q=0.1", ..Request::get(url) }).await?;
     if let Some(reading) = read(&document) {
         let locator = discover::feed_locator(document.moved_to.as_deref().unwrap_or(url)).ok_or("the address cannot be used")?;
-        return Ok(found(SourceKind::Rss, locator.clone(), locator, &reading, Vec::new()));
+        return Ok(found(locator, &reading, Vec::new()));
+    }
+    if document.bytes.trim_ascii_start().starts_with(b"BEGIN:VCALENDAR") {
+        let locator = discover::feed_locator(document.moved_to.as_deref().unwrap_or(url)).ok_or("the address cannot be used")?;
+        return confirm(ctx, SourceKind::Ical, locator.clone(), locator, Vec::new()).await;
     }
     let html = String::from_utf8_lossy(&document.bytes).into_owned();
     if let Some(channel) = discover::youtube_channel_in_page(&html).filter(|_| discover::is_youtube(&document.final_url)) {
@@ -47,7 +52,7 @@ async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
             && let Some(reading) = read(&document)
             && let Some(locator) = discover::feed_locator(&feed.url)
         {
-            return Ok(found(SourceKind::Rss, locator.clone(), locator, &reading, others));
+            return Ok(found(locator, &reading, others));
         }
     }
     // Usual places, tried without following redirects: many sites send unknown paths to their home page.
@@ -57,7 +62,7 @@ async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
             && let Some(reading) = read(&document)
             && let Some(locator) = discover::feed_locator(&guess)
         {
-            return Ok(found(SourceKind::Rss, locator.clone(), locator, &reading, others));
+            return Ok(found(locator, &reading, others));
         }
     }
     Err(format!("{url} is a web page that names no feed, and none was found in the usual places: paste the feed's own address"))
@@ -78,16 +83,29 @@ async fn confirm(ctx: &Context, kind: SourceKind, locator: String, url: String, 
     let collector = ctx.collectors.get(kind);
     let asks = collector.plan(&[(std::sync::Arc::new(source), crate::model::SourceState::default())]);
     let mut discovered = Discovered { kind, locator, url, title: None, entries: None, others, warning: None };
-    let Some(ask) = asks.into_iter().next() else { return Ok(discovered) };
+    let Some(mut ask) = asks.into_iter().next() else { return Ok(discovered) };
+    if let Some(account) = look_up(ctx, collector, &ask).await? {
+        // A name is a way to the account, and nothing that lasts: its id, or the feed that it stands for, is kept.
+        discovered.locator = if kind == SourceKind::Podcast { discover::feed_locator(&account).unwrap_or(account) } else { account };
+        if kind == SourceKind::Podcast {
+            discovered.url.clone_from(&discovered.locator);
+        }
+        let source = crate::model::Source { locator: discovered.locator.clone(), ..(*ask.sources[0]).clone() };
+        let asks = collector.plan(&[(std::sync::Arc::new(source), crate::model::SourceState::default())]);
+        ask = asks.into_iter().next().unwrap_or(ask);
+    }
     match fetch(ctx, ask.request.clone()).await {
         // Platforms answer oddly at times for channels that are there; a feed is what it is.
-        Err(trouble) if trouble.forbidden || (trouble.absent && kind == SourceKind::Rss) => return Err(trouble.text),
+        Err(trouble) if trouble.forbidden || (trouble.absent && kind.is_address()) => return Err(trouble.text),
         Ok(document) => match tokio::task::block_in_place(|| collector.read(&ask, &document)) {
             Ok(readings) => {
                 discovered.title = readings.iter().find_map(|reading| reading.title.clone());
+                if kind == SourceKind::Rss {
+                    discovered.kind = readings.first().map_or(kind, |reading| discover::kind_of_feed(&reading.entries));
+                }
                 discovered.entries = Some(readings.iter().map(|reading| reading.entries.len()).sum());
             }
-            Err(error) if kind == SourceKind::Rss => return Err(format!("{}: {error}", discovered.url)),
+            Err(error) if kind.is_address() => return Err(format!("{}: {error}", discovered.url)),
             Err(error) => discovered.warning = Some(error.to_string()),
         },
         Err(trouble) => discovered.warning = Some(trouble.text),
@@ -95,8 +113,36 @@ async fn confirm(ctx: &Context, kind: SourceKind, locator: String, url: String, 
     Ok(discovered)
 }
 
-fn found(kind: SourceKind, locator: String, url: String, reading: &Reading, others: Vec<String>) -> Discovered {
-    Discovered { kind, locator, url, title: reading.title.clone(), entries: Some(reading.entries.len()), others, warning: None }
+/// What a name leads to, where the collector has to ask for that first.
+async fn look_up(ctx: &Context, collector: &dyn Collector, ask: &Ask) -> Result<Option<String>, String> {
+    let by_name = match ask.kind {
+        SourceKind::Podcast => ask.sources.first().is_some_and(|source| !source.locator.contains("://")),
+        SourceKind::TwitchChannel => ask.sources.first().is_some_and(|source| !source.locator.bytes().all(|byte| byte.is_ascii_digit())),
+        _ => false,
+    };
+    if !by_name {
+        return Ok(None);
+    }
+    let document = fetch(ctx, ask.request.clone()).await?;
+    let readings = tokio::task::block_in_place(|| collector.read(ask, &document)).map_err(|error| error.to_string())?;
+    Ok(readings.into_iter().find_map(|reading| reading.account))
+}
+
+/// A feed, as the kind that its address or its entries show.
+fn found(locator: String, reading: &Reading, others: Vec<String>) -> Discovered {
+    let kind = match discover::understand(&locator) {
+        Ok(Pasted::Source { kind, locator: same, .. }) if same == locator && kind != SourceKind::Rss => kind,
+        _ => discover::kind_of_feed(&reading.entries),
+    };
+    Discovered {
+        kind,
+        url: locator.clone(),
+        locator,
+        title: reading.title.clone(),
+        entries: Some(reading.entries.len()),
+        others,
+        warning: None,
+    }
 }
 
 fn read(document: &Document) -> Option<Reading> {

@@ -155,10 +155,12 @@ fn may_hold(source: &Source, address: &CanonicalUrl) -> bool {
     let first = path.split('/').find(|segment| !segment.is_empty()).unwrap_or_default();
     let locator = source.locator.to_ascii_lowercase();
     match source.kind {
-        crate::model::SourceKind::Rss => CanonicalUrl::parse(&source.locator).is_ok_and(|feed| feed.host() == host),
+        kind if kind.is_address() => CanonicalUrl::parse(&source.locator).is_ok_and(|feed| feed.host() == host),
         crate::model::SourceKind::Devto => host == "dev.to" && first == locator,
         crate::model::SourceKind::GithubUser => host == "github.com" && first == locator,
         // A video's address does not say whose it is.
         crate::model::SourceKind::YoutubeChannel => host == "youtube.com" && path.contains(&locator),
+        crate::model::SourceKind::TwitchChannel => host == "twitch.tv" && first == locator,
+        _ => false,
     }
 }

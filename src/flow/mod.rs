@@ -23,9 +23,9 @@ use secrecy::SecretString;
 
 use crate::clock::Clock;
 use crate::collect::Collectors;
-use crate::config::{Category, Config, GithubConfig, Region};
+use crate::config::{Category, Config, Region};
 use crate::digest;
-use crate::fetch::{Fetcher, GithubAccess};
+use crate::fetch::{Fetcher, GithubAccess, TwitchAccess, YoutubeAccess};
 use crate::net::NetError;
 use crate::store::{Store, StoreError};
 use crate::topic::Classifier;
@@ -54,14 +54,14 @@ const MAX_TOKEN: u64 = 4096;
 pub enum ContextError {
     #[error(transparent)]
     Net(#[from] NetError),
-    #[error("the GitHub token cannot be read from {}: {reason}", .path.display())]
-    Token { path: PathBuf, reason: String },
+    #[error("{what} cannot be read from {}: {reason}", .path.display())]
+    Token { what: &'static str, path: PathBuf, reason: String },
 }
 
-/// The token of the file that the settings name. A file that others can read is refused.
-fn read_token(config: &GithubConfig) -> Result<Option<SecretString>, ContextError> {
-    let Some(path) = &config.token_file else { return Ok(None) };
-    let fault = |reason: String| ContextError::Token { path: path.clone(), reason };
+/// The secret in the file that the settings name. A file that others can read is refused.
+fn read_token(what: &'static str, path: Option<&PathBuf>) -> Result<Option<SecretString>, ContextError> {
+    let Some(path) = path else { return Ok(None) };
+    let fault = |reason: String| ContextError::Token { what, path: path.clone(), reason };
     let meta = std::fs::metadata(path).map_err(|error| fault(error.to_string()))?;
     #[cfg(unix)]
     if std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o077 != 0 {
@@ -76,6 +76,20 @@ fn read_token(config: &GithubConfig) -> Result<Option<SecretString>, ContextErro
         return Err(fault("it must hold one token and nothing else".into()));
     }
     Ok(Some(token.to_owned().into()))
+}
+
+/// The fetcher with the keys of the platforms that the operator has keys for.
+fn with_keys(mut fetcher: Fetcher, config: &Config) -> Result<Fetcher, ContextError> {
+    if let Some(key) = read_token("the YouTube key", config.youtube.key_file.as_ref())? {
+        fetcher = fetcher.with_youtube(YoutubeAccess { api_url: config.youtube.api_url.clone(), key });
+    }
+    let client_id = read_token("the Twitch client id", config.twitch.client_id_file.as_ref())?;
+    let client_secret = read_token("the Twitch client secret", config.twitch.client_secret_file.as_ref())?;
+    if let (Some(client_id), Some(client_secret)) = (client_id, client_secret) {
+        let (api_url, token_url) = (config.twitch.api_url.clone(), config.twitch.token_url.clone());
+        fetcher = fetcher.with_twitch(TwitchAccess { api_url, token_url, client_id, client_secret });
+    }
+    Ok(fetcher)
 }
 
 /// What stories work with, built once.
@@ -97,9 +111,12 @@ pub struct Context {
 impl Context {
     /// Builds the context on an open store.
     pub fn new(config: Config, store: Store, clock: Arc<dyn Clock>) -> Result<Self, ContextError> {
-        let github = GithubAccess { api_url: config.github.api_url.clone(), token: read_token(&config.github)? };
-        let fetcher = Fetcher::new(&config.network, github, Arc::clone(&clock))?;
-        let collectors = Collectors::new(&config.github, &config.youtube, &config.devto);
+        let github = GithubAccess {
+            api_url: config.github.api_url.clone(),
+            token: read_token("the GitHub token", config.github.token_file.as_ref())?,
+        };
+        let fetcher = with_keys(Fetcher::new(&config.network, github, Arc::clone(&clock))?, &config)?;
+        let collectors = Collectors::new(&config);
         let categories = if config.digest.categories.is_empty() { digest::builtin_categories() } else { config.digest.categories.clone() };
         let regions = if config.digest.regions.is_empty() { digest::builtin_regions() } else { config.digest.regions.clone() };
         Ok(Self {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
-use crate::fetch::FetchOutcome;
+use crate::fetch::{Fetch, FetchOutcome};
 use crate::model::{
-    Arrival, Ask, Document, EntryKey, GridAge, Poll, PollOutcome, ReadError, Reading, Repair, Request, Source, SourceId, SourceKind,
-    SourceState, Validators, sha256_hex,
+    Arrival, Ask, Document, Entry, EntryKey, FeedHints, GridAge, Poll, PollOutcome, ReadError, Reading, Repair, Request, Source, SourceId,
+    SourceKind, SourceState, Validators, sha256_hex,
 };
 use crate::normalize;
 use crate::schedule::{self, Observation, Observed};
@@ -32,11 +32,11 @@ const STALE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Asks once, and records what came of it.
 pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, StoreError> {
     let now = ctx.clock.now();
-    let fetched = ctx.fetcher.fetch(&queued.ask.request).await;
+    let (ask, fetched) = ask_first(ctx, &queued.ask).await;
     let mut polls = Vec::with_capacity(queued.ask.sources.len());
     match fetched.outcome {
         FetchOutcome::Fetched(document) => {
-            let answers = read_whole(ctx, queued, document).await?;
+            let answers = read_whole(ctx, queued, &ask, document).await?;
             for source in &queued.ask.sources {
                 let answer = answers.for_source(source.id);
                 polls.push(record_answer(ctx, queued, source, answer, fetched.elapsed_ms, now).await?);
@@ -56,16 +56,30 @@ pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, St
             }
         }
     }
-    let host = super::lanes::host_of(&queued.ask.request.url);
+    let host = super::lanes::host_of(&ask.request.url);
     for poll in &polls {
         ctx.weather.note(&host, poll);
         metrics::counter!(crate::telemetry::POLLS, "outcome" => poll.outcome.as_str()).increment(1);
         tell(poll, queued);
     }
-    if polls.iter().any(|poll| matches!(poll.outcome, PollOutcome::Failed { .. })) && queued.ask.kind == SourceKind::YoutubeChannel {
-        super::weather::spare_ill_host(ctx, &host, &queued.ask.request.url, now);
+    if polls.iter().any(|poll| matches!(poll.outcome, PollOutcome::Failed { .. })) && ask.kind.is_youtube() {
+        super::weather::spare_ill_host(ctx, &host, &ask.request.url, now);
     }
     Ok(polls)
+}
+
+/// Asks, and where that fails by the other way that the collector knows, if there is one.
+async fn ask_first(ctx: &Context, ask: &Ask) -> (Ask, Fetch) {
+    let fetched = ctx.fetcher.fetch(&ask.request).await;
+    if matches!(fetched.outcome, FetchOutcome::Failed(_) | FetchOutcome::Gone)
+        && let Some(request) = ctx.collectors.get(ask.kind).otherwise(ask)
+    {
+        let otherwise = ctx.fetcher.fetch(&request).await;
+        if matches!(otherwise.outcome, FetchOutcome::Fetched(_)) {
+            return (Ask { request, ..ask.clone() }, otherwise);
+        }
+    }
+    (ask.clone(), fetched)
 }
 
 /// What the answer of one poll says, all its pages together.
@@ -91,19 +105,21 @@ impl Answer {
     }
 }
 
-async fn read_whole(ctx: &Context, queued: &Queued, document: Document) -> Result<Answer, StoreError> {
+async fn read_whole(ctx: &Context, queued: &Queued, ask: &Ask, document: Document) -> Result<Answer, StoreError> {
     let document = Arc::new(document);
     let hash = sha256_hex(&document.bytes);
     let same = queued.states.values().all(|state| state.body_hash.as_deref() == Some(hash.as_str()) && state.error.is_none());
     let mut answer = Answer { document: Arc::clone(&document), hash, same, readings: HashMap::new(), error: None, incomplete: false };
+    // What another way told is no ground to ask the first one "has it changed?".
+    answer.incomplete = ask.request.url != queued.ask.request.url;
     if same {
         return Ok(answer);
     }
     let mut waiting: Vec<Request> = Vec::new();
-    match read(ctx, &queued.ask, document).await {
+    match read(ctx, ask, document).await {
         Ok(readings) => {
             for reading in readings {
-                take(&mut answer, reading, &mut waiting, &queued.ask);
+                take(&mut answer, reading, &mut waiting, ask);
             }
         }
         Err(error) => {
@@ -115,8 +131,8 @@ async fn read_whole(ctx: &Context, queued: &Queued, document: Document) -> Resul
         return Ok(answer);
     }
     let known = known_platform_keys(ctx, queued).await?;
-    let mut asked: HashSet<String> = HashSet::from([queued.ask.request.url.clone()]);
-    let mut page = queued.ask.page;
+    let mut asked: HashSet<String> = HashSet::from([ask.request.url.clone()]);
+    let mut page = ask.page;
     while let Some(request) = waiting.pop() {
         // Older pages are of use only while all that was read so far is new; a detail only if its item is unknown.
         let mut told = answer.readings.values().flat_map(|reading| &reading.entries);
@@ -128,7 +144,7 @@ async fn read_whole(ctx: &Context, queued: &Queued, document: Document) -> Resul
             break;
         }
         page += 1;
-        let ask = Ask { request, page, ..queued.ask.clone() };
+        let ask = Ask { request, page, ..ask.clone() };
         let fetched = ctx.fetcher.fetch(&ask.request).await;
         let FetchOutcome::Fetched(document) = fetched.outcome else {
             // A detail that is gone will not come back; anything else is asked again with the next poll.
@@ -156,11 +172,43 @@ fn take(answer: &mut Answer, reading: Reading, waiting: &mut Vec<Request>, ask: 
         }
         std::collections::hash_map::Entry::Occupied(mut occupied) => {
             let whole = occupied.get_mut();
+            if reading.details {
+                for entry in reading.entries {
+                    complete(&mut whole.entries, entry);
+                }
+                return;
+            }
             whole.entries.extend(reading.entries);
             whole.repairs.extend(reading.repairs);
             whole.skipped += reading.skipped;
+            whole.withdrawn.extend(reading.withdrawn);
+            whole.perishable |= reading.perishable;
+            whole.whole &= reading.whole;
+            // The first document may have told nothing but where the source is.
+            whole.title = whole.title.take().or(reading.title);
+            whole.moved_to = whole.moved_to.take().or(reading.moved_to);
+            if whole.hints == FeedHints::default() {
+                whole.hints = reading.hints;
+            }
         }
     }
+}
+
+/// Adds to the entry of that key what is told of it singly.
+fn complete(entries: &mut [Entry], told: Entry) {
+    let Some(entry) = entries.iter_mut().find(|entry| entry.platform_key.is_some() && entry.platform_key == told.platform_key) else {
+        return;
+    };
+    entry.upcoming = told.upcoming;
+    entry.kind = told.kind.or(entry.kind);
+    entry.duration_s = told.duration_s.or(entry.duration_s);
+    entry.starts_at = told.starts_at.or(entry.starts_at);
+    entry.title = entry.title.take().or(told.title);
+    entry.language = entry.language.take().or(told.language);
+    let (known, told) = (&mut entry.counts, told.counts);
+    known.views = told.views.or(known.views);
+    known.likes = told.likes.or(known.likes);
+    known.comments = told.comments.or(known.comments);
 }
 
 /// Reads off the async threads; a reader that breaks is an answer that cannot be read, nothing worse.
@@ -195,7 +243,7 @@ async fn record_answer(
         // What was not read whole is asked again without conditions.
         validators: if answer.answer.incomplete { Validators::default() } else { document.validators.clone() },
         freshness: document.freshness.clone(),
-        moved_to: document.moved_to.clone(),
+        moved_to: document.moved_to.clone().or_else(|| answer.reading?.moved_to.clone()),
     };
     if answer.answer.same {
         return record_plain(ctx, queued, source, PollOutcome::Unchanged, observed, status, elapsed_ms, bytes, now).await;
@@ -210,8 +258,17 @@ async fn record_answer(
     let unheard = state.is_some_and(|state| state.last_success_at.is_none() && state.last_full_at.is_none());
     let known = if unheard { HashMap::new() } else { ctx.store.known_entries(source.id).await? };
     let state = state.cloned().unwrap_or_default();
-    let diff = compare(source, reading, &known, state.last_success_at.is_none(), window_start(ctx, now), now);
+    let remembered = remember_details(ctx, source, reading, &known).await?;
+    let reading = remembered.as_ref().unwrap_or(reading);
+    let mut diff = compare(source, reading, &known, state.last_success_at.is_none(), window_start(ctx, now), now);
+    diff.left.extend(called_off(ctx, source, reading, &known, now).await?);
     let diff = follow_successors(ctx, diff).await?;
+    // What was asked before the account was known is no ground to ask "has it changed?" of what is asked from now on.
+    let looked_up = reading.account.is_some() && reading.account != state.account;
+    let reread = answer.answer.incomplete || reading.perishable || looked_up;
+    if reread {
+        observed.validators = Validators::default();
+    }
     let outcome = if reading.entries.is_empty() {
         PollOutcome::Empty
     } else {
@@ -237,7 +294,10 @@ async fn record_answer(
         state.repairs.push("ids not unique".into());
     }
     state.title.clone_from(&reading.title);
-    state.body_hash = Some(answer.answer.hash.clone()).filter(|_| !answer.answer.incomplete);
+    state.body_hash = Some(answer.answer.hash.clone()).filter(|_| !reread);
+    if looked_up {
+        state.account.clone_from(&reading.account);
+    }
     let moved = !(diff.new.is_empty() && diff.changed.is_empty() && diff.left.is_empty());
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     metrics::counter!(crate::telemetry::ENTRIES_NEW).increment(diff.new.len() as u64);
@@ -278,6 +338,10 @@ async fn record_plain(
 ) -> Result<Poll, StoreError> {
     let before = queued.states.get(&source.id).cloned().unwrap_or_default();
     let state = schedule::after_poll(&ctx.config.schedule, source, &before, &observed, now);
+    if let (PollOutcome::Deferred { .. }, Some(until)) = (&outcome, state.quiet_until) {
+        // What its kind asks for beyond the host's own word holds for all of its sources there.
+        ctx.fetcher.close(&queued.ask.request.url, until);
+    }
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     let quiet = matches!(poll.outcome, PollOutcome::Unchanged) && state.validators == before.validators && state.status == before.status;
     if quiet {
@@ -375,12 +439,65 @@ fn compare(
     count_arrivals(&mut diff.new, now);
     // A source that shows nothing at all for once has not withdrawn everything, and what a platform lists is a window: an
     // entry that is not in it is only older.
-    let shows_all = source.kind == SourceKind::Rss;
+    let shows_all = matches!(source.kind, SourceKind::Rss | SourceKind::Podcast) || reading.whole;
     if shows_all && !reading.entries.is_empty() {
         diff.left = known.iter().filter(|(key, before)| !before.left && !told.contains(key)).map(|(_, before)| before.id).collect();
         diff.left.sort_unstable();
     }
     diff
+}
+
+/// The reading, with what only a detail told of entries that are known: it is asked for once and stays true while the list,
+/// which does not tell it, is read again and again. `None` where there is nothing to add.
+async fn remember_details(
+    ctx: &Context,
+    source: &Source,
+    reading: &Reading,
+    known: &HashMap<EntryKey, Known>,
+) -> Result<Option<Reading>, StoreError> {
+    if !ctx.collectors.get(source.kind).keeps_details() || known.is_empty() {
+        return Ok(None);
+    }
+    let keys = normalize::entry_keys(source, &reading.entries);
+    let ids = keys.iter().filter_map(|key| known.get(key)).map(|known| known.id).collect();
+    let before: HashMap<EntryKey, Entry> = ctx.store.entries(ids).await?.into_iter().map(|row| (row.key, row.entry)).collect();
+    let mut reading = reading.clone();
+    for (entry, key) in reading.entries.iter_mut().zip(&keys) {
+        let Some(before) = before.get(key) else { continue };
+        let told_singly = entry.duration_s.is_some() || entry.starts_at.is_some();
+        if !told_singly && (before.duration_s.is_some() || before.starts_at.is_some()) {
+            entry.upcoming &= before.upcoming;
+        }
+        entry.kind = entry.kind.or(before.kind);
+        entry.duration_s = entry.duration_s.or(before.duration_s);
+        entry.starts_at = entry.starts_at.or(before.starts_at);
+        entry.title = entry.title.take().or_else(|| before.title.clone());
+        entry.language = entry.language.take().or_else(|| before.language.clone());
+    }
+    Ok(Some(reading))
+}
+
+/// Known entries that the source takes back: those that it names, and of a calendar those that were to come and are not in
+/// it any more.
+async fn called_off(
+    ctx: &Context,
+    source: &Source,
+    reading: &Reading,
+    known: &HashMap<EntryKey, Known>,
+    now: Timestamp,
+) -> Result<Vec<i64>, StoreError> {
+    let named = |key: &EntryKey| {
+        reading.withdrawn.iter().any(|name| name.strip_suffix('*').map_or(key.0 == *name, |begin| key.0.starts_with(begin)))
+    };
+    let shown = |key: &EntryKey| reading.entries.iter().any(|entry| entry.platform_key.as_deref() == Some(key.0.as_str()));
+    let mut left: Vec<i64> = known.iter().filter(|(key, known)| !known.left && named(key)).map(|(_, known)| known.id).collect();
+    if source.kind == SourceKind::Ical {
+        let missing = known.iter().filter(|(key, known)| !known.left && !named(key) && !shown(key)).map(|(_, known)| known.id).collect();
+        let rows = ctx.store.entries(missing).await?;
+        left.extend(rows.iter().filter(|row| row.entry.starts_at.is_some_and(|at| at > now)).map(|row| row.id));
+    }
+    left.sort_unstable();
+    Ok(left)
 }
 
 /// An entry whose id and address were corrected is the old one told otherwise, not one that left and one that came.

@@ -63,6 +63,8 @@ activity_kinds! {
     Short => "short",
     Livestream => "livestream",
     PodcastEpisode => "podcast_episode",
+    /// The announcement of a podcast or of a season of it.
+    Trailer => "trailer",
     Talk => "talk",
     Release => "release",
     Repository => "repository",
@@ -271,6 +273,9 @@ pub struct Activity {
     pub paywalled: bool,
     /// No source shows it any more.
     pub left: bool,
+    /// Nothing but somebody's word speaks for it: it was entered by hand.
+    #[serde(default)]
+    pub self_reported: bool,
     pub substance: Substance,
     /// Addresses that it links to, at most 20, those that say most of it first.
     pub links: Vec<String>,

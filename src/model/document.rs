@@ -27,6 +27,10 @@ pub enum Auth {
     None,
     /// The operator's GitHub token, where there is one.
     Github,
+    /// The operator's key of the YouTube Data API.
+    Youtube,
+    /// The token of the operator's Twitch app.
+    Twitch,
 }
 
 /// One thing to ask for.

@@ -135,6 +135,9 @@ pub struct Entry {
     /// Announced, but not to be seen yet: a premiere or stream before its start.
     #[serde(skip_serializing_if = "is_false")]
     pub upcoming: bool,
+    /// When what is announced begins: an event's date, a premiere's hour. It counts from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Timestamp>,
     /// Other entries of the same document have this link too, so it names none of them.
     #[serde(skip_serializing_if = "is_false")]
     pub link_shared: bool,
@@ -183,6 +186,18 @@ pub struct Reading {
     pub hints: FeedHints,
     /// More to ask before this source is read whole: further pages, or details that the list lacks.
     pub next: Vec<Request>,
+    /// This only says more of entries that a document before it told: it brings none of its own.
+    pub details: bool,
+    /// All that there is of the source is told: what is missing has left it. Feeds tell all in any case.
+    pub whole: bool,
+    /// The same bytes will read otherwise as time passes: they are read again with every poll.
+    pub perishable: bool,
+    /// Platform keys of entries that the source takes back.
+    pub withdrawn: Vec<String>,
+    /// Where the document itself says that the source now lives.
+    pub moved_to: Option<String>,
+    /// The platform's own id of the account, where a name was asked for.
+    pub account: Option<String>,
 }
 
 /// How new an entry was when it was first seen: what the backfill rule (RECORD.md section 3) decides on.

@@ -48,6 +48,36 @@ kinds! {
     GithubUser => "github_user",
     /// The articles of a dev.to user or organization, by the Forem API.
     Devto => "devto",
+    /// The feed of a podcast, at one address; `apple:123` while its directory has not told the address yet.
+    Podcast => "podcast",
+    /// The feed of a Medium account or publication, at one address.
+    Medium => "medium",
+    /// The feed of a YouTube playlist, known by its id.
+    YoutubePlaylist => "youtube_playlist",
+    /// The feed of a Vimeo user or channel, at one address.
+    Vimeo => "vimeo",
+    /// The feed of a PeerTube channel or account, at one address.
+    Peertube => "peertube",
+    /// The videos of a Twitch channel, known by its login or its id.
+    TwitchChannel => "twitch_channel",
+    /// The events of a speaker on Sessionize, known by the id that the speaker made for the API.
+    SessionizeSpeaker => "sessionize_speaker",
+    /// A calendar, at one address.
+    Ical => "ical",
+    /// Works of one builder that somebody entered by hand: never asked.
+    Manual => "manual",
+}
+
+impl SourceKind {
+    /// Whether the source is known by the address at which it is asked.
+    pub fn is_address(self) -> bool {
+        matches!(self, Self::Rss | Self::Podcast | Self::Medium | Self::Vimeo | Self::Peertube | Self::Ical)
+    }
+
+    /// Whether it is read at YouTube, whose feeds fail all at once and come back.
+    pub fn is_youtube(self) -> bool {
+        matches!(self, Self::YoutubeChannel | Self::YoutubePlaylist)
+    }
 }
 
 impl fmt::Display for SourceKind {
@@ -63,8 +93,14 @@ impl FromStr for SourceKind {
         let wanted = text.trim().to_ascii_lowercase();
         match wanted.as_str() {
             // Spellings seen in rosters for what is read as a plain feed.
-            "feed" | "atom" | "json" | "jsonfeed" | "json_feed" | "rdf" | "blog" => return Ok(Self::Rss),
+            "feed" | "atom" | "json" | "jsonfeed" | "json_feed" | "rdf" | "blog" | "hashnode" | "substack" | "ghost" | "wordpress"
+            | "blogger" | "blogspot" | "qiita" | "zenn" | "note" | "velog" | "speakerdeck" => return Ok(Self::Rss),
             "youtube" => return Ok(Self::YoutubeChannel),
+            "playlist" => return Ok(Self::YoutubePlaylist),
+            "podcasts" => return Ok(Self::Podcast),
+            "twitch" => return Ok(Self::TwitchChannel),
+            "sessionize" => return Ok(Self::SessionizeSpeaker),
+            "ics" | "icalendar" | "calendar" | "meetup" | "webcal" => return Ok(Self::Ical),
             "github" => return Ok(Self::GithubUser),
             "dev.to" | "forem" => return Ok(Self::Devto),
             _ => {}
@@ -179,6 +215,8 @@ pub struct SourceState {
     pub recent: Vec<Timestamp>,
     /// The title that the source gives itself.
     pub title: Option<String>,
+    /// The platform's own id of the account, once a name was looked up: names change hands, ids do not.
+    pub account: Option<String>,
 }
 
 /// One question to the outside, and the sources that its answer speaks for.

@@ -73,8 +73,27 @@ fn owns(sighting: &Seen<'_>, owner: &OwnerFacts) -> bool {
             };
             authors.iter().any(account)
         }
-        SourceKind::Rss | SourceKind::YoutubeChannel => true,
+        // A publication has many authors; an account has one, whatever it is called.
+        SourceKind::Medium => !is_publication(sighting.locator),
+        SourceKind::Rss
+        | SourceKind::YoutubeChannel
+        | SourceKind::YoutubePlaylist
+        | SourceKind::Podcast
+        | SourceKind::Vimeo
+        | SourceKind::Peertube
+        | SourceKind::TwitchChannel
+        | SourceKind::SessionizeSpeaker
+        | SourceKind::Ical
+        | SourceKind::Manual => true,
     }
+}
+
+/// Whether a feed of Medium is that of a publication: `medium.com/feed/name` rather than `medium.com/feed/@name`. Of a
+/// domain of its own nothing can be told, and whoever registered it is believed.
+fn is_publication(feed: &str) -> bool {
+    let Ok(url) = url::Url::parse(feed) else { return false };
+    let named = url.path().trim_start_matches('/').strip_prefix("feed/").unwrap_or_default();
+    url.host_str().is_some_and(|host| host == "medium.com" || host == "www.medium.com") && !named.is_empty() && !named.starts_with('@')
 }
 
 /// Whether an author is the one that a claim's filter asks for: by name, account, or end of the profile's address.
@@ -97,7 +116,7 @@ fn is_called(facts: &OwnerFacts, author: &Author, kind: SourceKind) -> bool {
         let here = match kind {
             SourceKind::Devto => matches!(network.as_str(), "devto" | "dev.to" | "dev" | "forem"),
             SourceKind::GithubUser => network == "github",
-            SourceKind::Rss | SourceKind::YoutubeChannel => false,
+            _ => false,
         };
         let by_account = here && [author.id.as_deref(), Some(author.name.as_str())].into_iter().flatten().any(|name| fold(name) == handle);
         let by_address = author.url.as_deref().and_then(account_of).is_some_and(|(host, account)| {

@@ -17,6 +17,9 @@ const STALE: SignedDuration = SignedDuration::from_hours(24 * 30);
 const CATALOGUE: u32 = 5;
 /// How many entries within one hour make the dates of a first poll worthless.
 const CROWD: u32 = 5;
+/// What was announced without a time is held until it is out, but no longer than this many days: a channel may have no
+/// audience.
+const MAX_HOLD_DAYS: i64 = 14;
 /// 1995-01-01T00:00:00Z.
 const FIRST_BLOGS: i64 = 788_918_400;
 
@@ -42,6 +45,12 @@ pub(super) fn date(seen: &[&Seen<'_>], first_seen_at: Timestamp) -> Dated {
         (None, Some((published, _))) => (Some(published), DateTrust::Future),
         (None, None) => (None, DateTrust::Unknown),
     };
+    // What begins at a known time is of that time, however long before it was announced.
+    if let Some(starts_at) = starts_at(seen) {
+        let assumed = seen.iter().any(|seen| seen.entry.starts_at == Some(starts_at) && seen.entry.zone_assumed);
+        let trust = if assumed { DateTrust::ZoneAssumed } else { DateTrust::Stated };
+        return Dated { published_at: Some(starts_at), trust, effective_at: starts_at };
+    }
     let known = published_at.filter(|_| trust != DateTrust::Future);
     let mut effective_at = known.map_or(first_seen_at, |published| published.min(first_seen_at));
     // A premiere counts from when it was out; a video that merely had no views in its first hours keeps its date.
@@ -53,10 +62,25 @@ pub(super) fn date(seen: &[&Seen<'_>], first_seen_at: Timestamp) -> Dated {
     Dated { published_at, trust, effective_at }
 }
 
+/// Until when an activity is held: until it begins, where that is known, else until it is out.
+pub(super) fn held_until(seen: &[&Seen<'_>], lead: &Seen<'_>, first_seen_at: Timestamp) -> Option<Timestamp> {
+    match starts_at(seen) {
+        Some(starts_at) => Some(starts_at).filter(|starts_at| *starts_at > first_seen_at),
+        None => lead.entry.upcoming.then(|| days_after(first_seen_at, MAX_HOLD_DAYS)),
+    }
+}
+
+/// When it begins, as the first sighting that knows tells it; the newest telling counts, for events are moved.
+fn starts_at(seen: &[&Seen<'_>]) -> Option<Timestamp> {
+    seen.iter().find_map(|seen| seen.entry.starts_at).filter(|at| at.as_second() >= FIRST_BLOGS)
+}
+
 /// Whether a sighting brought the piece as part of a back catalogue.
 pub(super) fn is_backfill(seen: &Seen<'_>) -> bool {
     let arrival = &seen.arrival;
-    let published = usable(seen).filter(|published| !is_future(*published, seen.first_seen_at));
+    let stated = usable(seen).filter(|published| !is_future(*published, seen.first_seen_at));
+    // What is still to come is no back catalogue.
+    let published = seen.entry.starts_at.or(stated);
     if arrival.fetched_back {
         return true;
     }
@@ -68,7 +92,7 @@ pub(super) fn is_backfill(seen: &Seen<'_>) -> bool {
 }
 
 /// That many days later, or the end of time.
-pub(super) fn days_after(at: Timestamp, days: i64) -> Timestamp {
+fn days_after(at: Timestamp, days: i64) -> Timestamp {
     at.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX)
 }
 

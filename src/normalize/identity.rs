@@ -70,11 +70,12 @@ pub fn fingerprint(kind: SourceKind, entry: &Entry) -> String {
         ("text", entry.content.as_ref().map(|content| content.text.clone())),
         ("published", entry.published.map(day)),
         // YouTube moves it with every count.
-        ("updated", entry.updated.filter(|_| kind != SourceKind::YoutubeChannel).map(day)),
+        ("updated", entry.updated.filter(|_| !kind.is_youtube()).map(day)),
         ("language", entry.language.clone()),
         ("kind", entry.kind.map(|kind| kind.as_str().to_owned())),
         ("duration", entry.duration_s.map(|duration| duration.to_string())),
         ("upcoming", entry.upcoming.then(|| "yes".to_owned())),
+        ("starts", entry.starts_at.map(|at| at.as_second().to_string())),
         ("paywalled", entry.paywalled.then(|| "yes".to_owned())),
     ] {
         if let Some(value) = value {
@@ -121,7 +122,8 @@ pub fn successors(gone: &[&Entry], fresh: &[&Entry]) -> Vec<(usize, usize)> {
 
 /// The key of one entry: the platform's, else the feed's id, else the address, else title and date.
 fn entry_key(entry: &Entry, id_shared: bool) -> EntryKey {
-    if let Some(key) = &entry.platform_key {
+    // A show may begin to name itself at any time: within its own feed an episode is known by its id alone.
+    if let Some(key) = entry.platform_key.as_ref().filter(|key| !key.starts_with("podcast:") || entry.id.is_none() || id_shared) {
         return EntryKey(bounded(key.clone()));
     }
     if let Some(id) = entry.id.as_deref().map(str::trim).filter(|id| !id.is_empty() && !id_shared && !is_home_page(id, entry)) {

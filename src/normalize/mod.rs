@@ -63,8 +63,6 @@ const MAX_BEGINNING: usize = 280;
 const MAX_EXCERPT: usize = 600;
 const MAX_LINKS: usize = 20;
 const MAX_TAGS: usize = 30;
-/// What was announced is held until it is out, but no longer than this many days (a channel may have no audience).
-const MAX_HOLD_DAYS: i64 = 14;
 
 /// The activity that all these sightings are of.
 ///
@@ -100,10 +98,11 @@ pub fn activity(seen: &[Seen<'_>]) -> Activity {
         effective_at: dated.effective_at,
         first_seen_at,
         revised_at: seen.iter().filter_map(|seen| seen.revised_at).max(),
-        held_until: lead.entry.upcoming.then(|| date::days_after(first_seen_at, MAX_HOLD_DAYS)),
+        held_until: date::held_until(&seen, lead, first_seen_at),
         backfill: seen.iter().all(|seen| date::is_backfill(seen)),
         paywalled: seen.iter().any(|seen| seen.entry.paywalled),
         left: seen.iter().all(|seen| seen.left_at.is_some()),
+        self_reported: seen.iter().all(|seen| seen.kind == SourceKind::Manual),
         substance,
         links: links.into_iter().take(MAX_LINKS).collect(),
         credits: credit::credits(&seen),
@@ -116,9 +115,15 @@ pub fn activity(seen: &[Seen<'_>]) -> Activity {
     }
 }
 
-/// Whose words go before whose: what is still shown, then a platform's own interface before a feed, then who was first.
-fn speaks_before<'a>(seen: &Seen<'a>) -> (bool, bool, Timestamp, SourceId, &'a EntryKey) {
-    (seen.left_at.is_some(), seen.kind == SourceKind::Rss, seen.first_seen_at, seen.source, seen.key)
+/// Whose words go before whose: what is still shown, then a platform's own interface before a feed and both before what
+/// was entered by hand, then who was first.
+fn speaks_before<'a>(seen: &Seen<'a>) -> (bool, u8, Timestamp, SourceId, &'a EntryKey) {
+    let rank = match seen.kind {
+        SourceKind::Manual => 2,
+        SourceKind::Rss => 1,
+        _ => 0,
+    };
+    (seen.left_at.is_some(), rank, seen.first_seen_at, seen.source, seen.key)
 }
 
 /// What the first sighting that has it says.

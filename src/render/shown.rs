@@ -284,6 +284,7 @@ pub fn kind_label(kind: ActivityKind) -> &'static str {
         ActivityKind::Short => "Short video",
         ActivityKind::Livestream => "Livestream",
         ActivityKind::PodcastEpisode => "Podcast",
+        ActivityKind::Trailer => "Trailer",
         ActivityKind::Talk => "Talk",
         ActivityKind::Release => "Release",
         ActivityKind::Repository => "Repository",

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::documents::{self, Evidence};
 use super::log::{NewFact, append};
 use super::{Store, StoreError, Unwritten, registry, to_millis};
-use crate::model::{Arrival, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceState};
+use crate::model::{Arrival, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceKind, SourceState};
 
 /// An entry that the log knows already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,9 +163,12 @@ impl Store {
                 let states = states(connection)?;
                 let sources = registry::sources(connection)?;
                 let mut states = states;
-                let wanted = sources
-                    .into_iter()
-                    .filter(|source| !source.paused && !source.left && source.owners.iter().any(|owner| !stopped.contains(&owner.builder)));
+                let wanted = sources.into_iter().filter(|source| {
+                    source.kind != SourceKind::Manual
+                        && !source.paused
+                        && !source.left
+                        && source.owners.iter().any(|owner| !stopped.contains(&owner.builder))
+                });
                 Ok(wanted
                     .map(|source| {
                         let state = states.remove(&source.id).unwrap_or_default();

@@ -83,6 +83,15 @@ pub(crate) fn kind_name(kind: SourceKind) -> &'static str {
         SourceKind::YoutubeChannel => "YouTube",
         SourceKind::GithubUser => "GitHub",
         SourceKind::Devto => "DEV",
+        SourceKind::Podcast => "Podcast",
+        SourceKind::Medium => "Medium",
+        SourceKind::YoutubePlaylist => "YouTube playlist",
+        SourceKind::Vimeo => "Vimeo",
+        SourceKind::Peertube => "PeerTube",
+        SourceKind::TwitchChannel => "Twitch",
+        SourceKind::SessionizeSpeaker => "Sessionize",
+        SourceKind::Ical => "Calendar",
+        SourceKind::Manual => "By hand",
     }
 }
 

@@ -104,7 +104,9 @@ fn address_edges(activities: &[&Activity], addresses: &[Addresses]) -> Vec<Edge>
     let mut at: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut towards: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (place, address) in addresses.iter().enumerate() {
-        if let Some(own) = &address.own {
+        // The page of an event is that of everybody who took part in it.
+        let of_event = matches!(activities[place].kind, ActivityKind::Talk | ActivityKind::Event);
+        if let Some(own) = address.own.as_ref().filter(|_| !of_event) {
             at.entry(own).or_default().push(place);
         }
         if let Some(canonical) = &address.canonical {

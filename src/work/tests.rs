@@ -7,6 +7,7 @@ use crate::model::{Basis, BuilderId, Credit, DateTrust, EntryKey, Role, Sighting
 fn piece(id: &str, source: i64, url: &str, canonical: Option<&str>, title: &str, day: i64) -> Activity {
     let at = Timestamp::from_second(1_772_000_000 + day * 86_400).unwrap();
     Activity {
+        self_reported: false,
         id: ActivityId(id.into()),
         kind: ActivityKind::Article,
         url: Some(url.into()),

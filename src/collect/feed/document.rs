@@ -27,6 +27,8 @@ pub(super) enum Space {
     Content,
     Media,
     Itunes,
+    /// The podcast namespace.
+    Podcast,
     GooglePlay,
     Youtube,
     Slash,
@@ -146,6 +148,7 @@ fn space_of_uri(uri: &str) -> Option<Space> {
         "purl.org/rss/1.0/modules/content" => Space::Content,
         "search.yahoo.com/mrss" | "tools.search.yahoo.com/mrss" | "search.yahoo.com/rss" => Space::Media,
         "itunes.com/dtds/podcast-1.0.dtd" | "example.com/dtds/podcast-1.0.dtd" => Space::Itunes,
+        "podcastindex.org/namespace/1.0" => Space::Podcast,
         "google.com/schemas/play-podcasts/1.0" | "google.com/schemas/play-podcasts/1.0/play-podcasts.xsd" => Space::GooglePlay,
         "youtube.com/xml/schemas/2015" => Space::Youtube,
         "purl.org/rss/1.0/modules/slash" => Space::Slash,
@@ -155,6 +158,8 @@ fn space_of_uri(uri: &str) -> Option<Space> {
         "purl.oclc.org/net/rss_2.0/enc" => Space::Enclosure,
         "w3.org/1999/xhtml" => Space::Xhtml,
         "w3.org/xml/1998/namespace" => Space::Xml,
+        // The namespace's documents lay there before it had a name.
+        _ if bare.starts_with("github.com/podcastindex-org/podcast-namespace") => Space::Podcast,
         _ if bare.starts_with("purl.org/atom/ns") => Space::Atom,
         _ => return None,
     })
@@ -170,6 +175,7 @@ fn space_of_prefix(prefix: &str) -> Space {
         "content" => Space::Content,
         "media" => Space::Media,
         "itunes" => Space::Itunes,
+        "podcast" => Space::Podcast,
         "googleplay" => Space::GooglePlay,
         "yt" => Space::Youtube,
         "slash" => Space::Slash,

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::date::{self, Stamp};
 use super::document::{Dialect, Element, Space, Walk, tidy};
-use crate::model::{Author, Content, Entry, Media};
+use crate::model::{ActivityKind, Author, Content, Entry, Media};
 use crate::text;
 
 /// The longest title, summary, name, id and address that are kept, in characters or bytes.
@@ -502,6 +502,12 @@ fn see<'a>(walk: &Walk<'a>, element: &Element<'a>, base: &Base, limits: &Limits,
         }
         (Space::Media, _) => see_media(walk, element, base, limits, entry, draft),
         (Space::Itunes | Space::GooglePlay, "duration") => entry.duration_s = raw().and_then(|text| duration(&text)).or(entry.duration_s),
+        (Space::Itunes, "episodetype") => {
+            // `full` and `bonus` are episodes like any other.
+            if raw().is_some_and(|kind| kind.eq_ignore_ascii_case("trailer")) {
+                entry.kind = Some(ActivityKind::Trailer);
+            }
+        }
         (Space::Youtube, "videoid") => draft.video_id = raw().map(Cow::into_owned),
         (Space::Slash, "comments") | (Space::Thread, "total") => entry.counts.comments = number(raw()).or(entry.counts.comments),
 
@@ -673,6 +679,8 @@ fn finish(walk: &Walk<'_>, mut entry: Entry, draft: Draft<'_>, base: &Base, limi
         entry.platform_key = Some(format!("yt:{id}"));
     } else if let Some(key) = entry.id.as_deref().and_then(medium_key) {
         entry.platform_key = Some(key);
+        // On a domain of its own, too, Medium says in each link how one came.
+        entry.link = entry.link.map(|link| without_parameter(&link, "source"));
     }
     entry.duration_s = entry.duration_s.or_else(|| entry.media.iter().find_map(|media| media.duration_s));
     let own = |element: &Element<'_>| base.within(element.qualified(&walk.decoder, "xml:base").as_deref());
@@ -680,6 +688,9 @@ fn finish(walk: &Walk<'_>, mut entry: Entry, draft: Draft<'_>, base: &Base, limi
     if let Some(Body { element, form }) = draft.body.value {
         let content = read_body(walk, &element, form, &own(&element), limits);
         entry.content = Some(content).filter(|content| *content != Content::default());
+    }
+    if let (Some(content), Some(link)) = (&mut entry.content, &entry.link) {
+        drop_own_name(content, link);
     }
     if let (Some(element), Some(form)) = (draft.summary.value, draft.summary_form) {
         let text = if body_is_description && draft.summary.rank == 0 {
@@ -712,6 +723,33 @@ fn read_body(walk: &Walk<'_>, element: &Element<'_>, form: Form, base: &Base, li
     };
     limits.spend(&content);
     content
+}
+
+/// An address without one parameter of its query; as it was where it has none.
+pub(in crate::collect) fn without_parameter(address: &str, name: &str) -> String {
+    let Ok(mut url) = Url::parse(address) else { return address.to_owned() };
+    let Some(query) = url.query() else { return address.to_owned() };
+    let kept: Vec<&str> = query.split('&').filter(|pair| pair.split('=').next() != Some(name)).collect();
+    if kept.len() == query.split('&').count() {
+        return address.to_owned();
+    }
+    let kept = kept.join("&");
+    url.set_query(Some(kept.as_str()).filter(|kept| !kept.is_empty()));
+    url.into()
+}
+
+/// Ghost names the site itself in a `ref` of every link that leads away from it (PLATFORMS.md section 4.4).
+fn drop_own_name(content: &mut Content, link: &str) {
+    let Some(host) = Url::parse(link).ok().and_then(|url| url.host_str().map(|host| host.trim_start_matches("www.").to_owned())) else {
+        return;
+    };
+    for link in content.links.iter_mut().filter(|link| link.contains("ref=")) {
+        let names_us = Url::parse(link)
+            .is_ok_and(|url| url.query_pairs().any(|(name, value)| name == "ref" && value.trim_start_matches("www.") == host));
+        if names_us {
+            *link = without_parameter(link, "ref");
+        }
+    }
 }
 
 /// Medium's own identity: `https://medium.com/p/{hex}`, which outlives titles and domains.

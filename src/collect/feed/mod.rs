@@ -5,6 +5,7 @@
 //! keeps every item that can be read. Before a document is refused, a second reader is asked. Odd dates stay odd: judging
 //! is left to `normalize`.
 
+mod channel;
 mod date;
 mod document;
 mod item;
@@ -13,6 +14,7 @@ mod second;
 mod xml;
 
 use self::document::{Dialect, Element, Space, Visitor, Walk};
+pub(in crate::collect) use self::item::without_parameter;
 use self::item::{Base, Limits};
 use super::repair::{self, named};
 use crate::model::{Document, Entry, FeedHints, ReadError, Reading, Repair};
@@ -72,6 +74,7 @@ fn read_xml(text: &str, address: Option<&str>) -> Result<Reading, ReadError> {
     reading.hints = hints(&walk);
     inherit(&walk, &mut entries);
     reading.entries = entries;
+    channel::complete(&walk, address, &mut reading);
     reading.repairs = repairs(&walk, text);
     if skipped > 0 {
         reading.repairs.push(Repair(format!("{skipped} {} skipped", if skipped == 1 { "item" } else { "items" }).into()));
