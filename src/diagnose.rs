@@ -174,7 +174,11 @@ fn recorded(chain: &mut Chain, facts: &Facts) {
             chain.pass("dated", format!("published on {published}"));
         }
     }
-    let backfill = if activity.backfill { ", as part of a back catalogue" } else { "" };
+    let backfill = match (activity.backfill, activity.self_reported) {
+        (true, _) => ", as part of a back catalogue",
+        (_, true) => ", on the word of whoever entered it by hand (self-reported)",
+        _ => "",
+    };
     chain.pass("recorded", format!("recorded as {} {} \u{201c}{}\u{201d}{backfill}", activity.kind, activity.id, activity.title));
     if facts.merged_with.is_empty() {
         chain.pass("merged", "stands for itself: no other address is the same piece".into());

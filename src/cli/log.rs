@@ -186,6 +186,7 @@ fn as_json(row: &ActivityRow, names: &Names) -> serde_json::Value {
         "tags": activity.tags,
         "backfill": activity.backfill,
         "left": activity.left,
+        "self_reported": activity.self_reported,
         "credits": activity.credits,
         "sightings": activity.sightings.iter().map(|sighting| json!({
             "source": sighting.source.to_string(),

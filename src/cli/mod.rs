@@ -18,6 +18,7 @@ mod serve;
 mod simulate;
 mod source;
 mod status;
+mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -80,6 +81,9 @@ enum Command {
     /// The recorded activities, each with where it was seen.
     #[command(subcommand)]
     Log(log::LogCommand),
+    /// Works that no feed shows, entered by hand.
+    #[command(subcommand)]
+    Work(work::WorkCommand),
     /// The weekly digest, from draft to published.
     #[command(subcommand)]
     Digest(digest::DigestCommand),
@@ -141,6 +145,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Poll(args) => poll::run(&global, args).await,
         Command::Parse(args) => parse::run(&global, &args),
         Command::Log(command) => log::run(&global, command).await,
+        Command::Work(command) => work::run(&global, command).await,
         Command::Digest(command) => digest::run(&global, command).await,
         Command::Simulate(args) => simulate::run(&global, &args),
         Command::Explain(args) => explain::run(&global, args).await,

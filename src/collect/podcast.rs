@@ -32,7 +32,7 @@ impl Podcast {
         let results = list(answer.get_mut("results").map(serde_json::Value::take).unwrap_or_default(), PLATFORM)?;
         let result = results.first().ok_or_else(|| shape("there is no podcast of that number"))?;
         let feed = address(result, &["feedUrl"]).ok_or_else(|| shape("the directory does not tell the podcast's feed"))?;
-        Ok(Reading { next: vec![Request::get(&feed)], account: Some(feed), ..Reading::default() })
+        Ok(Reading { next: vec![Request::get(&feed)], stands_for: Some(feed), ..Reading::default() })
     }
 }
 
@@ -41,7 +41,7 @@ impl Collector for Podcast {
         sources
             .iter()
             .map(|(source, state)| {
-                let known = state.final_url.as_ref().or(state.account.as_ref());
+                let known = state.final_url.as_ref().or(state.stands_for.as_ref());
                 let request = match (known, source.locator.strip_prefix(APPLE)) {
                     (Some(feed), _) => Request::get(feed),
                     (None, Some(number)) => {
@@ -129,7 +129,7 @@ mod tests {
         let reading = read("apple:1699000017", SourceState::default(), include_str!("../../fixtures/podcast/lookup.json")).unwrap();
         assert_eq!(reading.next[0].url, "https://feeds.lathe.example/show");
         let podcast = Podcast::new(&Config::default().podcast);
-        let state = SourceState { account: reading.account, ..SourceState::default() };
+        let state = SourceState { stands_for: reading.stands_for, ..SourceState::default() };
         assert_eq!(podcast.plan(&[(source("apple:1699000017"), state)])[0].request.url, "https://feeds.lathe.example/show");
         assert_eq!(
             podcast.plan(&[(source("apple:1699000017"), SourceState::default())])[0].request.url,

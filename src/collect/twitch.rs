@@ -41,7 +41,7 @@ impl Twitch {
     fn read_user(&self, data: &[Value]) -> Result<Reading, ReadError> {
         let missing = || ReadError::Shape { platform: PLATFORM, detail: "there is no channel of that name".into() };
         let user = data.iter().find_map(|user| id(user, &["id"])).filter(|id| is_number(id)).ok_or_else(missing)?;
-        Ok(Reading { next: vec![self.videos(&user)], account: Some(user), ..Reading::default() })
+        Ok(Reading { next: vec![self.videos(&user)], stands_for: Some(user), ..Reading::default() })
     }
 
     fn read_videos(&self, data: &[Value], now: Timestamp) -> Reading {
@@ -88,7 +88,7 @@ impl Twitch {
 impl Collector for Twitch {
     fn plan(&self, sources: &[(Arc<Source>, SourceState)]) -> Vec<Ask> {
         let ask = |(source, state): &(Arc<Source>, SourceState)| {
-            let known = state.account.as_deref().or(Some(source.locator.as_str()).filter(|locator| is_number(locator)));
+            let known = state.stands_for.as_deref().or(Some(source.locator.as_str()).filter(|locator| is_number(locator)));
             let request = match known {
                 Some(user) => self.videos(user),
                 None => self.request(&format!("users?login={}", source.locator)),
@@ -211,10 +211,10 @@ mod tests {
         let by_name = ask("anvilcast", SourceState::default());
         assert_eq!(by_name.request.url, "https://api.twitch.tv/helix/users?login=anvilcast");
         let reading = read(&by_name, "2026-11-19T09:00:00Z", include_str!("../../fixtures/twitch/users.json")).unwrap();
-        assert_eq!(reading.account.as_deref(), Some("770000012"));
+        assert_eq!(reading.stands_for.as_deref(), Some("770000012"));
         let videos = "https://api.twitch.tv/helix/videos?user_id=770000012&first=100";
         assert_eq!(reading.next[0].url, videos);
-        let state = SourceState { account: reading.account, ..SourceState::default() };
+        let state = SourceState { stands_for: reading.stands_for, ..SourceState::default() };
         assert_eq!(
             (ask("anvilcast", state).request.url.as_str(), ask("770000012", SourceState::default()).request.url.as_str()),
             (videos, videos)

@@ -125,7 +125,7 @@ async fn look_up(ctx: &Context, collector: &dyn Collector, ask: &Ask) -> Result<
     }
     let document = fetch(ctx, ask.request.clone()).await?;
     let readings = tokio::task::block_in_place(|| collector.read(ask, &document)).map_err(|error| error.to_string())?;
-    Ok(readings.into_iter().find_map(|reading| reading.account))
+    Ok(readings.into_iter().find_map(|reading| reading.stands_for))
 }
 
 /// A feed, as the kind that its address or its entries show.

@@ -3,6 +3,7 @@
 //! A story reads the clock once, asks the steps in turn and keeps what came of it. Faces above (`web`, `cli`, `daemon`)
 //! call stories and hold no rules of their own.
 
+mod by_hand;
 mod decide;
 mod discover;
 mod draft;
@@ -30,6 +31,7 @@ use crate::net::NetError;
 use crate::store::{Store, StoreError};
 use crate::topic::Classifier;
 
+pub use by_hand::{Entered, Told, enter, withdraw};
 pub use decide::{approve, set_paused};
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, draft, preview};

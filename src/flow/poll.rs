@@ -263,8 +263,8 @@ async fn record_answer(
     let mut diff = compare(source, reading, &known, state.last_success_at.is_none(), window_start(ctx, now), now);
     diff.left.extend(called_off(ctx, source, reading, &known, now).await?);
     let diff = follow_successors(ctx, diff).await?;
-    // What was asked before the account was known is no ground to ask "has it changed?" of what is asked from now on.
-    let looked_up = reading.account.is_some() && reading.account != state.account;
+    // What was asked before that was known is no ground to ask "has it changed?" of what is asked from now on.
+    let looked_up = reading.stands_for.is_some() && reading.stands_for != state.stands_for;
     let reread = answer.answer.incomplete || reading.perishable || looked_up;
     if reread {
         observed.validators = Validators::default();
@@ -296,7 +296,7 @@ async fn record_answer(
     state.title.clone_from(&reading.title);
     state.body_hash = Some(answer.answer.hash.clone()).filter(|_| !reread);
     if looked_up {
-        state.account.clone_from(&reading.account);
+        state.stands_for.clone_from(&reading.stands_for);
     }
     let moved = !(diff.new.is_empty() && diff.changed.is_empty() && diff.left.is_empty());
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);

@@ -196,8 +196,8 @@ pub struct Reading {
     pub withdrawn: Vec<String>,
     /// Where the document itself says that the source now lives.
     pub moved_to: Option<String>,
-    /// The platform's own id of the account, where a name was asked for.
-    pub account: Option<String>,
+    /// What the name that was asked for stands for, where this is the answer to that.
+    pub stands_for: Option<String>,
 }
 
 /// How new an entry was when it was first seen: what the backfill rule (RECORD.md section 3) decides on.

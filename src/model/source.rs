@@ -215,8 +215,8 @@ pub struct SourceState {
     pub recent: Vec<Timestamp>,
     /// The title that the source gives itself.
     pub title: Option<String>,
-    /// The platform's own id of the account, once a name was looked up: names change hands, ids do not.
-    pub account: Option<String>,
+    /// What a name turned out to stand for when it was looked up: an account's id, a podcast's feed. Names change hands.
+    pub stands_for: Option<String>,
 }
 
 /// One question to the outside, and the sources that its answer speaks for.

@@ -379,7 +379,7 @@ fn absent_sources(candidates: &[Candidate<'_>], builders: &HashMap<&Slug, &Build
         }
     }
     let mut absent: Vec<AbsentSource> = Vec::new();
-    for source in current_sources.iter().filter(|source| !source.left) {
+    for source in current_sources.iter().filter(|source| !source.left && source.kind != SourceKind::Manual) {
         for owner in &source.owners {
             if let Some(slug) = slugs.get(&owner.builder)
                 && !named.contains(&(owner.builder, source.kind, source.locator.as_str()))
@@ -401,7 +401,8 @@ pub(super) fn present(builders: &[Builder]) -> Vec<&Builder> {
 
 /// The places of each builder that have not left, by kind and address, for an export.
 pub(super) fn places_by_builder(sources: &[Source]) -> HashMap<BuilderId, Vec<(&Source, &Owner)>> {
-    let mut sorted: Vec<&Source> = sources.iter().filter(|source| !source.left).collect();
+    // Works by hand are no place that a roster names.
+    let mut sorted: Vec<&Source> = sources.iter().filter(|source| !source.left && source.kind != SourceKind::Manual).collect();
     sorted.sort_by(|a, b| (a.kind, &a.url, &a.locator).cmp(&(b.kind, &b.url, &b.locator)));
     let mut places: HashMap<BuilderId, Vec<(&Source, &Owner)>> = HashMap::new();
     for source in sorted {

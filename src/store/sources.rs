@@ -10,7 +10,7 @@ use serde_json::json;
 use super::documents::{self, Evidence};
 use super::log::{NewFact, append};
 use super::{Store, StoreError, Unwritten, registry, to_millis};
-use crate::model::{Arrival, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceKind, SourceState};
+use crate::model::{Arrival, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceKind, SourceState, SourceStatus};
 
 /// An entry that the log knows already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,13 +51,28 @@ pub struct PollRecord {
     pub evidence: Option<Evidence>,
 }
 
-fn entry_payload(key: &EntryKey, entry: &Entry) -> Result<String, StoreError> {
+/// What a person entered by hand, or takes back.
+#[derive(Debug, Clone)]
+pub struct ByHand {
+    pub source: SourceId,
+    /// The place of its `EntrySeen`, where it was entered before.
+    pub known: Option<i64>,
+    /// `None` where it is taken back.
+    pub entry: Option<NewEntry>,
+    /// Who: a name of the system or of `--as`.
+    pub by: String,
+    pub at: Timestamp,
+}
+
+fn entry_payload(key: &EntryKey, entry: &Entry, by: Option<&str>) -> Result<String, StoreError> {
     #[derive(serde::Serialize)]
     struct Payload<'a> {
         key: &'a EntryKey,
         entry: &'a Entry,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<&'a str>,
     }
-    Ok(serde_json::to_string(&Payload { key, entry })?)
+    Ok(serde_json::to_string(&Payload { key, entry, by })?)
 }
 
 fn put_state(connection: &Connection, source: SourceId, state: &SourceState) -> Result<(), StoreError> {
@@ -98,41 +113,55 @@ fn sample(connection: &Connection, at: Timestamp, entry: i64, age: GridAge, coun
     Ok(())
 }
 
+fn put_new(connection: &Connection, source: SourceId, at: Timestamp, new: &NewEntry, by: Option<&str>) -> Result<i64, StoreError> {
+    let fact = NewFact {
+        at,
+        kind: FactKind::EntrySeen,
+        subject: source.to_string(),
+        detail: serde_json::to_string(&new.arrival)?,
+        payload: Some(entry_payload(&new.key, &new.entry, by)?),
+    };
+    let seq = append(connection, &fact)?;
+    connection
+        .prepare_cached("INSERT INTO entries (id, source, key, fingerprint, last, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?1, ?5)")?
+        .execute(params![seq.0, source.0, new.key.0, new.fingerprint, to_millis(at)])?;
+    Ok(seq.0)
+}
+
+fn put_changed(connection: &Connection, at: Timestamp, id: i64, changed: &NewEntry, by: Option<&str>) -> Result<(), StoreError> {
+    let fact = NewFact {
+        at,
+        kind: FactKind::EntryChanged,
+        subject: format!("e{id}"),
+        detail: String::new(),
+        payload: Some(entry_payload(&changed.key, &changed.entry, by)?),
+    };
+    let seq = append(connection, &fact)?;
+    connection
+        .prepare_cached("UPDATE entries SET key = ?5, fingerprint = ?2, last = ?3, changed_at = ?4, left_at = NULL WHERE id = ?1")?
+        .execute(params![id, changed.fingerprint, seq.0, to_millis(at), changed.key.0])?;
+    Ok(())
+}
+
+fn put_left(connection: &Connection, at: Timestamp, id: i64) -> Result<(), StoreError> {
+    let fact = NewFact { at, kind: FactKind::EntryLeft, subject: format!("e{id}"), detail: String::new(), payload: None };
+    append(connection, &fact)?;
+    connection.prepare_cached("UPDATE entries SET left_at = ?2 WHERE id = ?1")?.execute(params![id, to_millis(at)])?;
+    Ok(())
+}
+
 fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError> {
     let PollRecord { poll, state, .. } = record;
     let (source, at) = (poll.source, poll.at);
     let mut ids: HashMap<&EntryKey, i64> = HashMap::new();
     for new in &record.new {
-        let fact = NewFact {
-            at,
-            kind: FactKind::EntrySeen,
-            subject: source.to_string(),
-            detail: serde_json::to_string(&new.arrival)?,
-            payload: Some(entry_payload(&new.key, &new.entry)?),
-        };
-        let seq = append(connection, &fact)?;
-        connection
-            .prepare_cached("INSERT INTO entries (id, source, key, fingerprint, last, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?1, ?5)")?
-            .execute(params![seq.0, source.0, new.key.0, new.fingerprint, to_millis(at)])?;
-        ids.insert(&new.key, seq.0);
+        ids.insert(&new.key, put_new(connection, source, at, new, None)?);
     }
     for (id, changed) in &record.changed {
-        let fact = NewFact {
-            at,
-            kind: FactKind::EntryChanged,
-            subject: format!("e{id}"),
-            detail: String::new(),
-            payload: Some(entry_payload(&changed.key, &changed.entry)?),
-        };
-        let seq = append(connection, &fact)?;
-        connection
-            .prepare_cached("UPDATE entries SET key = ?5, fingerprint = ?2, last = ?3, changed_at = ?4, left_at = NULL WHERE id = ?1")?
-            .execute(params![id, changed.fingerprint, seq.0, to_millis(at), changed.key.0])?;
+        put_changed(connection, at, *id, changed, None)?;
     }
     for id in &record.left {
-        let fact = NewFact { at, kind: FactKind::EntryLeft, subject: format!("e{id}"), detail: String::new(), payload: None };
-        append(connection, &fact)?;
-        connection.prepare_cached("UPDATE entries SET left_at = ?2 WHERE id = ?1")?.execute(params![id, to_millis(at)])?;
+        put_left(connection, at, *id)?;
     }
     for (id, age, counts) in &record.samples {
         sample(connection, at, *id, *age, *counts)?;
@@ -234,6 +263,29 @@ impl Store {
         self.write(move |connection| record(connection, &poll)).await?;
         self.unwritten().remove(&source);
         Ok(())
+    }
+
+    /// Keeps what a person entered by hand or takes back, safe against loss of power.
+    pub async fn enter(&self, by_hand: ByHand) -> Result<(), StoreError> {
+        self.write_safely(move |connection| {
+            let ByHand { source, known, entry, by, at } = &by_hand;
+            // It is as well as a source that was read this moment.
+            let state = SourceState {
+                status: SourceStatus::Ok,
+                last_success_at: Some(*at),
+                last_new_at: Some(*at),
+                last_poll_at: Some(*at),
+                ..SourceState::default()
+            };
+            put_state(connection, *source, &state)?;
+            match (known, entry) {
+                (Some(id), Some(entry)) => put_changed(connection, *at, *id, entry, Some(by)),
+                (None, Some(entry)) => put_new(connection, *source, *at, entry, Some(by)).map(|_| ()),
+                (Some(id), None) => put_left(connection, *at, *id),
+                (None, None) => Ok(()),
+            }
+        })
+        .await
     }
 
     /// Remembers the state after a poll that brought nothing; it is written with others by [`Store::flush_states`].

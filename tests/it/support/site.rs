@@ -1,7 +1,7 @@
 //! A site on loopback whose every answer is given byte for byte, and which remembers who asked what.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +11,7 @@ pub(crate) struct Asked {
     pub(crate) path: String,
     /// Names in lower case.
     headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Asked {
@@ -55,13 +56,20 @@ impl Site {
     }
 
     fn serve(&self, stream: &TcpStream, answer: &dyn Fn(&Asked) -> Vec<u8>) -> Option<()> {
-        let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+        let mut reader = BufReader::new(stream);
+        let mut lines = reader.by_ref().lines().map_while(Result::ok);
         let path = lines.next()?.split(' ').nth(1)?.to_owned();
-        let headers = lines
+        let headers: Vec<(String, String)> = lines
             .take_while(|line| !line.is_empty())
             .filter_map(|line| line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())))
             .collect();
-        let asked = Asked { path, headers };
+        let mut asked = Asked { path, headers, body: String::new() };
+        // What is sent along is read, or the connection breaks off before the answer has arrived.
+        if let Some(length) = asked.header("content-length").and_then(|length| length.parse().ok()) {
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).ok()?;
+            asked.body = String::from_utf8_lossy(&body).into_owned();
+        }
         self.asked.lock().unwrap().push(asked.clone());
         let bytes = answer(&asked);
         (&mut &*stream).write_all(&bytes).ok()

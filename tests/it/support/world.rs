@@ -109,6 +109,11 @@ pub(crate) struct World {
 impl World {
     /// A world at that instant, with nobody in it. Every work is good enough for its digests.
     pub(crate) async fn at(now: &str) -> Self {
+        Self::with(now, "").await
+    }
+
+    /// The same with further settings, in which `{port}` stands for the port of the origin.
+    pub(crate) async fn with(now: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let origin = Origin::start();
         let port = origin.port;
@@ -116,7 +121,8 @@ impl World {
             "[network]\nallow = [\"127.0.0.0/8\"]\nmin_gap = 0\n[digest]\nfloor = 0\n[github]\napi_url = \"http://127.0.0.1:{port}/gh\"\n\
              bots = [\"kiln-robot\"]\n[youtube]\nfeed_url = \"http://127.0.0.1:{port}/yt\"\n[devto]\napi_url = \"http://127.0.0.1:{port}/devto\"\n"
         );
-        let config = Config::parse(&text, Path::new("world.toml")).unwrap();
+        // Settings of a section that stands above already go to its end.
+        let config = Config::parse(&merged(text, &more.replace("{port}", &port.to_string())), Path::new("world.toml")).unwrap();
         let clock = Arc::new(ManualClock::at(now.parse().unwrap()));
         let store = Store::open(&folder.path().join("clarion.db")).await.unwrap();
         let ctx = Context::new(config, store, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
@@ -213,6 +219,23 @@ impl World {
         self.clock.advance(SignedDuration::from_hours(1));
         flow::publish(&self.ctx, week, "tester").await.unwrap();
     }
+}
+
+/// A configuration with further lines, each put under its section.
+fn merged(mut text: String, more: &str) -> String {
+    let mut section = String::new();
+    for line in more.lines() {
+        if line.starts_with('[') {
+            section = line.to_owned();
+            if !text.contains(line) {
+                text.push_str(&format!("{line}\n"));
+            }
+        } else if let Some(at) = text.find(&section) {
+            let at = text[at..].find('\n').map_or(text.len(), |end| at + end + 1);
+            text.insert_str(at, &format!("{line}\n"));
+        }
+    }
+    text
 }
 
 /// What became of the works with that title; empty where the draft does not speak of them.
