@@ -434,7 +434,7 @@ fn on_platform(host: &str, url: &Url) -> Option<Result<Pasted, NotASource>> {
         return Some(Err(NotASource::NotYet { platform }));
     }
     let feed = |url: String| Some(Ok(feed_at(&url)));
-    let vimeo = |path: &str| Some(Ok(feed_of(SourceKind::Vimeo, &format!("https://vimeo.com/{path}/videos/rss"))));
+    let films = |path: &str| Some(Ok(feed_of(SourceKind::Vimeo, &format!("https://vimeo.com/{path}/videos/rss"))));
     let own = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     match host {
         "youtube.com" | "youtu.be" | "youtube-nocookie.com" => return Some(on_youtube(host, url, &segments)),
@@ -466,8 +466,8 @@ fn on_platform(host: &str, url: &Url) -> Option<Result<Pasted, NotASource>> {
                 [video] if video.bytes().all(|b| b.is_ascii_digit()) => {
                     Some(Err(NotASource::Single { what: "video", instead: "the channel" }))
                 }
-                [place @ ("channels" | "groups"), name, ..] if is_name(name) => vimeo(&format!("{place}/{name}")),
-                [name] | [name, "videos"] | [name, "videos", "rss"] if is_name(name) => vimeo(name),
+                [place @ ("channels" | "groups"), name, ..] if is_name(name) => films(&format!("{place}/{name}")),
+                [name] | [name, "videos"] | [name, "videos", "rss"] if is_name(name) => films(name),
                 _ => Some(Err(NotASource::Single { what: "page", instead: "the channel" })),
             };
         }
@@ -626,12 +626,10 @@ fn peertube(url: &Url, is_given: bool) -> Option<Pasted> {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let is_handle = |name: &str| name.split('@').all(is_name);
     let (parameter, name) = match segments.as_slice() {
-        ["video-channels", name, ..] => ("videoChannelName", *name),
-        ["accounts", name] if is_tube => ("accountName", *name),
-        ["accounts", name, "video-channels" | "videos", ..] | ["a", name, "video-channels" | "videos"] => ("accountName", *name),
-        ["c", name, "videos" | "video-playlists"] => ("videoChannelName", *name),
+        ["video-channels", name, ..] | ["c", name, "videos" | "video-playlists"] => ("videoChannelName", *name),
         ["c", name] if is_tube => ("videoChannelName", *name),
-        ["a", name] if is_tube => ("accountName", *name),
+        ["accounts" | "a", name, "video-channels" | "videos", ..] => ("accountName", *name),
+        ["accounts" | "a", name] if is_tube => ("accountName", *name),
         _ => return None,
     };
     if !is_handle(name) {

@@ -82,7 +82,7 @@ fn video_key(address: &str) -> Option<String> {
     let url = Url::parse(address).ok()?;
     let segments: Vec<&str> = url.path_segments()?.filter(|segment| !segment.is_empty()).collect();
     let id = match segments.as_slice() {
-        ["w", id] | ["videos", "watch", id] | ["videos", "embed", id] => uuid(id)?,
+        ["w", id] | ["videos", "watch" | "embed", id] => uuid(id)?,
         _ => return None,
     };
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();

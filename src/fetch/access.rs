@@ -166,7 +166,7 @@ impl Fetcher {
     }
 
     /// What a platform's own way of telling limits says: when it may be asked again.
-    pub(super) fn platform_limit(&self, auth: Auth, answer: &Answer, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn platform_limit(auth: Auth, answer: &Answer, now: Timestamp) -> Option<Timestamp> {
         match auth {
             // Ratelimit-Reset (Helix guide, "Rate limits"): seconds since 1970.
             Auth::Twitch if answer.status == 429 => {

@@ -255,7 +255,7 @@ impl Fetcher {
             return outcome;
         }
         if way.hops == 0
-            && let Some(until) = self.platform_limit(request.auth, &answer, now)
+            && let Some(until) = Self::platform_limit(request.auth, &answer, now)
         {
             self.pace.close(host, until);
             return FetchOutcome::Deferred { until: Some(until), error: format!("a limit of {shown} is used up ({})", answer.status) };

@@ -265,7 +265,8 @@ async fn record_answer(
     let diff = follow_successors(ctx, diff).await?;
     // What was asked before that was known is no ground to ask "has it changed?" of what is asked from now on.
     let looked_up = reading.stands_for.is_some() && reading.stands_for != state.stands_for;
-    let reread = answer.answer.incomplete || reading.perishable || looked_up;
+    // A document that says that its source moved says it again with every poll, or it would count once only.
+    let reread = answer.answer.incomplete || reading.perishable || reading.moved_to.is_some() || looked_up;
     if reread {
         observed.validators = Validators::default();
     }

@@ -245,6 +245,7 @@ impl GridAge {
 
 /// One piece at one address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a finding of its own")]
 pub struct Activity {
     pub id: ActivityId,
     pub kind: ActivityKind,

@@ -12,8 +12,8 @@ use crate::model::{Entry, Reading, Request};
 /// Completes a reading by what the feed says of itself.
 pub(super) fn complete(walk: &Walk<'_>, address: Option<&str>, reading: &mut Reading) {
     let said = |space: Space, name: &str| {
-        let elements = walk.feed.iter().filter(move |element| element.space == space && element.name.as_str() == name);
-        elements.filter_map(|element| item::value(walk, element)).next()
+        let mut elements = walk.feed.iter().filter(move |element| element.space == space && element.name.as_str() == name);
+        elements.find_map(|element| item::value(walk, element))
     };
     if let Some(show) = said(Space::Podcast, "guid").and_then(|guid| show_id(&guid)) {
         for entry in reading.entries.iter_mut().filter(|entry| is_recording(entry)) {
@@ -24,7 +24,7 @@ pub(super) fn complete(walk: &Walk<'_>, address: Option<&str>, reading: &mut Rea
     }
     reading.moved_to = said(Space::Itunes, "new-feed-url")
         .filter(|new| item::is_web_address(new) && address.is_some_and(|here| !same(here, new)))
-        .map(|new| new.into_owned());
+        .map(std::borrow::Cow::into_owned);
     let next = older(walk, address).filter(|next| address.is_none_or(|here| !same(here, next)));
     reading.next.extend(next.map(Request::get));
 }

@@ -14,7 +14,7 @@ use super::zone::{Moment, Zones, date_time, days_after};
 
 /// The most dates of one series that are kept, and the most turns of a rule that are looked at.
 const MAX_DATES: usize = 100;
-const MAX_TURNS: u32 = 20_000;
+const MAX_TURNS: i64 = 20_000;
 
 /// The dates of a series within a window.
 #[derive(Debug, Default)]
@@ -141,12 +141,11 @@ impl Rule {
         let first = start.local.date();
         let mut dates = Vec::new();
         let mut counted = 0_u32;
-        let mut turn = if self.count.is_some() { 0 } else { self.turns_before(first, window.0) };
+        let first_turn = if self.count.is_some() { 0 } else { self.turns_before(first, window.0) };
         // The first date is one of the series even where the rule does not give it.
-        let mut begun = turn > 0;
-        for _ in 0..MAX_TURNS {
+        let mut begun = first_turn > 0;
+        for turn in first_turn..first_turn.saturating_add(MAX_TURNS) {
             let Some(days) = self.turn(first, turn) else { break };
-            turn += 1;
             let days = days.into_iter().filter(|day| *day > first || (*day == first && !begun));
             let mut days: Vec<Date> =
                 if begun { days.collect() } else { std::iter::once(first).chain(days.filter(|day| *day != first)).collect() };
@@ -200,10 +199,9 @@ impl Rule {
             Every::Week => {
                 let into = i64::from(first.weekday().since(self.week_start));
                 let begin = days_after(first, steps.checked_mul(7)?.checked_sub(into)?)?;
-                let wanted = |day: &Date| match self.days.is_empty() {
-                    true => day.weekday() == first.weekday(),
-                    false => self.days.iter().any(|(_, weekday)| day.weekday() == *weekday),
-                };
+                let own = [(None, first.weekday())];
+                let days = if self.days.is_empty() { &own[..] } else { &self.days };
+                let wanted = |day: &Date| days.iter().any(|(_, weekday)| day.weekday() == *weekday);
                 (0..7).filter_map(|day| days_after(begin, day)).filter(wanted).collect()
             }
             Every::Month => {
