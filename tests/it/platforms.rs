@@ -343,20 +343,20 @@ async fn a_premiere_with_a_known_hour_is_held_until_then_and_dated_by_it() {
             "{{\"items\":[{{\"id\":\"premiere001\",\"snippet\":{{\"liveBroadcastContent\":\"upcoming\"}},\"contentDetails\":{{\"duration\":\"P0D\"}},\"liveStreamingDetails\":{{{live}}}}}]}}"
         )
     };
-    world.origin.serve(details, video("\"scheduledStartTime\":\"2026-11-27T17:00:00Z\""));
+    world.origin.serve(details, video("\"scheduledStartTime\":\"2026-12-01T17:00:00Z\""));
     world.poll_after(1, &feed, list(&[("premiere001", "The firing", 0)])).await;
     let keyed = |arrival: &crate::support::world::Arrival| arrival.headers.get("x-goog-api-key").is_some_and(|key| key == "thekey");
     assert_eq!(world.origin.arrivals().iter().filter(|arrival| keyed(arrival)).count(), 1, "the key goes to the interface alone");
     // It is put off by an hour, which the next poll learns.
-    world.origin.serve(details, video("\"scheduledStartTime\":\"2026-11-27T18:00:00Z\""));
+    world.origin.serve(details, video("\"scheduledStartTime\":\"2026-12-01T18:00:00Z\""));
     world.poll_after(1, &feed, list(&[("premiere001", "The firing ", 0)])).await;
     let announced = world.activity("The firing").await;
-    let friday = at("2026-11-27T18:00:00Z");
-    assert_eq!((announced.held_until, announced.published_at, announced.effective_at), (Some(friday), Some(friday), friday));
-    let early = world.draft("2026-W48", "2026-11-26T06:00:00Z").await;
+    let tuesday = at("2026-12-01T18:00:00Z");
+    assert_eq!((announced.held_until, announced.published_at, announced.effective_at), (Some(tuesday), Some(tuesday), tuesday));
+    let early = world.draft("2026-W48", "2026-11-30T06:00:00Z").await;
     assert_eq!(outcomes(&early, "The firing"), [OutcomeCode::Held]);
     // Nothing need be said for it to be out at its hour.
-    let digest = world.draft("2026-W48", "2026-11-30T06:00:00Z").await;
+    let digest = world.draft("2026-W49", "2026-12-07T06:00:00Z").await;
     assert_eq!(outcomes(&digest, "The firing"), [OutcomeCode::Chosen]);
     assert_eq!(world.titles().await, ["The firing"]);
 }
