@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::flow::{self, Context, Lanes};
-use crate::model::{SourceStatus, Week};
+use crate::model::{Source, SourceState, SourceStatus, Week};
 use crate::store::{Claim, StoreError};
 use crate::{schedule, telemetry, web};
 
@@ -175,10 +175,14 @@ async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<
             }
         }
         let now = ctx.clock.now();
-        if let Err(error) = offer_due(&ctx, &lanes, now, first).await {
-            troubled.tell(&error);
+        match ctx.store.pollable().await {
+            Ok(all) => {
+                count_by_status(&all);
+                offer_due(&ctx, &lanes, all, now, first);
+                first = false;
+            }
+            Err(error) => troubled.tell(&error),
         }
-        first = false;
         for task in &timed {
             if !running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(task.job) {
                 continue;
@@ -213,11 +217,10 @@ async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<
 const LAST_CALL: SignedDuration = SignedDuration::from_hours(1);
 
 /// Lines up what is due. At the start, what fell due while we were away is spread, so that nobody meets a burst.
-async fn offer_due(ctx: &Context, lanes: &Lanes, now: Timestamp, first: bool) -> Result<(), StoreError> {
-    let all = ctx.store.pollable().await?;
+fn offer_due(ctx: &Context, lanes: &Lanes, all: Vec<(Arc<Source>, SourceState)>, now: Timestamp, first: bool) {
     let cut_off = schedule::next_slot(&ctx.config.schedule.cut_off, &ctx.config.schedule.zone, now).ok();
     let closing = cut_off.filter(|cut_off| cut_off.duration_since(now) <= LAST_CALL);
-    let last_call = |state: &crate::model::SourceState| {
+    let last_call = |state: &SourceState| {
         closing.is_some_and(|cut_off| {
             // Once is enough, whatever came of it.
             let asked = state.last_poll_at.is_some_and(|last| cut_off.duration_since(last) <= LAST_CALL);
@@ -240,7 +243,13 @@ async fn offer_due(ctx: &Context, lanes: &Lanes, now: Timestamp, first: bool) ->
         }
     }
     lanes.offer(due);
-    Ok(())
+}
+
+fn count_by_status(all: &[(Arc<Source>, SourceState)]) {
+    for status in [SourceStatus::New, SourceStatus::Ok, SourceStatus::Failing, SourceStatus::Blocked, SourceStatus::Gone] {
+        let count = all.iter().filter(|(_, state)| state.status == status).count();
+        metrics::gauge!(telemetry::SOURCES, "status" => status.as_str()).set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+    }
 }
 
 /// Runs the newest slot of a task that is due and not over. Older ones that were missed are recorded as missed.
@@ -348,16 +357,7 @@ async fn publish_approved(ctx: &Context, now: Timestamp) {
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are exact enough as floats")]
 async fn measure(ctx: &Context, lanes: &Lanes, now: Timestamp) -> Result<(), StoreError> {
-    let states = ctx.store.source_states().await?;
-    let mut by_status = std::collections::BTreeMap::new();
-    for state in states.values() {
-        *by_status.entry(state.status.as_str()).or_insert(0u32) += 1;
-    }
-    let oldest = flow::oldest_overdue(ctx, now).await?.as_secs();
-    for status in [SourceStatus::New, SourceStatus::Ok, SourceStatus::Failing, SourceStatus::Blocked, SourceStatus::Gone] {
-        let count = by_status.get(status.as_str()).copied().unwrap_or(0);
-        metrics::gauge!(telemetry::SOURCES, "status" => status.as_str()).set(f64::from(count));
-    }
+    let oldest = ctx.store.oldest_overdue(now).await?.as_secs();
     metrics::gauge!(telemetry::OLDEST_OVERDUE).set(oldest as f64);
     metrics::gauge!(telemetry::QUEUE).set((ctx.store.queue_depth() + lanes.in_flight()) as f64);
     let (_, last) = ctx.store.settled_and_last().await?;
@@ -365,5 +365,5 @@ async fn measure(ctx: &Context, lanes: &Lanes, now: Timestamp) -> Result<(), Sto
     if let Ok(file) = std::fs::metadata(ctx.store.path()) {
         metrics::gauge!(telemetry::DATABASE_BYTES).set(file.len() as f64);
     }
-    Ok(())
+    ctx.store.count_ahead().await
 }

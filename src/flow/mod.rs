@@ -34,7 +34,7 @@ pub use decide::{approve, set_paused};
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, draft, preview};
 pub use explain::{Check, Explanation, explain};
-pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, oldest_overdue, pass};
+pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, pass};
 pub use links::{LinksReport, check_links};
 pub use poll::Queued;
 pub use publish::{PublishError, publish, render_context};

@@ -98,6 +98,8 @@ pub struct Store {
     path: PathBuf,
     /// States that changed without a fact: written together, at the latest a minute later.
     unwritten: Mutex<HashMap<SourceId, Unwritten>>,
+    /// What whole tables held when they were last counted.
+    tally: tokio::sync::Mutex<Option<Arc<views::Tally>>>,
 }
 
 struct Unwritten {
@@ -112,7 +114,7 @@ impl Store {
         let path = path.to_owned();
         tokio::task::spawn_blocking(move || {
             let sqlite = Sqlite::open(&path)?;
-            Ok(Self { sqlite, path, unwritten: Mutex::default() })
+            Ok(Self { sqlite, path, unwritten: Mutex::default(), tally: tokio::sync::Mutex::default() })
         })
         .await
         .map_err(|_| StoreError::Closed)?

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::documents::{self, Evidence};
 use super::log::{NewFact, append};
 use super::{Store, StoreError, Unwritten, registry, to_millis};
-use crate::model::{Arrival, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceState};
+use crate::model::{Arrival, BuilderId, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceState, SourceStatus};
 
 /// An entry that the log knows already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,6 +192,75 @@ impl Store {
         Ok(all)
     }
 
+    /// The sources of a builder, each with what is remembered of it, ordered by id.
+    pub async fn sources_of(&self, builder: BuilderId) -> Result<Vec<(Source, SourceState)>, StoreError> {
+        let mut all = self
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached("SELECT body FROM source_states WHERE source = ?1")?;
+                let mut all = Vec::new();
+                for source in registry::sources_of(connection, builder)? {
+                    let body: Option<String> = statement.query_row([source.id.0], |row| row.get(0)).optional()?;
+                    let state = body.map(|body| serde_json::from_str(&body)).transpose()?.unwrap_or_default();
+                    all.push((source, state));
+                }
+                Ok(all)
+            })
+            .await?;
+        let unwritten = self.unwritten();
+        for (source, state) in &mut all {
+            if let Some(newer) = unwritten.get(&source.id) {
+                *state = SourceState::clone(&newer.state);
+            }
+        }
+        Ok(all)
+    }
+
+    /// By how much the most overdue source that may be polled is late; zero if none is.
+    pub async fn oldest_overdue(&self, now: Timestamp) -> Result<SignedDuration, StoreError> {
+        // What is remembered and not yet written is newer than what the table says.
+        let unwritten: HashMap<SourceId, Arc<SourceState>> =
+            self.unwritten().iter().map(|(source, newer)| (*source, Arc::clone(&newer.state))).collect();
+        let oldest = self
+            .read(move |connection| {
+                let mut oldest: Option<Timestamp> = None;
+                let mut note = |state: &SourceState| {
+                    let due = state.next_poll_at.filter(|_| state.status != SourceStatus::Gone);
+                    let due = due.map(|next| next.max(state.not_before.unwrap_or(next)));
+                    oldest = oldest.into_iter().chain(due).min();
+                    oldest
+                };
+                let mut polled = connection.prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM sources s WHERE s.id = ?1 AND s.paused = 0 AND s.left = 0
+                       AND EXISTS (SELECT 1 FROM owners o JOIN builders b ON b.id = o.builder
+                                   WHERE o.source = s.id AND coalesce(b.body ->> '$.switches.stop_collecting', 0) = 0))",
+                )?;
+                for (source, state) in &unwritten {
+                    if state.next_poll_at.is_some_and(|next| next < now) && polled.query_row([source.0], |row| row.get(0))? {
+                        note(state);
+                    }
+                }
+                // In this order the first that counts is as late as any, but for those that asked to be left alone.
+                let mut statement = connection.prepare_cached(
+                    "SELECT source, next_poll_at, body FROM source_states WHERE next_poll_at < ?1 AND status <> 'gone' ORDER BY next_poll_at",
+                )?;
+                let mut rows = statement.query([to_millis(now)])?;
+                let mut known = None;
+                while let Some(row) = rows.next()? {
+                    let source = SourceId(row.get(0)?);
+                    if known.is_some_and(|known: Timestamp| to_millis(known) <= row.get(1).unwrap_or(i64::MAX)) {
+                        break;
+                    }
+                    if !unwritten.contains_key(&source) && polled.query_row([source.0], |row| row.get(0))? {
+                        let body: String = row.get(2)?;
+                        known = note(&serde_json::from_str(&body)?);
+                    }
+                }
+                Ok(oldest)
+            })
+            .await?;
+        Ok(oldest.map_or(SignedDuration::ZERO, |due| now.duration_since(due).max(SignedDuration::ZERO)))
+    }
+
     /// The entries that the log knows of a source.
     pub async fn known_entries(&self, source: SourceId) -> Result<HashMap<EntryKey, Known>, StoreError> {
         self.read(move |connection| {
@@ -309,4 +378,61 @@ fn states(connection: &Connection) -> Result<HashMap<SourceId, SourceState>, Sto
         states.insert(SourceId(row.get(0)?), serde_json::from_str(&body)?);
     }
     Ok(states)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Builder, Slug, SourceKind};
+    use crate::store::RosterChange;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_most_overdue_source_is_told_without_reading_all() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(&scratch.path().join("clarion.db")).await.unwrap();
+        let now: Timestamp = "2026-03-02T12:00:00Z".parse().unwrap();
+        let mut changes = Vec::new();
+        for (slug, stop) in [("ada", false), ("zoe", true)] {
+            let slug = Slug::parse(slug).unwrap();
+            let builder: Builder = serde_json::from_value(json!({
+                "id": 0, "slug": slug, "name": "A", "categories": [], "handles": {}, "switches": {"stop_collecting": stop},
+            }))
+            .unwrap();
+            changes.push(RosterChange::Builder(Box::new(builder)));
+            for n in 0..6 {
+                let url = format!("https://{slug}-{n}.example/feed");
+                changes.push(RosterChange::Source {
+                    builder: slug.clone(),
+                    kind: SourceKind::Rss,
+                    locator: url.clone(),
+                    url,
+                    author: None,
+                });
+            }
+        }
+        store.change_roster(changes, now).await.unwrap();
+        let hours = |hours: i64| now - SignedDuration::from_hours(hours);
+        let state = |due: i64| SourceState { status: SourceStatus::Ok, next_poll_at: Some(hours(due)), ..SourceState::default() };
+        assert_eq!(store.oldest_overdue(now).await.unwrap(), SignedDuration::ZERO, "nothing was ever asked");
+        // Paused, gone, held back, of somebody who told us to stop, on time: none of them is late.
+        store.postpone(SourceId(1), state(50));
+        store.postpone(SourceId(2), SourceState { status: SourceStatus::Gone, ..state(40) });
+        store.postpone(SourceId(3), SourceState { not_before: Some(hours(3)), ..state(30) });
+        store.postpone(SourceId(4), state(5));
+        store.postpone(SourceId(5), state(-1));
+        store.postpone(SourceId(7), state(60));
+        store.change_roster(vec![RosterChange::Paused { source: SourceId(1), paused: true }], now).await.unwrap();
+        for written in [false, true] {
+            assert_eq!(store.oldest_overdue(now).await.unwrap(), SignedDuration::from_hours(5), "written: {written}");
+            store.flush_states().await.unwrap();
+        }
+        // What was asked meanwhile is late no more, though the table does not say so yet.
+        store.postpone(SourceId(4), state(-2));
+        assert_eq!(store.oldest_overdue(now).await.unwrap(), SignedDuration::from_hours(3));
+        let of_ada = store.sources_of(BuilderId(1)).await.unwrap();
+        assert_eq!(of_ada.len(), 6);
+        assert_eq!(of_ada[3].1.next_poll_at, Some(hours(-2)));
+        assert!(of_ada.iter().all(|(source, _)| source.owners.len() == 1 && source.owners[0].builder == BuilderId(1)));
+        store.close().await.unwrap();
+    }
 }
