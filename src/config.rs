@@ -135,6 +135,8 @@ pub struct ScheduleConfig {
     pub devto: Pace,
     /// When links of works that may be featured are looked at.
     pub links: String,
+    /// When counts are asked for that ordinary polls missed.
+    pub engagement: String,
     /// When the database is checked and old poll records are dropped.
     pub upkeep: String,
     /// The longest that one run of a timed task may take.
@@ -153,6 +155,7 @@ impl Default for ScheduleConfig {
             github: pace(15, 60, 360),
             devto: pace(30, 120, 720),
             links: "20 * * * *".into(),
+            engagement: "5,35 * * * *".into(),
             upkeep: "30 3 * * *".into(),
             run_limit: Period::minutes(60),
         }
@@ -731,6 +734,7 @@ impl Config {
         for (key, cron) in [
             ("schedule.cut_off", &self.schedule.cut_off),
             ("schedule.links", &self.schedule.links),
+            ("schedule.engagement", &self.schedule.engagement),
             ("schedule.upkeep", &self.schedule.upkeep),
         ] {
             if let Err(message) = check_cron(cron) {

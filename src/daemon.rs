@@ -159,6 +159,7 @@ async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<
     let timed = [
         Timed { job: "cut_off", cron: ctx.config.schedule.cut_off.clone() },
         Timed { job: "links", cron: ctx.config.schedule.links.clone() },
+        Timed { job: "engagement", cron: ctx.config.schedule.engagement.clone() },
         Timed { job: "upkeep", cron: ctx.config.schedule.upkeep.clone() },
     ];
     let running = Arc::new(std::sync::Mutex::new(std::collections::HashSet::new()));
@@ -335,6 +336,10 @@ async fn run_job(ctx: &Context, job: &str, slot: Timestamp) -> anyhow::Result<St
         "links" => {
             let report = flow::check_links(ctx).await?;
             Ok(format!("looked at {} links, {} missing", report.checked, report.missing))
+        }
+        "engagement" => {
+            let report = flow::engagement(ctx).await?;
+            Ok(format!("extra questions: {}, counts kept: {}", report.asked, report.sampled))
         }
         "upkeep" => {
             let report = flow::upkeep(ctx).await?;

@@ -6,6 +6,7 @@
 mod decide;
 mod discover;
 mod draft;
+mod engagement;
 mod explain;
 mod lanes;
 mod links;
@@ -33,6 +34,7 @@ use crate::topic::Classifier;
 pub use decide::{approve, set_paused};
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, draft, preview};
+pub use engagement::{Engagement, EngagementReport, engagement};
 pub use explain::{Check, Explanation, explain};
 pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, pass};
 pub use links::{LinksReport, check_links};
@@ -88,6 +90,7 @@ pub struct Context {
     pub classifier: Arc<Classifier>,
     pub clock: Arc<dyn Clock>,
     pub weather: Arc<Weather>,
+    pub engagement: Arc<Engagement>,
     /// The program's categories as effective: the configured ones, or the built-in.
     pub categories: Arc<Vec<Category>>,
     /// The program's regions as effective.
@@ -111,6 +114,7 @@ impl Context {
             store: Arc::new(store),
             config: Arc::new(config),
             weather: Arc::default(),
+            engagement: Arc::default(),
             clock,
         })
     }

@@ -1,6 +1,6 @@
 //! What is remembered of sources between polls, and the record of a poll: facts, document and state in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -87,7 +87,8 @@ fn put_poll(connection: &Connection, poll: &Poll) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn sample(connection: &Connection, at: Timestamp, entry: i64, age: GridAge, counts: Counts) -> Result<(), StoreError> {
+/// Whether it is the first count of that entry at that age, and so a fact.
+fn sample(connection: &Connection, at: Timestamp, entry: i64, age: GridAge, counts: Counts) -> Result<bool, StoreError> {
     let inserted = connection
         .prepare_cached("INSERT OR IGNORE INTO samples (entry, age, at, counts) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![entry, age.hours(), to_millis(at), serde_json::to_string(&counts)?])?;
@@ -95,7 +96,7 @@ fn sample(connection: &Connection, at: Timestamp, entry: i64, age: GridAge, coun
         let detail = json!({"age": age.hours(), "counts": counts}).to_string();
         append(connection, &NewFact { at, kind: FactKind::Sampled, subject: format!("e{entry}"), detail, payload: None })?;
     }
-    Ok(())
+    Ok(inserted > 0)
 }
 
 fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError> {
@@ -259,6 +260,59 @@ impl Store {
             })
             .await?;
         Ok(oldest.map_or(SignedDuration::ZERO, |due| now.duration_since(due).max(SignedDuration::ZERO)))
+    }
+
+    /// The entries that have reached an age of the grid within the last three hours, but were not counted at it; of each
+    /// the age.
+    pub async fn uncounted(&self, now: Timestamp) -> Result<Vec<(i64, GridAge)>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT s.entry FROM activities a JOIN sightings s ON s.activity = a.id
+                 WHERE a.effective_at > ?1 AND a.effective_at <= ?3 AND a.published_at > ?2 AND a.published_at <= ?3
+                   AND NOT EXISTS (SELECT 1 FROM samples c WHERE c.entry = s.entry AND c.age = ?4)
+                 ORDER BY s.entry",
+            )?;
+            let mut due = Vec::new();
+            for age in GridAge::ALL {
+                let ago = |hours: i64| to_millis(now.saturating_sub(SignedDuration::from_hours(hours)).unwrap_or(now));
+                // What was announced is dated after it was first seen, by weeks at most.
+                let (seen, from, to) = (ago(age.hours() + 24 * 60), ago(age.hours() + 3), ago(age.hours()));
+                let ids = statement.query_map([seen, from, to, age.hours()], |row| row.get(0))?;
+                for id in ids {
+                    due.push((id?, age));
+                }
+            }
+            Ok(due)
+        })
+        .await
+    }
+
+    /// Which of these sources have ever told counts.
+    pub async fn counting_sources(&self, asked: HashSet<SourceId>) -> Result<HashSet<SourceId>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM entries e JOIN samples c ON c.entry = e.id WHERE e.source = ?1)")?;
+            let mut counting = HashSet::new();
+            for source in asked {
+                if statement.query_row([source.0], |row| row.get(0))? {
+                    counting.insert(source);
+                }
+            }
+            Ok(counting)
+        })
+        .await
+    }
+
+    /// Keeps counts of entries, each as a fact unless the age was counted already; answers how many were new.
+    pub async fn record_samples(&self, samples: Vec<(i64, GridAge, Counts)>, at: Timestamp) -> Result<u32, StoreError> {
+        self.write(move |connection| {
+            let mut new = 0;
+            for (entry, age, counts) in &samples {
+                new += u32::from(sample(connection, at, *entry, *age, *counts)?);
+            }
+            Ok(new)
+        })
+        .await
     }
 
     /// The entries that the log knows of a source.

@@ -235,8 +235,12 @@ impl StoredPages {
             *latest = until.max(*latest);
         }
         let schedule = &ctx.config.schedule;
-        let timed =
-            [("cut_off", "weekly cut-off", &schedule.cut_off), ("links", "links", &schedule.links), ("upkeep", "upkeep", &schedule.upkeep)];
+        let timed = [
+            ("cut_off", "weekly cut-off", &schedule.cut_off),
+            ("links", "links", &schedule.links),
+            ("engagement", "counts", &schedule.engagement),
+            ("upkeep", "upkeep", &schedule.upkeep),
+        ];
         let mut tasks = Vec::new();
         for (job, name, cron) in timed {
             let last = ctx.store.slots_of(job, 1).await?.into_iter().next();
