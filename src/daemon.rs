@@ -267,11 +267,8 @@ async fn run_due_slot(ctx: &Context, job: &'static str, cron: &str) -> anyhow::R
         }
         Some(newest) => {
             // Only the newest is made up; the others are on record as missed.
-            let mut missed = schedule::next_slot(cron, zone, newest.slot_at)?;
-            while missed < slot {
-                ctx.store.finish_slot(job, missed, "missed", "the daemon did not run then", now).await?;
-                missed = schedule::next_slot(cron, zone, missed)?;
-            }
+            let (missed, note) = missed_between(cron, zone, newest.slot_at, slot)?;
+            ctx.store.miss_slots(job, missed, &note, now).await?;
         }
         // Before the first run nothing was missed. A record that another command made may be drafted from all the same.
         None if job == "upkeep" || !ctx.store.has_activities().await? => {
@@ -305,6 +302,33 @@ async fn run_due_slot(ctx: &Context, job: &'static str, cron: &str) -> anyhow::R
     }
     ctx.store.finish_slot(job, slot, state, &note, ctx.clock.now()).await?;
     Ok(())
+}
+
+/// The slots between two that nobody ran, with a word on them. Of very many only the newest is named, and how many it
+/// stands for.
+fn missed_between(
+    cron: &str,
+    zone: &str,
+    after: Timestamp,
+    before: Timestamp,
+) -> Result<(Vec<Timestamp>, String), schedule::ScheduleError> {
+    const NAMED: usize = 12;
+    const COUNTED: usize = 5_000;
+    let mut missed = Vec::new();
+    let mut at = schedule::next_slot(cron, zone, after)?;
+    while at < before && missed.len() <= COUNTED {
+        missed.push(at);
+        at = schedule::next_slot(cron, zone, at)?;
+    }
+    let note = "the daemon did not run then".to_owned();
+    match (missed.first().copied(), missed.len()) {
+        (Some(first), count) if count > NAMED => {
+            let newest = schedule::last_slot(cron, zone, before.saturating_sub(SignedDuration::from_millis(1)).unwrap_or(before))?;
+            let others = if count > COUNTED { format!("more than {COUNTED}") } else { (count - 1).to_string() };
+            Ok((vec![newest], format!("{note}, nor {others} times before, from {first:.0} on")))
+        }
+        _ => Ok((missed, note)),
+    }
 }
 
 /// A panic in a task is its failure, and nobody else's.
@@ -371,4 +395,28 @@ async fn measure(ctx: &Context, lanes: &Lanes, now: Timestamp) -> Result<(), Sto
         metrics::gauge!(telemetry::DATABASE_BYTES).set(file.len() as f64);
     }
     ctx.store.count_ahead().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_pause_of_a_dense_schedule_is_one_line_and_a_short_one_is_named_whole() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let missed = |cron: &str, after: &str, before: &str| {
+            let (slots, note) = missed_between(cron, "UTC", at(after), at(before)).unwrap();
+            (slots.iter().map(Timestamp::to_string).collect::<Vec<_>>(), note)
+        };
+        let (slots, note) = missed("0 6 * * MON", "2026-11-02T06:00:00Z", "2026-11-23T06:00:00Z");
+        assert_eq!(slots, ["2026-11-09T06:00:00Z", "2026-11-16T06:00:00Z"]);
+        assert_eq!(note, "the daemon did not run then");
+        assert!(missed("0 6 * * MON", "2026-11-16T06:00:00Z", "2026-11-23T06:00:00Z").0.is_empty());
+        let (slots, note) = missed("*/30 * * * *", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z");
+        assert_eq!(slots, ["2026-11-01T23:30:00Z"]);
+        assert_eq!(note, "the daemon did not run then, nor 46 times before, from 2026-11-01T00:30:00Z on");
+        let (slots, note) = missed("* * * * *", "2024-01-01T00:00:00Z", "2026-11-02T00:00:00Z");
+        assert_eq!(slots, ["2026-11-01T23:59:00Z"]);
+        assert!(note.contains("more than 5000 times"), "{note}");
+    }
 }
