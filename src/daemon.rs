@@ -104,24 +104,78 @@ pub async fn run(
     Ok(())
 }
 
-/// A storage fault that lasts is told once an hour, not with every poll.
+/// Whether anything can be recorded. A fault that lasts is told once an hour, not with every poll; and while it lasts,
+/// sources are not asked again and again for what cannot be kept.
 #[derive(Default)]
-struct Troubled(std::sync::Mutex<Option<std::time::Instant>>);
+struct Troubled(std::sync::Mutex<Option<Trouble>>);
+
+struct Trouble {
+    told_at: std::time::Instant,
+    offered_at: std::time::Instant,
+    /// How many offers came to nothing, and whether the last one has been counted.
+    offers: u32,
+    counted: bool,
+    /// A poll or a settling could not be kept; else there was only no room for one.
+    failed: bool,
+}
+
+/// So long after a poll could not be recorded the next is tried, and twice as long each time after.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 impl Troubled {
     fn tell(&self, error: &StoreError) {
-        let mut since = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if since.is_none_or(|told| told.elapsed() > Duration::from_hours(1)) {
+        self.note(error, true);
+    }
+
+    fn note(&self, error: &StoreError, failed: bool) {
+        let mut trouble = self.lock();
+        let now = std::time::Instant::now();
+        let told_at = trouble.as_ref().map(|trouble| trouble.told_at).filter(|told_at| told_at.elapsed() <= Duration::from_hours(1));
+        if told_at.is_none() {
             tracing::error!("nothing can be recorded: {error}");
-            *since = Some(std::time::Instant::now());
         }
+        let trouble = trouble.get_or_insert(Trouble { told_at: now, offered_at: now, offers: 0, counted: true, failed });
+        trouble.failed |= failed;
+        trouble.told_at = told_at.unwrap_or(now);
+        trouble.offers += u32::from(!std::mem::replace(&mut trouble.counted, true));
     }
 
     fn over(&self) {
-        let mut since = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if since.take().is_some() {
+        if self.lock().take().is_some() {
             tracing::info!("recording works again");
         }
+    }
+
+    /// Whether sources may be asked now.
+    async fn may_ask(&self, ctx: &Context) -> bool {
+        // What is fetched now could not be kept: nobody is asked for it.
+        if !ctx.store.has_room() {
+            self.note(&StoreError::Full, false);
+            return false;
+        }
+        if self.lock().is_none() {
+            return true;
+        }
+        if let Err(error) = ctx.store.probe().await {
+            self.note(&error, false);
+            return false;
+        }
+        if self.lock().as_ref().is_some_and(|trouble| !trouble.failed) {
+            self.over();
+            return true;
+        }
+        let mut trouble = self.lock();
+        let Some(trouble) = trouble.as_mut() else { return true };
+        if trouble.offered_at.elapsed() < TRY_AGAIN * 2u32.pow(trouble.offers.min(6)) {
+            return false;
+        }
+        trouble.offered_at = std::time::Instant::now();
+        trouble.counted = false;
+        true
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Trouble>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -179,8 +233,10 @@ async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<
         match ctx.store.pollable().await {
             Ok(all) => {
                 count_by_status(&all);
-                offer_due(&ctx, &lanes, all, now, first);
-                first = false;
+                if troubled.may_ask(&ctx).await {
+                    offer_due(&ctx, &lanes, all, now, first);
+                    first = false;
+                }
             }
             Err(error) => troubled.tell(&error),
         }

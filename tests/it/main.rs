@@ -11,6 +11,8 @@ mod demo;
 #[cfg(test)]
 mod digest;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod engagement;
 #[cfg(test)]
 mod fetch;
