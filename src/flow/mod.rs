@@ -18,7 +18,7 @@ mod upkeep;
 mod weather;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use secrecy::SecretString;
 
@@ -97,7 +97,8 @@ pub struct Context {
     pub store: Arc<Store>,
     pub fetcher: Arc<Fetcher>,
     pub collectors: Arc<Collectors>,
-    pub classifier: Arc<Classifier>,
+    /// Made when first asked for: most commands never classify.
+    classifier: Arc<OnceLock<Classifier>>,
     pub clock: Arc<dyn Clock>,
     pub weather: Arc<Weather>,
     pub engagement: Arc<Engagement>,
@@ -115,7 +116,7 @@ impl Context {
         let collectors = Collectors::new(&config.github, &config.youtube, &config.devto);
         let (categories, regions) = (categories_of(&config), regions_of(&config));
         Ok(Self {
-            classifier: Arc::new(Classifier::new(&categories)),
+            classifier: Arc::default(),
             categories: Arc::new(categories),
             regions: Arc::new(regions),
             collectors: Arc::new(collectors),
@@ -126,6 +127,11 @@ impl Context {
             engagement: Arc::default(),
             clock,
         })
+    }
+
+    /// The classifier of the program's categories.
+    pub fn classifier(&self) -> &Classifier {
+        self.classifier.get_or_init(|| Classifier::new(&self.categories))
     }
 
     /// Writes what is waiting and closes the database.
