@@ -868,13 +868,16 @@ fn plainly(message: &str) -> String {
         "socket address" => "an address with a port is wanted, in quotes, such as `\"127.0.0.1:8484\"`",
         "a boolean" => "`true` or `false` is wanted",
         "a string" | "string" | "path string" | "a borrowed string" => "a text in quotes is wanted",
-        wanted if matches!(wanted.as_bytes(), [b'i' | b'u', digits @ ..] if digits.iter().all(u8::is_ascii_digit)) => {
-            "a whole number is wanted"
-        }
+        wanted if wanted.split(' ').any(is_whole) => "a whole number is wanted",
         wanted if wanted.starts_with("struct ") || wanted == "a map" => "a table of keys is wanted, such as `{ key = \"value\" }`",
         wanted => return format!("{wanted} is wanted, not {given}"),
     };
     format!("{wanted}, not {given}")
+}
+
+/// Whether it is the name of a type of whole numbers.
+fn is_whole(name: &str) -> bool {
+    name.strip_prefix(['i', 'u']).is_some_and(|size| size == "size" || (!size.is_empty() && size.bytes().all(|b| b.is_ascii_digit())))
 }
 
 /// The line, from 1, that a byte is on.

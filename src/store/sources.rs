@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use serde_json::json;
 
 use super::documents::{self, Evidence};
@@ -174,7 +174,7 @@ impl Store {
         let mut all = self
             .read(|connection| {
                 let stopped = registry::stopped(connection)?;
-                let mut states = states(connection)?;
+                let mut states = states(connection, None)?;
                 let sources = registry::sources(connection)?;
                 let wanted = sources
                     .into_iter()
@@ -198,7 +198,7 @@ impl Store {
 
     /// The states of all sources that have one.
     pub async fn source_states(&self) -> Result<HashMap<SourceId, SourceState>, StoreError> {
-        let mut all = self.read(states).await?;
+        let mut all = self.read(|connection| states(connection, None)).await?;
         for (source, newer) in self.unwritten().iter() {
             all.insert(*source, SourceState::clone(&newer.state));
         }
@@ -209,14 +209,14 @@ impl Store {
     pub async fn sources_of(&self, builder: BuilderId) -> Result<Vec<(Source, SourceState)>, StoreError> {
         let mut all = self
             .read(move |connection| {
-                let mut statement = connection.prepare_cached("SELECT body FROM source_states WHERE source = ?1")?;
-                let mut all = Vec::new();
-                for source in registry::sources_of(connection, builder)? {
-                    let body: Option<String> = statement.query_row([source.id.0], |row| row.get(0)).optional()?;
-                    let state = body.map(|body| serde_json::from_str(&body)).transpose()?.unwrap_or_default();
-                    all.push((source, state));
-                }
-                Ok(all)
+                let mut states = states(connection, Some(builder))?;
+                let sources = registry::sources_of(connection, builder)?.into_iter();
+                Ok(sources
+                    .map(|source| {
+                        let state = states.remove(&source.id).unwrap_or_default();
+                        (source, state)
+                    })
+                    .collect::<Vec<_>>())
             })
             .await?;
         let unwritten = self.unwritten();
@@ -235,37 +235,33 @@ impl Store {
             self.unwritten().iter().map(|(source, newer)| (*source, Arc::clone(&newer.state))).collect();
         let oldest = self
             .read(move |connection| {
-                let mut oldest: Option<Timestamp> = None;
-                let mut note = |state: &SourceState| {
-                    let due = state.next_poll_at.filter(|_| state.status != SourceStatus::Gone);
-                    let due = due.map(|next| next.max(state.not_before.unwrap_or(next)));
-                    oldest = oldest.into_iter().chain(due).min();
-                    oldest
-                };
                 let mut polled = connection.prepare_cached(
                     "SELECT EXISTS (SELECT 1 FROM sources s WHERE s.id = ?1 AND s.paused = 0 AND s.left = 0
                        AND EXISTS (SELECT 1 FROM owners o JOIN builders b ON b.id = o.builder
                                    WHERE o.source = s.id AND coalesce(b.body ->> '$.switches.stop_collecting', 0) = 0))",
                 )?;
+                let mut oldest: Option<Timestamp> = None;
                 for (source, state) in &unwritten {
-                    if state.next_poll_at.is_some_and(|next| next < now) && polled.query_row([source.0], |row| row.get(0))? {
-                        note(state);
+                    let due = state.next_poll_at.filter(|next| *next < now && state.status != SourceStatus::Gone);
+                    if let Some(due) = due.map(|next| next.max(state.not_before.unwrap_or(next)))
+                        && polled.query_row([source.0], |row| row.get(0))?
+                    {
+                        oldest = Some(oldest.map_or(due, |oldest| oldest.min(due)));
                     }
                 }
-                // In this order the first that counts is as late as any, but for those that asked to be left alone.
                 let mut statement = connection.prepare_cached(
-                    "SELECT source, next_poll_at, body FROM source_states WHERE next_poll_at < ?1 AND status <> 'gone' ORDER BY next_poll_at",
+                    "SELECT source, max(next_poll_at, coalesce(not_before, next_poll_at)) AS due
+                     FROM source_times JOIN source_states USING (source)
+                     WHERE next_poll_at < ?1 AND status <> 'gone' ORDER BY due",
                 )?;
                 let mut rows = statement.query([to_millis(now)])?;
-                let mut known = None;
+                // The first that counts is as late as any.
                 while let Some(row) = rows.next()? {
                     let source = SourceId(row.get(0)?);
-                    if known.is_some_and(|known: Timestamp| to_millis(known) <= row.get(1).unwrap_or(i64::MAX)) {
-                        break;
-                    }
                     if !unwritten.contains_key(&source) && polled.query_row([source.0], |row| row.get(0))? {
-                        let body: String = row.get(2)?;
-                        known = note(&serde_json::from_str(&body)?);
+                        let due = super::from_millis(row.get(1)?)?;
+                        oldest = Some(oldest.map_or(due, |oldest| oldest.min(due)));
+                        break;
                     }
                 }
                 Ok(oldest)
@@ -431,12 +427,14 @@ impl Store {
     }
 }
 
-fn states(connection: &Connection) -> Result<HashMap<SourceId, SourceState>, StoreError> {
+/// The states of all sources, or of those that a builder owns.
+fn states(connection: &Connection, owner: Option<BuilderId>) -> Result<HashMap<SourceId, SourceState>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT source, body, next_poll_at, not_before, last_poll_at, last_success_at, interval_s
-         FROM source_states JOIN source_times USING (source)",
+         FROM source_states JOIN source_times USING (source)
+         WHERE ?1 IS NULL OR source IN (SELECT source FROM owners WHERE builder = ?1)",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query([owner.map(|owner| owner.0)])?;
     let mut states = HashMap::new();
     while let Some(row) = rows.next()? {
         let body = row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
@@ -489,19 +487,19 @@ mod tests {
         let state = |due: i64| SourceState { status: SourceStatus::Ok, next_poll_at: Some(hours(due)), ..SourceState::default() };
         assert_eq!(store.oldest_overdue(now).await.unwrap(), SignedDuration::ZERO, "nothing was ever asked");
         // Paused, gone, held back, of somebody who told us to stop, on time: none of them is late.
-        store.postpone(SourceId(1), state(50));
-        store.postpone(SourceId(2), SourceState { status: SourceStatus::Gone, ..state(40) });
-        store.postpone(SourceId(3), SourceState { not_before: Some(hours(3)), ..state(30) });
-        store.postpone(SourceId(4), state(5));
-        store.postpone(SourceId(5), state(-1));
-        store.postpone(SourceId(7), state(60));
+        store.remember(SourceId(1), state(50), false);
+        store.remember(SourceId(2), SourceState { status: SourceStatus::Gone, ..state(40) }, false);
+        store.remember(SourceId(3), SourceState { not_before: Some(hours(3)), ..state(30) }, false);
+        store.remember(SourceId(4), state(5), false);
+        store.remember(SourceId(5), state(-1), false);
+        store.remember(SourceId(7), state(60), false);
         store.change_roster(vec![RosterChange::Paused { source: SourceId(1), paused: true }], now).await.unwrap();
         for written in [false, true] {
             assert_eq!(store.oldest_overdue(now).await.unwrap(), SignedDuration::from_hours(5), "written: {written}");
             store.flush_states().await.unwrap();
         }
         // What was asked meanwhile is late no more, though the table does not say so yet.
-        store.postpone(SourceId(4), state(-2));
+        store.remember(SourceId(4), state(-2), true);
         assert_eq!(store.oldest_overdue(now).await.unwrap(), SignedDuration::from_hours(3));
         let of_ada = store.sources_of(BuilderId(1)).await.unwrap();
         assert_eq!(of_ada.len(), 6);
