@@ -149,9 +149,10 @@ impl Fetcher {
         match fetched.outcome {
             FetchOutcome::Fetched(document) => Ok(Rules::read(&document.bytes)),
             // There are no rules (RFC 9309 section 2.3.1.3).
-            FetchOutcome::Gone | FetchOutcome::Blocked { .. } => Ok(Rules::default()),
+            FetchOutcome::Gone
+            | FetchOutcome::Blocked { .. }
+            | FetchOutcome::Failed(FetchError::TooManyRedirects { .. } | FetchError::BadRedirect { .. }) => Ok(Rules::default()),
             FetchOutcome::Failed(_) if fetched.status.is_some_and(|status| (400..500).contains(&status)) => Ok(Rules::default()),
-            FetchOutcome::Failed(FetchError::TooManyRedirects { .. } | FetchError::BadRedirect { .. }) => Ok(Rules::default()),
             FetchOutcome::Failed(error) => Err(error.to_string()),
             FetchOutcome::Deferred { error, .. } => Err(error),
             FetchOutcome::Held { until } => Err(format!("the site asks to be left alone until {until:.0}")),
