@@ -50,12 +50,11 @@ fn on_a_full_disk_pages_stay_and_recording_goes_on_once_there_is_room() {
     let Some(folder) = folder("") else { return };
     let folder = folder.path();
     let site = Site::start(move |_| {
-        let items: String = (0..20)
-            .map(|n| {
-                let text = format!("word{n} ").repeat(1_500);
-                format!("<item><title>Post {n}</title><guid isPermaLink=\"false\">p{n}</guid><description>{text}</description></item>")
-            })
-            .collect();
+        let post = |n: u32| {
+            let text = format!("word{n} ").repeat(1_500);
+            format!("<item><title>Post {n}</title><guid isPermaLink=\"false\">p{n}</guid><description>{text}</description></item>")
+        };
+        let items = (0..20).map(post).collect::<Vec<_>>().concat();
         answer("200 OK", "", &format!("<rss version=\"2.0\"><channel><title>Big</title>{items}</channel></rss>"))
     });
     let import = |daemon: &Daemon, slug: &str| {
@@ -71,12 +70,12 @@ fn on_a_full_disk_pages_stay_and_recording_goes_on_once_there_is_room() {
     // Somebody else fills the disk to the last byte.
     let disk = format!("/proc/{}/root{}", daemon.process(), folder.join("small").display());
     let filler = Path::new(&disk).join("filler");
-    let mut size = 4 << 20;
-    while size > 0 {
+    let mut chunk = 4 << 20;
+    while chunk > 0 {
         use std::io::Write;
         let mut file = std::fs::File::options().append(true).create(true).open(&filler).unwrap();
-        if file.write_all(&vec![0; size]).is_err() {
-            size /= 2;
+        if file.write_all(&vec![0; chunk]).is_err() {
+            chunk /= 2;
         }
     }
     let told = daemon.wait_for("it says that it is not ready", |daemon| {
