@@ -138,13 +138,18 @@ async fn expectations(findings: &mut Findings, ctx: &Context) -> anyhow::Result<
             SourceKind::YoutubeChannel => config.youtube,
             SourceKind::GithubUser => config.github,
             SourceKind::Devto => config.devto,
+            SourceKind::GithubOrg | SourceKind::GithubRepo => config.github,
+            SourceKind::GitlabUser | SourceKind::GitlabProject | SourceKind::StackExchange | SourceKind::Mastodon | SourceKind::Bluesky => {
+                config.social
+            }
+            SourceKind::Sitemap => config.feeds,
         }
     };
     let mut requests = 0.0;
     let mut github = 0u32;
     for source in sources.iter().filter(|source| !source.left && !source.paused) {
         requests += 86_400.0 / pace_of(source.kind).default.0.as_secs_f64();
-        github += u32::from(source.kind == SourceKind::GithubUser);
+        github += u32::from(matches!(source.kind, SourceKind::GithubUser | SourceKind::GithubOrg));
     }
     if sources.is_empty() {
         findings.add("expect", Verdict::Expect, "no sources yet: `clarion registry import ROSTER`");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::json;
 
 use super::documents::{self, Evidence};
@@ -101,6 +101,9 @@ fn sample(connection: &Connection, at: Timestamp, entry: i64, age: GridAge, coun
 fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError> {
     let PollRecord { poll, state, .. } = record;
     let (source, at) = (poll.source, poll.at);
+    if let Some(account) = &state.account {
+        registry::put_account(connection, source, account, at)?;
+    }
     let mut ids: HashMap<&EntryKey, i64> = HashMap::new();
     for new in &record.new {
         let fact = NewFact {
@@ -145,8 +148,7 @@ fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError
     if let Some(evidence) = &record.evidence {
         documents::put(connection, source, at, evidence)?;
     }
-    put_state(connection, source, state)?;
-    put_poll(connection, poll)
+    put_state(connection, source, state)
 }
 
 impl Store {
@@ -228,9 +230,36 @@ impl Store {
     /// kept without the entries that they vouch for.
     pub async fn record_poll(&self, poll: PollRecord) -> Result<(), StoreError> {
         let source = poll.poll.source;
-        self.write(move |connection| record(connection, &poll)).await?;
+        self.write(move |connection| {
+            record(connection, &poll)?;
+            put_poll(connection, &poll.poll)
+        })
+        .await?;
         self.unwritten().remove(&source);
         Ok(())
+    }
+
+    /// Keeps what was learned of a source beside its ordinary polls, of whose history it is no part.
+    pub async fn record_sweep(&self, sweep: PollRecord) -> Result<(), StoreError> {
+        let source = sweep.poll.source;
+        self.write(move |connection| record(connection, &sweep)).await?;
+        self.unwritten().remove(&source);
+        Ok(())
+    }
+
+    /// What is remembered of a source now.
+    pub async fn source_state(&self, source: SourceId) -> Result<SourceState, StoreError> {
+        if let Some(newer) = self.unwritten().get(&source) {
+            return Ok(SourceState::clone(&newer.state));
+        }
+        self.read(move |connection| {
+            let body: Option<String> = connection
+                .prepare_cached("SELECT body FROM source_states WHERE source = ?1")?
+                .query_row([source.0], |row| row.get(0))
+                .optional()?;
+            body.map_or_else(|| Ok(SourceState::default()), |body| Ok(serde_json::from_str(&body)?))
+        })
+        .await
     }
 
     /// Remembers the state after a poll that brought nothing; it is written with others by [`Store::flush_states`].

@@ -1,0 +1,191 @@
+//! Posts of Mastodon accounts and their relatives.
+//!
+//! In: profile addresses (`https://host/@name`), accounts and lists of statuses, or the profile's RSS where a site keeps
+//! its interface to itself. Out: public posts of the account's own: no boosts, no replies. Links to tags and to people
+//! are no links. The account's number is asked for once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+use url::Url;
+
+use super::json::{address, at, list, number, parse, text, time};
+use super::{Collector, Meaning, ask_for, feed, for_source};
+use crate::model::{
+    Account, ActivityKind, Ask, Author, Counts, Document, Entry, Media, ReadError, Reading, Request, Source, SourceState, Validators,
+};
+use crate::text::html_to_content;
+
+const PLATFORM: &str = "Mastodon";
+
+pub(super) struct Mastodon;
+
+/// Root of the site and name of the account.
+fn place(source: &Source) -> Option<(String, String)> {
+    let url = Url::parse(&source.locator).ok()?;
+    let name = url.path().trim_matches('/').strip_prefix('@')?.to_owned();
+    Some((url.origin().ascii_serialization(), name))
+}
+
+fn ask(root: &str, path: &str) -> Request {
+    Request { accept: "application/json", ..Request::get(format!("{root}/api/v1/accounts/{path}")) }
+}
+
+fn statuses(root: &str, id: &str) -> Request {
+    ask(root, &format!("{id}/statuses?exclude_replies=true&exclude_reblogs=true&limit=40"))
+}
+
+impl Collector for Mastodon {
+    fn plan(&self, sources: &[(Arc<Source>, SourceState)]) -> Vec<Ask> {
+        let planned = |(source, state): &(Arc<Source>, SourceState)| {
+            let (root, name) = place(source)?;
+            let request = match &state.account {
+                Some(account) if is_id(&account.id) => statuses(&root, &account.id),
+                _ => ask(&root, &format!("lookup?acct={name}")),
+            };
+            Some(ask_for(source, state, request))
+        };
+        sources.iter().filter_map(planned).collect()
+    }
+
+    fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
+        let Some((root, name)) = ask.sources.first().and_then(|source| place(source)) else { return Ok(Vec::new()) };
+        if !ask.request.url.contains("/api/v1/") {
+            return Ok(for_source(ask, read_feed(document, &root)?));
+        }
+        let value = parse(document, PLATFORM)?;
+        if ask.request.url.contains("/accounts/lookup") {
+            let account = account_of(&value).ok_or_else(|| {
+                let detail = text(&value, &["error"]).unwrap_or_else(|| format!("there is no account {name}"));
+                ReadError::Shape { platform: PLATFORM, detail }
+            })?;
+            let next = vec![statuses(&root, &account.id)];
+            let title = text(&value, &["display_name"]);
+            return Ok(for_source(ask, Reading { title, account: Some(account), next, incomplete: true, ..Reading::default() }));
+        }
+        let mut reading = Reading::default();
+        for status in &list(value, PLATFORM)? {
+            // Boosts and answers are not what the account has to say; what is not for everybody is nobody's business.
+            let public = text(status, &["visibility"]).is_none_or(|visibility| matches!(visibility.as_str(), "public" | "unlisted"));
+            if at(status, &["reblog"]).is_some() || at(status, &["in_reply_to_id"]).is_some() || !public {
+                continue;
+            }
+            match post(status) {
+                Some(entry) => reading.entries.push(entry),
+                None => reading.skipped += 1,
+            }
+            if reading.account.is_none() {
+                reading.account = at(status, &["account"]).and_then(account_of);
+                reading.title = text(status, &["account", "display_name"]);
+            }
+        }
+        Ok(for_source(ask, reading))
+    }
+
+    fn refused(&self, ask: &Ask, status: u16, _body: &[u8]) -> Meaning {
+        let Some((root, name)) = ask.sources.first().and_then(|source| place(source)) else { return Meaning::AsItSays };
+        let url = &ask.request.url;
+        if url.contains("/api/v1/") && matches!(status, 401 | 403 | 404 | 422) {
+            let request = Request {
+                validators: Validators::default(),
+                account: ask.request.account.clone(),
+                ..Request::get(format!("{root}/@{name}.rss"))
+            };
+            return Meaning::Instead(vec![Ask { request, ..ask.clone() }]);
+        }
+        // Others than Mastodon keep their feed elsewhere.
+        if url.ends_with(".rss") && !url.ends_with("/feed.rss") && status == 404 {
+            let request = Request::get(format!("{root}/@{name}/feed.rss"));
+            return Meaning::Instead(vec![Ask { request, ..ask.clone() }]);
+        }
+        match status {
+            401 => Meaning::Closed("the site shows posts to its own members alone (401)".into()),
+            _ => Meaning::AsItSays,
+        }
+    }
+
+    fn wants(&self, _request: &Request, _told: &mut dyn Iterator<Item = &Entry>, _known: &HashSet<String>) -> bool {
+        true
+    }
+}
+
+/// Ids are numbers on Mastodon and words elsewhere.
+fn is_id(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+fn account_of(value: &Value) -> Option<Account> {
+    let id = text(value, &["id"]).or_else(|| number(value, &["id"]).map(|id| id.to_string())).filter(|id| is_id(id))?;
+    Some(Account {
+        id,
+        name: text(value, &["acct"]).or_else(|| text(value, &["username"]))?,
+        url: address(value, &["url"]).unwrap_or_default(),
+    })
+}
+
+fn post(status: &Value) -> Option<Entry> {
+    let uri = text(status, &["uri"]);
+    let link = address(status, &["url"]).or_else(|| uri.clone().filter(|uri| uri.starts_with("http")));
+    let id = uri.or_else(|| link.clone())?;
+    let mut content = html_to_content(at(status, &["content"]).and_then(Value::as_str).unwrap_or_default(), None);
+    let names = |key: &str| -> Vec<String> {
+        at(status, &[key]).and_then(Value::as_array).into_iter().flatten().filter_map(|item| text(item, &["url"])).collect()
+    };
+    let people_and_tags: HashSet<String> = names("mentions").into_iter().chain(names("tags")).map(|url| url.to_lowercase()).collect();
+    let host = link.as_deref().and_then(host_of);
+    content.links.retain(|link| !people_and_tags.contains(&link.to_lowercase()) && !is_own(link, host.as_deref()));
+    if let Some(card) = address(status, &["card", "url"])
+        && !content.links.contains(&card)
+        && content.links.is_empty()
+    {
+        content.links.push(card);
+    }
+    let attachments = at(status, &["media_attachments"]).and_then(Value::as_array).into_iter().flatten();
+    let media: Vec<Media> = attachments.filter_map(|item| Some(Media { url: address(item, &["url"])?, ..Media::default() })).collect();
+    content.images = content.images.saturating_add(u32::try_from(media.len()).unwrap_or(0));
+    Some(Entry {
+        platform_key: Some(format!("ap:{id}")),
+        link,
+        title: text(status, &["spoiler_text"]),
+        content: Some(content).filter(|content| !content.text.is_empty() || !content.links.is_empty()),
+        authors: at(status, &["account"]).and_then(account_author).into_iter().collect(),
+        published: time(status, &["created_at"]),
+        updated: time(status, &["edited_at"]),
+        categories: at(status, &["tags"]).and_then(Value::as_array).into_iter().flatten().filter_map(|tag| text(tag, &["name"])).collect(),
+        media,
+        language: text(status, &["language"]),
+        kind: Some(ActivityKind::Post),
+        counts: Counts { likes: number(status, &["favourites_count"]), comments: number(status, &["replies_count"]), ..Counts::default() },
+        ..Entry::default()
+    })
+}
+
+fn account_author(account: &Value) -> Option<Author> {
+    let name = text(account, &["display_name"]).or_else(|| text(account, &["username"]))?;
+    Some(Author { name, url: address(account, &["url"]), id: text(account, &["acct"]) })
+}
+
+fn host_of(url: &str) -> Option<String> {
+    Url::parse(url).ok()?.host_str().map(str::to_owned)
+}
+
+/// Whether a link leads to a tag or a person on the site itself.
+fn is_own(link: &str, host: Option<&str>) -> bool {
+    let Ok(url) = Url::parse(link) else { return true };
+    let path = url.path();
+    url.host_str() == host && (path.starts_with("/tags/") || path.starts_with("/@") || path.starts_with("/users/"))
+}
+
+fn read_feed(document: &Document, root: &str) -> Result<Reading, ReadError> {
+    let mut reading = feed::read_feed(document)?;
+    let host = host_of(root);
+    for entry in &mut reading.entries {
+        entry.kind = Some(ActivityKind::Post);
+        if let Some(content) = &mut entry.content {
+            // Tags and people are linked wherever their own sites are.
+            content.links.retain(|link| !is_own(link, host.as_deref()) && !link.contains("/tags/") && !link.contains("/@"));
+        }
+    }
+    Ok(reading)
+}

@@ -1,0 +1,282 @@
+//! Answers on Stack Exchange: one question asks for those of up to a hundred people on one site.
+//!
+//! In: `site:number` of each person, and pages of answers. Out: answers, each with the source of its author. An answer
+//! without votes is held until it has some. `backoff` and the limits that stand in the body of an error are obeyed. The
+//! API's ordinary answer has no titles: where they are missing, a filter that adds them is made once.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::discover::stack_exchange_host;
+use super::json::{address, at, number, parse, text, truth};
+use super::{Collector, Meaning, in_batches};
+use crate::config::StackExchangeConfig;
+use crate::model::{ActivityKind, Ask, Author, Counts, Document, Entry, ReadError, Reading, Request, Source, SourceKind, SourceState};
+use crate::text::{collapse, decode, html_to_content};
+
+const PLATFORM: &str = "Stack Exchange";
+/// The most people that one question may be about.
+const MOST_IDS: usize = 100;
+const MAX_PAGES: u32 = 10;
+/// For how long scores are read again.
+const SCORES: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 15);
+/// What is missing in the ordinary answer.
+const FIELDS: &str = "answer.title;answer.link;answer.share_link;answer.tags;answer.body";
+
+pub(super) struct StackExchange {
+    api_url: String,
+    key: Option<String>,
+    min_score: i64,
+    /// The filter in use, once there is one; empty where none could be made.
+    filter: OnceLock<String>,
+}
+
+impl StackExchange {
+    pub(super) fn new(config: &StackExchangeConfig) -> Self {
+        let filter = OnceLock::new();
+        if is_word(&config.filter) {
+            filter.get_or_init(|| config.filter.clone());
+        }
+        Self {
+            api_url: config.api_url.as_str().to_owned(),
+            key: config.key.clone().filter(|key| !key.is_empty()),
+            min_score: i64::from(config.min_score),
+            filter,
+        }
+    }
+
+    fn request(&self, path: &str) -> Request {
+        let key: String = self
+            .key
+            .iter()
+            .map(|key| format!("&key={}", url::form_urlencoded::byte_serialize(key.as_bytes()).collect::<String>()))
+            .collect();
+        Request { accept: "application/json", ..Request::get(format!("{}/{path}{key}", self.api_url)) }
+    }
+
+    fn answers(&self, sources: &[Arc<Source>], after: Option<Timestamp>, page: u32) -> Option<Request> {
+        let (site, _) = place(sources.first()?)?;
+        let ids: Vec<&str> = sources.iter().filter_map(|source| place(source)).map(|(_, id)| id).collect();
+        let since: String = after.iter().map(|after| format!("&fromdate={}", after.as_second().max(0))).collect();
+        let filter: String =
+            self.filter.get().filter(|filter| !filter.is_empty()).map(|filter| format!("&filter={filter}")).unwrap_or_default();
+        let request = self.request(&format!(
+            "users/{}/answers?site={site}&order=desc&sort=creation&pagesize=100&page={page}{since}{filter}",
+            ids.join(";")
+        ));
+        Some(Request { after, ..request })
+    }
+
+    fn answer(&self, site: &str, item: &Value) -> Option<Entry> {
+        let id = number(item, &["answer_id"])?;
+        let score = at(item, &["score"]).and_then(Value::as_i64);
+        let accepted = truth(item, &["is_accepted"]) == Some(true);
+        let owner = at(item, &["owner"]);
+        let name = owner.and_then(|owner| text(owner, &["display_name"])).map(|name| plain(&name));
+        Some(Entry {
+            platform_key: Some(format!("se:{site}:a:{id}")),
+            link: Some(format!("https://{}/a/{id}", stack_exchange_host(site))),
+            title: text(item, &["title"]).map(|title| plain(&title)).filter(|title| !title.is_empty()),
+            content: at(item, &["body"])
+                .and_then(Value::as_str)
+                .map(|body| html_to_content(body, None))
+                .filter(|body| !body.text.is_empty()),
+            authors: name
+                .map(|name| Author {
+                    name,
+                    url: owner.and_then(|owner| address(owner, &["link"])),
+                    id: owner.and_then(|owner| number(owner, &["user_id"])).map(|id| id.to_string()),
+                })
+                .into_iter()
+                .collect(),
+            published: seconds(item, "creation_date"),
+            updated: seconds(item, "last_edit_date"),
+            categories: at(item, &["tags"])
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(collapse)
+                .collect(),
+            kind: Some(ActivityKind::Answer),
+            unproven: !accepted && score.is_some_and(|score| score < self.min_score),
+            counts: Counts {
+                likes: score.and_then(|score| u64::try_from(score).ok()),
+                comments: number(item, &["comment_count"]),
+                views: number(item, &["view_count"]),
+                ..Counts::default()
+            },
+            ..Entry::default()
+        })
+    }
+
+    fn read_answers(&self, ask: &Ask, document: &Document, value: &Value) -> Result<Vec<Reading>, ReadError> {
+        let shape = || ReadError::Shape {
+            platform: PLATFORM,
+            detail: text(value, &["error_message"]).unwrap_or_else(|| "a list was expected".into()),
+        };
+        let items = at(value, &["items"]).and_then(Value::as_array).ok_or_else(shape)?;
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut readings: Vec<Reading> = Vec::new();
+        let mut cuts: Vec<Vec<&Value>> = Vec::new();
+        for source in &ask.sources {
+            if let Some((_, id)) = place(source) {
+                places.insert(id, readings.len());
+            }
+            readings.push(Reading { source: Some(source.id), ..Reading::default() });
+            cuts.push(Vec::new());
+        }
+        let Some((site, _)) = ask.sources.first().and_then(|source| place(source)) else { return Ok(readings) };
+        let mut skipped = 0;
+        let mut titled = items.is_empty();
+        for item in items {
+            let owner = number(item, &["owner", "user_id"]).map(|id| id.to_string());
+            let found = owner.as_deref().and_then(|id| places.get(id).copied());
+            match (found, self.answer(site, item)) {
+                (Some(place), Some(entry)) => {
+                    titled |= entry.title.is_some();
+                    readings[place].entries.push(entry);
+                    cuts[place].push(item);
+                }
+                // Nobody's, or of somebody whom nobody asked for: deleted accounts have no number.
+                (None, Some(_)) => {}
+                (_, None) => skipped += 1,
+            }
+        }
+        for (reading, cut) in readings.iter_mut().zip(cuts) {
+            reading.cut = serde_json::to_vec(&cut).ok();
+        }
+        let Some(first) = readings.first_mut() else { return Ok(readings) };
+        first.skipped = skipped;
+        first.wait_s = number(value, &["backoff"]);
+        if number(value, &["quota_remaining"]) == Some(0) {
+            // The day of the quota ends at midnight UTC.
+            let left = 86_400 - document.received_at.as_second().rem_euclid(86_400);
+            first.wait_s = first.wait_s.max(u64::try_from(left).ok());
+        }
+        if !titled && self.filter.get().is_none() {
+            first.next.push(self.request(&format!("filters/create?base=default&include={FIELDS}&unsafe=false")));
+        } else if truth(value, &["has_more"]) == Some(true) && ask.page < MAX_PAGES && !items.is_empty() {
+            first.next.extend(self.answers(&ask.sources, ask.request.after, page_of(&ask.request.url) + 1));
+        }
+        Ok(readings)
+    }
+}
+
+impl Collector for StackExchange {
+    fn plan(&self, sources: &[(Arc<Source>, SourceState)]) -> Vec<Ask> {
+        // Those who were never read are asked for all of theirs, the rest for what may have changed.
+        let mut groups: BTreeMap<(String, bool), Vec<(Arc<Source>, Option<Timestamp>)>> = BTreeMap::new();
+        for (source, state) in sources {
+            if let Some((site, _)) = place(source) {
+                let after = state.last_success_at.map(|at| at.saturating_sub(SCORES).unwrap_or(Timestamp::UNIX_EPOCH));
+                groups.entry((site.to_owned(), after.is_some())).or_default().push((Arc::clone(source), after));
+            }
+        }
+        let mut asks = Vec::new();
+        for members in groups.into_values() {
+            for members in in_batches(&members, MOST_IDS) {
+                let after = members.iter().filter_map(|(_, after)| *after).min();
+                let sources: Vec<Arc<Source>> = members.into_iter().map(|(source, _)| source).collect();
+                if let Some(request) = self.answers(&sources, after, 1) {
+                    asks.push(Ask { kind: SourceKind::StackExchange, request, sources, page: 1 });
+                }
+            }
+        }
+        asks
+    }
+
+    fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
+        let value = parse(document, PLATFORM)?;
+        if !ask.request.url.contains("/filters/create") {
+            return self.read_answers(ask, document, &value);
+        }
+        let made = at(&value, &["items"]).and_then(Value::as_array).and_then(|items| items.first());
+        let filter = made.and_then(|made| text(made, &["filter"])).filter(|filter| is_word(filter));
+        let filter = self.filter.get_or_init(|| filter.unwrap_or_default());
+        let mut reading = Reading { wait_s: number(&value, &["backoff"]), ..Reading::default() };
+        if !filter.is_empty() {
+            reading.next.extend(self.answers(&ask.sources, ask.request.after, 1));
+        }
+        Ok(super::for_source(ask, reading))
+    }
+
+    /// Later pages hold scores that are read again, known or not.
+    fn wants(&self, _request: &Request, _told: &mut dyn Iterator<Item = &Entry>, _known: &HashSet<String>) -> bool {
+        true
+    }
+
+    fn refused(&self, ask: &Ask, status: u16, body: &[u8]) -> Meaning {
+        if ask.request.url.contains("/filters/create") {
+            // Without one, answers have no titles, which is better than none.
+            self.filter.get_or_init(String::new);
+            return Meaning::AsItSays;
+        }
+        let Ok(value) = serde_json::from_slice::<Value>(body) else { return Meaning::AsItSays };
+        let message = text(&value, &["error_message"]).unwrap_or_default();
+        let message: String = message.chars().take(200).collect();
+        match text(&value, &["error_name"]).as_deref() {
+            Some("throttle_violation") => {
+                Meaning::Wait(number_in(&message).or(Some(60)), format!("Stack Exchange asks us to wait ({status}): {message}"))
+            }
+            Some("temporarily_unavailable" | "internal_error") => {
+                Meaning::Wait(None, format!("Stack Exchange is not available ({status})"))
+            }
+            _ => Meaning::AsItSays,
+        }
+    }
+
+    fn fold(&self, reading: &mut Reading, _now: Timestamp) {
+        // An answer that was asked for twice is the one with its title.
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut kept: Vec<Entry> = Vec::new();
+        for entry in std::mem::take(&mut reading.entries) {
+            let key = entry.platform_key.clone().unwrap_or_default();
+            match places.get(&key) {
+                Some(place) if kept[*place].title.is_none() => kept[*place] = entry,
+                Some(_) => {}
+                None => {
+                    places.insert(key, kept.len());
+                    kept.push(entry);
+                }
+            }
+        }
+        reading.entries = kept;
+    }
+}
+
+/// Site and number of a source: `stackoverflow:22656`.
+fn place(source: &Source) -> Option<(&str, &str)> {
+    let (site, id) = source.locator.rsplit_once(':')?;
+    let fits = !site.is_empty()
+        && site.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+        && !id.is_empty()
+        && id.bytes().all(|b| b.is_ascii_digit());
+    fits.then_some((site, id))
+}
+
+fn page_of(url: &str) -> u32 {
+    url.split_once("&page=").and_then(|(_, rest)| rest.split('&').next()?.parse().ok()).unwrap_or(1)
+}
+
+/// Titles and names come as HTML writes them.
+fn plain(text: &str) -> String {
+    collapse(&decode(text))
+}
+
+fn seconds(item: &Value, key: &str) -> Option<Timestamp> {
+    Timestamp::from_second(at(item, &[key])?.as_i64()?).ok()
+}
+
+/// The first number in a sentence.
+fn number_in(text: &str) -> Option<u64> {
+    text.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())?.parse().ok()
+}
+
+/// What the API gives as the name of a filter.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 100 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!*-_.()~$@".contains(&b))
+}
