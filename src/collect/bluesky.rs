@@ -208,3 +208,97 @@ fn when(created: Option<Timestamp>, indexed: Option<Timestamp>) -> Option<Timest
         (created, indexed) => created.or(indexed),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(id: i64, locator: &str) -> (Arc<Source>, SourceState) {
+        let source = Source {
+            id: crate::model::SourceId(id),
+            kind: crate::model::SourceKind::Bluesky,
+            locator: locator.into(),
+            url: String::new(),
+            owners: Vec::new(),
+            paused: false,
+            left: false,
+        };
+        (Arc::new(source), SourceState::default())
+    }
+
+    fn document(text: &str) -> Document {
+        Document::of_bytes("https://tallow.example.org/", text, "2026-03-05T12:00:00Z".parse().unwrap())
+    }
+
+    const FEED: &str = include_str!("../../fixtures/bluesky/author-feed.json");
+
+    fn collector() -> Bluesky {
+        Bluesky::new(&crate::config::Config::default().bluesky)
+    }
+
+    fn asked(locator: &str, did: Option<&str>) -> Ask {
+        let mut place = source(1, locator);
+        place.1.account = did.map(|did| Account { id: did.into(), ..Account::default() });
+        collector().plan(&[place]).remove(0)
+    }
+
+    #[test]
+    fn a_handle_is_resolved_once_and_then_the_did_decides() {
+        let ask = asked("ada.example", None);
+        assert_eq!(ask.request.url, "https://public.api.bsky.app/xrpc/com.atproto.identity.resolveHandle?handle=ada.example");
+        let reading = collector().read(&ask, &document("{\"did\":\"did:plc:ada\"}")).unwrap().remove(0);
+        let account = reading.account.unwrap();
+        assert_eq!((account.id.as_str(), account.name.as_str()), ("did:plc:ada", "ada.example"));
+        let feed = "https://public.api.bsky.app/xrpc/app.bsky.feed.getAuthorFeed?actor=did%3Aplc%3Aada&filter=posts_no_replies&limit=50";
+        assert_eq!(reading.next[0].url, feed);
+        assert_eq!(asked("ada.example", Some("did:plc:ada")).request.url, feed);
+        assert_eq!(asked("did:plc:ada", None).request.url, feed);
+        let Meaning::Instead(other) = collector().refused(&ask, 404, b"") else { panic!() };
+        assert!(other[0].request.url.contains("actor=ada.example"));
+        assert!(collector().read(&ask, &document("{\"did\":7}")).is_err());
+    }
+
+    #[test]
+    fn own_posts_are_kept_with_whole_links_and_sound_dates() {
+        let reading = collector().read(&asked("did:plc:ada", None), &document(FEED)).unwrap().remove(0);
+        let told: Vec<(&str, String)> =
+            reading.entries.iter().map(|entry| (entry.platform_key.as_deref().unwrap(), entry.published.unwrap().to_string())).collect();
+        assert_eq!(
+            told,
+            [
+                ("at:at://did:plc:ada/app.bsky.feed.post/3m5a", "2026-03-04T17:00:00Z".to_owned()),
+                ("at:at://did:plc:ada/app.bsky.feed.post/3m5b", "2026-03-04T12:00:00Z".to_owned()),
+                ("at:at://did:plc:ada/app.bsky.feed.post/3m5c", "2026-03-03T12:00:00Z".to_owned()),
+            ],
+            "no answer, no repost; a clock that is far off is the network's instead"
+        );
+        let first = &reading.entries[0];
+        assert_eq!(first.link.as_deref(), Some("https://bsky.app/profile/did:plc:ada/post/3m5a"));
+        assert_eq!(first.content.as_ref().unwrap().links, ["https://ada.example/blog/pipes-end-to-end/"]);
+        assert_eq!(
+            (first.counts.likes, first.language.as_deref(), first.categories.as_slice()),
+            (Some(15), Some("en"), &["aws".to_owned()][..])
+        );
+        assert_eq!((reading.skipped, reading.next.len()), (4, 1));
+        assert_eq!(reading.account.unwrap().name, "ada.example");
+        // A handle that somebody else has now brings nothing.
+        let other = collector().read(&asked("ada.example", Some("did:plc:old")), &document(FEED)).unwrap().remove(0);
+        assert!(other.entries.is_empty() && other.account.is_none());
+    }
+
+    #[test]
+    fn an_account_that_hides_from_strangers_is_left_alone() {
+        let hidden = FEED.replace("\"labels\": []", "\"labels\": [{ \"val\": \"!no-unauthenticated\" }]");
+        assert!(collector().read(&asked("did:plc:ada", None), &document(&hidden)).is_err());
+        let ask = asked("did:plc:ada", None);
+        for (status, body) in [(400, "{\"error\":\"AccountTakedown\",\"message\":\"gone\"}"), (400, "{\"error\":\"AccountDeactivated\"}")] {
+            assert!(matches!(collector().refused(&ask, status, body.as_bytes()), Meaning::Closed(_)));
+        }
+        assert!(matches!(collector().refused(&ask, 429, b"{\"error\":\"RateLimitExceeded\"}"), Meaning::Wait(None, _)));
+        assert!(matches!(collector().refused(&ask, 400, b"{\"error\":\"InvalidRequest\"}"), Meaning::AsItSays));
+        assert_eq!(collector().read(&ask, &document("<html>")).unwrap_err(), ReadError::Html);
+        let error = collector().read(&ask, &document("{\"error\":\"InvalidRequest\",\"message\":\"Profile not found\"}")).unwrap_err();
+        assert_eq!(error.to_string(), "the answer of Bluesky has an unknown shape: Profile not found");
+        assert!(collector().read(&ask, &document("{\"feed\":[]}")).unwrap()[0].entries.is_empty());
+    }
+}

@@ -390,3 +390,134 @@ fn bring_together(reading: &mut Reading, now: Timestamp) {
     }
     reading.entries = kept;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(id: i64, locator: &str) -> (Arc<Source>, SourceState) {
+        let source = Source {
+            id: crate::model::SourceId(id),
+            kind: crate::model::SourceKind::GitlabUser,
+            locator: locator.into(),
+            url: String::new(),
+            owners: Vec::new(),
+            paused: false,
+            left: false,
+        };
+        (Arc::new(source), SourceState::default())
+    }
+
+    fn document(text: &str) -> Document {
+        Document::of_bytes("https://tallow.example.org/", text, "2026-03-05T12:00:00Z".parse().unwrap())
+    }
+
+    fn user() -> Ask {
+        let mut place = source(1, "https://gitlab.com/adal");
+        place.1.account = Some(Account { id: "71".into(), name: "adal".into(), url: String::new() });
+        Gitlab.plan(&[place]).remove(0)
+    }
+
+    fn answer(ask: &Ask, request: &Request, text: &str) -> Reading {
+        Gitlab.read(&Ask { request: request.clone(), ..ask.clone() }, &document(text)).unwrap().remove(0)
+    }
+
+    fn told(reading: &Reading) -> Vec<(&str, &str, &str)> {
+        let mut told = Vec::new();
+        for entry in &reading.entries {
+            told.push((
+                entry.platform_key.as_deref().unwrap_or("-"),
+                entry.title.as_deref().unwrap_or("-"),
+                entry.link.as_deref().unwrap_or("-"),
+            ));
+        }
+        told.sort_unstable();
+        told
+    }
+
+    #[test]
+    fn a_user_is_looked_up_once_and_then_asked_by_number() {
+        let ask = Gitlab.plan(&[source(1, "https://gitlab.com/adal")]).remove(0);
+        assert_eq!(ask.request.url, "https://gitlab.com/api/v4/users?username=adal");
+        let reading = answer(&ask, &ask.request, "[{\"id\":71,\"username\":\"AdaL\",\"web_url\":\"https://gitlab.com/AdaL\"}]");
+        assert_eq!(reading.next[0].url, "https://gitlab.com/api/v4/users/71/events?per_page=100");
+        assert_eq!(user().request.url, reading.next[0].url);
+        let error = Gitlab.read(&ask, &document("[]")).unwrap_err().to_string();
+        assert_eq!(error, "the answer of GitLab has an unknown shape: there is no user of that name");
+        let Meaning::Instead(feed) = Gitlab.refused(&ask, 403, b"") else { panic!() };
+        assert_eq!(feed[0].request.url, "https://gitlab.com/adal.atom");
+    }
+
+    #[test]
+    fn merge_requests_elsewhere_count_whoever_merged_them() {
+        let ask = user();
+        let mut reading = answer(&ask, &ask.request, include_str!("../../fixtures/gitlab/events.json"));
+        assert_eq!(reading.skipped, 3);
+        assert!(reading.incomplete, "one is still open as far as the list tells");
+        let asked: BTreeSet<&str> = reading.next.iter().map(|request| request.url.as_str()).collect();
+        assert!(asked.contains("https://gitlab.com/api/v4/projects/62/merge_requests/13"));
+        let details = [
+            (
+                "projects/61",
+                "{\"id\":61,\"name\":\"Sails\",\"web_url\":\"https://gitlab.com/adal/sails\",\"namespace\":{\"path\":\"adal\"},\"star_count\":2}",
+            ),
+            (
+                "projects/62",
+                "{\"id\":62,\"name\":\"Lamp\",\"web_url\":\"https://gitlab.com/guild/lamp\",\"path_with_namespace\":\"guild/lamp\",\"star_count\":9}",
+            ),
+            (
+                "projects/62/merge_requests/13",
+                "{\"iid\":13,\"project_id\":62,\"state\":\"merged\",\"merged_at\":\"2026-03-04T09:00:00Z\",\"title\":\"Merged by somebody else\",\
+                 \"author\":{\"id\":71,\"username\":\"adal\"},\"web_url\":\"https://gitlab.com/guild/lamp/-/merge_requests/13\",\"upvotes\":1}",
+            ),
+        ];
+        for (path, text) in details {
+            let url = format!("https://gitlab.com/api/v4/{path}");
+            let request = reading.next.iter().find(|request| request.url == url).unwrap().clone();
+            let more = answer(&ask, &request, text);
+            reading.entries.extend(more.entries);
+        }
+        Gitlab.fold(&mut reading, "2026-03-05T12:00:00Z".parse().unwrap());
+        assert_eq!(
+            told(&reading),
+            [
+                ("gl:gitlab.com:mr:9001", "Add a runner", "https://gitlab.com/guild/lamp/-/merge_requests/12"),
+                ("gl:gitlab.com:mr:9003", "Merged by somebody else", "https://gitlab.com/guild/lamp/-/merge_requests/13"),
+                ("gl:gitlab.com:push:71:61:2026-03-04", "5 commits to Sails", "https://gitlab.com/adal/sails/-/commits/main"),
+            ],
+            "what went into her own project is no contribution, and a branch no news"
+        );
+        assert_eq!(reading.entries.iter().filter_map(|entry| entry.counts.stars).max(), Some(9));
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_merged_is_not_told() {
+        let ask = user();
+        let mut reading = answer(&ask, &ask.request, include_str!("../../fixtures/gitlab/events.json"));
+        Gitlab.fold(&mut reading, "2026-03-05T12:00:00Z".parse().unwrap());
+        assert!(reading.entries.is_empty(), "nor where nobody knows whose project it is");
+    }
+
+    #[test]
+    fn releases_of_a_project_are_told_and_those_to_come_are_held() {
+        let mut place = source(1, "https://gitlab.com/guild/tools/lamp");
+        Arc::make_mut(&mut place.0).kind = SourceKind::GitlabProject;
+        let ask = Gitlab.plan(&[place]).remove(0);
+        assert_eq!(ask.request.url, "https://gitlab.com/api/v4/projects/guild%2Ftools%2Flamp/releases?per_page=30");
+        let reading = answer(&ask, &ask.request, include_str!("../../fixtures/gitlab/releases.json"));
+        assert_eq!(
+            told(&reading),
+            [
+                ("gl:gitlab.com:release:guild/tools/lamp:v1.2.0", "lamp 1.2.0", "https://gitlab.com/guild/tools/lamp/-/releases/v1.2.0"),
+                ("gl:gitlab.com:release:guild/tools/lamp:v2", "lamp v2", "https://gitlab.com/guild/tools/lamp/-/releases/v2"),
+            ]
+        );
+        assert_eq!(reading.entries.iter().map(|entry| entry.upcoming).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(reading.skipped, 2);
+        let Meaning::Instead(feed) = Gitlab.refused(&ask, 404, b"") else { panic!() };
+        assert_eq!(feed[0].request.url, "https://gitlab.com/guild/tools/lamp/-/releases.atom");
+        assert!(matches!(Gitlab.refused(&feed[0], 404, b""), Meaning::AsItSays));
+        assert_eq!(Gitlab.read(&ask, &document("<html>")).unwrap_err(), ReadError::Html);
+        assert!(Gitlab.read(&ask, &document("{\"message\":\"404 Project Not Found\"}")).is_err());
+    }
+}

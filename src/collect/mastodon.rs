@@ -189,3 +189,79 @@ fn read_feed(document: &Document, root: &str) -> Result<Reading, ReadError> {
     }
     Ok(reading)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(id: i64, locator: &str) -> (Arc<Source>, SourceState) {
+        let source = Source {
+            id: crate::model::SourceId(id),
+            kind: crate::model::SourceKind::Mastodon,
+            locator: locator.into(),
+            url: String::new(),
+            owners: Vec::new(),
+            paused: false,
+            left: false,
+        };
+        (Arc::new(source), SourceState::default())
+    }
+
+    fn document(text: &str) -> Document {
+        Document::of_bytes("https://tallow.example.org/", text, "2026-03-05T12:00:00Z".parse().unwrap())
+    }
+
+    fn asked(account: Option<&str>) -> Ask {
+        let mut place = source(1, "https://shore.example/@ada");
+        place.1.account = account.map(|id| Account { id: id.into(), ..Account::default() });
+        Mastodon.plan(&[place]).remove(0)
+    }
+
+    #[test]
+    fn the_account_is_looked_up_once_and_then_asked_by_its_number() {
+        let ask = asked(None);
+        assert_eq!(ask.request.url, "https://shore.example/api/v1/accounts/lookup?acct=ada");
+        let account = "{\"id\":\"1090\",\"acct\":\"ada\",\"display_name\":\"Ada Loam\",\"url\":\"https://shore.example/@ada\"}";
+        let reading = Mastodon.read(&ask, &document(account)).unwrap().remove(0);
+        assert_eq!(reading.account.unwrap().id, "1090");
+        let statuses = "https://shore.example/api/v1/accounts/1090/statuses?exclude_replies=true&exclude_reblogs=true&limit=40";
+        assert_eq!(reading.next[0].url, statuses);
+        assert_eq!(asked(Some("1090")).request.url, statuses);
+        assert_eq!(asked(Some("../../x")).request.url, ask.request.url, "an odd id is no part of an address");
+        let error = Mastodon.read(&ask, &document("{\"error\":\"Record not found\"}")).unwrap_err().to_string();
+        assert_eq!(error, "the answer of Mastodon has an unknown shape: Record not found");
+    }
+
+    #[test]
+    fn only_what_the_account_itself_tells_everybody_is_kept() {
+        let reading =
+            Mastodon.read(&asked(Some("1090")), &document(include_str!("../../fixtures/mastodon/statuses.json"))).unwrap().remove(0);
+        let keys: Vec<&str> = reading.entries.iter().filter_map(|entry| entry.platform_key.as_deref()).collect();
+        assert_eq!(keys, ["ap:https://shore.example/users/ada/statuses/1157", "ap:https://shore.example/users/ada/statuses/1153"]);
+        assert_eq!(reading.skipped, 2);
+        let first = &reading.entries[0];
+        let content = first.content.as_ref().unwrap();
+        assert_eq!(content.links, ["https://github.com/ada/lamp/releases/tag/v1"], "tags and people are no links");
+        assert_eq!((content.images, first.counts.likes, first.language.as_deref()), (1, Some(9), Some("en")));
+        assert_eq!((first.title.as_deref(), first.kind), (None, Some(ActivityKind::Post)));
+        assert_eq!(first.categories, ["aws"]);
+    }
+
+    #[test]
+    fn where_the_interface_is_closed_the_feed_is_read() {
+        let ask = asked(Some("1090"));
+        for status in [401, 403, 404, 422] {
+            let Meaning::Instead(other) = Mastodon.refused(&ask, status, b"{}") else { panic!("{status}") };
+            assert_eq!(other[0].request.url, "https://shore.example/@ada.rss");
+            let reading = Mastodon.read(&other[0], &document(include_str!("../../fixtures/mastodon/profile.rss"))).unwrap().remove(0);
+            let entry = &reading.entries[0];
+            assert_eq!((entry.kind, entry.title.as_deref()), (Some(ActivityKind::Post), None));
+            assert_eq!(entry.content.as_ref().unwrap().links, ["https://github.com/ada/lamp/releases/tag/v1"]);
+            assert!(matches!(Mastodon.refused(&other[0], 401, b""), Meaning::Closed(_)), "closed to strangers is no fault of ours");
+            assert!(matches!(Mastodon.refused(&other[0], 404, b""), Meaning::Instead(_)), "GoToSocial has it elsewhere");
+        }
+        assert!(matches!(Mastodon.refused(&ask, 429, b""), Meaning::AsItSays));
+        assert_eq!(Mastodon.read(&ask, &document("<html>")).unwrap_err(), ReadError::Html);
+        assert!(Mastodon.read(&ask, &document("[]")).unwrap()[0].entries.is_empty());
+    }
+}

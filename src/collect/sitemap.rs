@@ -187,6 +187,9 @@ fn read_map(bytes: &[u8], reading: &mut Reading) -> Result<(Vec<Listed>, Vec<Lis
                 let reference = format!("&{};", AsRef::<str>::as_ref(&name));
                 put(&mut current, &field, in_image, &decode(&reference));
             }
+            Ok(Event::Empty(element)) => {
+                root |= matches!(element.local_name().as_ref().to_ascii_lowercase().as_str(), "urlset" | "sitemapindex");
+            }
             Ok(Event::Eof) => break,
             Ok(_) => {}
             Err(_) => {
@@ -223,4 +226,79 @@ fn unpack(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut unpacked = Vec::new();
     flate2::read::GzDecoder::new(bytes).take(MOST).read_to_end(&mut unpacked).ok()?;
     Some(unpacked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(id: i64, locator: &str) -> (Arc<Source>, SourceState) {
+        let source = Source {
+            id: crate::model::SourceId(id),
+            kind: crate::model::SourceKind::Sitemap,
+            locator: locator.into(),
+            url: String::new(),
+            owners: Vec::new(),
+            paused: false,
+            left: false,
+        };
+        (Arc::new(source), SourceState::default())
+    }
+
+    fn document(text: &str) -> Document {
+        Document::of_bytes("https://tallow.example.org/", text, "2026-03-05T12:00:00Z".parse().unwrap())
+    }
+
+    fn read(text: &str) -> Result<Reading, ReadError> {
+        let ask = Sitemap.plan(&[source(1, "https://tallow.example.org/sitemap.xml")]).remove(0);
+        Sitemap.read(&ask, &document(text)).map(|mut readings| readings.remove(0))
+    }
+
+    #[test]
+    fn pages_that_look_like_pieces_are_told_without_a_date_of_their_own() {
+        let reading = read(include_str!("../../fixtures/sitemap/pages.xml")).unwrap();
+        let told: Vec<(&str, &str)> =
+            reading.entries.iter().map(|entry| (entry.link.as_deref().unwrap(), entry.title.as_deref().unwrap())).collect();
+        assert_eq!(
+            told,
+            [
+                ("https://tallow.example.org/blog/trim-the-wick?a=1&b=2", "Trim the wick"),
+                ("https://www.tallow.example.org/blog/2026/caf%C3%A9_candles.html", "Café candles"),
+                ("https://tallow.example.org/news/1138-fire", "Fire & wax"),
+            ]
+        );
+        let dates: Vec<bool> = reading.entries.iter().map(|entry| entry.published.is_some() || entry.updated.is_some()).collect();
+        assert_eq!(dates, [false, false, true], "when a page was touched says nothing of when it came out");
+        assert_eq!(reading.skipped, 3);
+    }
+
+    #[test]
+    fn an_index_leads_to_the_newest_of_its_maps() {
+        let maps: String = (1..=9)
+            .map(|n| format!("<sitemap><loc>https://tallow.example.org/sitemap-{n}.xml</loc><lastmod>2026-01-0{n}</lastmod></sitemap>"))
+            .collect();
+        let foreign = "<sitemap><loc>https://elsewhere.example.com/sitemap.xml</loc><lastmod>2027-01-01</lastmod></sitemap>";
+        let reading = read(&format!("<sitemapindex>{maps}{foreign}</sitemapindex>")).unwrap();
+        assert_eq!(reading.next.len(), 5);
+        assert_eq!(reading.next[0].url, "https://tallow.example.org/sitemap-9.xml");
+    }
+
+    #[test]
+    fn what_is_no_map_is_told_and_what_breaks_off_is_kept_as_far() {
+        assert_eq!(read("<!DOCTYPE html><html><body>").unwrap_err(), ReadError::Html);
+        assert_eq!(read("  ").unwrap_err(), ReadError::Empty);
+        assert!(matches!(read("<rss></rss>").unwrap_err(), ReadError::NotAFeed(_)));
+        assert!(matches!(read("hello").unwrap_err(), ReadError::NotAFeed(_)));
+        assert!(read("<urlset/>").unwrap().entries.is_empty());
+        let broken = read("<urlset><url><loc>https://tallow.example.org/blog/one-more</loc></url><url><loc>https://tall").unwrap();
+        assert_eq!(broken.entries.len(), 1);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_break_the_reader(text in "[<>/a-z&;\\[\\]!\"= -]{0,200}") {
+            let _ = read(&text);
+            let _ = read(&format!("<urlset><url><loc>{text}"));
+        }
+    }
 }

@@ -280,3 +280,121 @@ fn number_in(text: &str) -> Option<u64> {
 fn is_word(text: &str) -> bool {
     !text.is_empty() && text.len() <= 100 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!*-_.()~$@".contains(&b))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(id: i64, locator: &str) -> (Arc<Source>, SourceState) {
+        let source = Source {
+            id: crate::model::SourceId(id),
+            kind: crate::model::SourceKind::StackExchange,
+            locator: locator.into(),
+            url: String::new(),
+            owners: Vec::new(),
+            paused: false,
+            left: false,
+        };
+        (Arc::new(source), SourceState::default())
+    }
+
+    fn document(text: &str) -> Document {
+        Document::of_bytes("https://tallow.example.org/", text, "2026-03-05T12:00:00Z".parse().unwrap())
+    }
+
+    fn collector() -> StackExchange {
+        StackExchange::new(&crate::config::Config::default().stackexchange)
+    }
+
+    fn asks() -> Vec<Ask> {
+        collector().plan(&[source(1, "stackoverflow:501"), source(2, "stackoverflow:502"), source(3, "devops:501")])
+    }
+
+    fn told(readings: &[Reading]) -> Vec<Vec<&str>> {
+        readings.iter().map(|reading| reading.entries.iter().filter_map(|entry| entry.platform_key.as_deref()).collect()).collect()
+    }
+
+    #[test]
+    fn one_question_is_about_up_to_a_hundred_people_of_one_site() {
+        let asked = asks();
+        assert_eq!(asked.len(), 2);
+        assert_eq!(
+            asked[1].request.url,
+            "https://api.stackexchange.com/2.3/users/501;502/answers?site=stackoverflow&order=desc&sort=creation&pagesize=100&page=1"
+        );
+        let many: Vec<_> = (1..=250).map(|id| source(id, &format!("stackoverflow:{id}"))).collect();
+        assert_eq!(collector().plan(&many).iter().map(|ask| ask.sources.len()).collect::<Vec<_>>(), [100, 100, 50]);
+        // Those who were read before are asked for what may have changed since.
+        let mut known = source(1, "stackoverflow:501");
+        known.1.last_success_at = Some("2026-03-05T12:00:00Z".parse().unwrap());
+        assert!(collector().plan(&[known])[0].request.url.ends_with("&fromdate=1771416000"));
+        assert!(collector().plan(&[source(1, "stackoverflow:5;6"), source(2, "x"), source(3, ":7")]).is_empty());
+    }
+
+    #[test]
+    fn each_answer_goes_to_its_author_and_titles_are_plain() {
+        let collector = collector();
+        let ask = asks().remove(1);
+        let readings = collector.read(&ask, &document(include_str!("../../fixtures/stackexchange/answers.json"))).unwrap();
+        assert_eq!(told(&readings), [vec!["se:stackoverflow:a:9001"], vec!["se:stackoverflow:a:9002", "se:stackoverflow:a:9003"]]);
+        let first = &readings[0].entries[0];
+        assert_eq!(first.title.as_deref(), Some("Why is my candle \"cold\" & dark? <wick>"));
+        assert_eq!(first.link.as_deref(), Some("https://stackoverflow.com/a/9001"));
+        assert_eq!(first.authors[0].name, "Ada & Loam");
+        assert_eq!(first.published.unwrap().to_string(), "2026-03-04T04:53:20Z");
+        assert!(!first.unproven, "accepted, although nobody voted");
+        assert_eq!(readings[1].entries.iter().map(|entry| entry.unproven).collect::<Vec<_>>(), [false, true]);
+        assert_eq!((readings[0].skipped, readings[0].wait_s), (2, Some(10)));
+        assert!(readings[0].next[0].url.contains("&page=2"), "there are more");
+        let cut = String::from_utf8(readings[1].cut.clone().unwrap()).unwrap();
+        assert!(cut.contains("9002") && !cut.contains("9001"), "what is kept as evidence speaks of one person");
+    }
+
+    #[test]
+    fn an_answer_without_titles_is_asked_for_again_with_a_filter() {
+        let collector = collector();
+        let ask = asks().remove(1);
+        let bare = "{\"items\":[{\"owner\":{\"user_id\":501},\"score\":1,\"answer_id\":1}],\"quota_remaining\":9}";
+        let readings = collector.read(&ask, &document(bare)).unwrap();
+        let create = readings[0].next[0].clone();
+        assert!(create.url.starts_with("https://api.stackexchange.com/2.3/filters/create?base=default&include=answer.title;"));
+        let create = Ask { request: create, ..ask.clone() };
+        let made = collector.read(&create, &document("{\"items\":[{\"filter\":\"!abc)X\",\"filter_type\":\"safe\"}]}")).unwrap();
+        assert!(made[0].next[0].url.ends_with("&filter=!abc)X"));
+        assert!(collector.plan(&[source(1, "stackoverflow:501")])[0].request.url.ends_with("&filter=!abc)X"), "it is made once");
+        let titled = bare.replace("\"answer_id\":1", "\"answer_id\":1,\"title\":\"Warm wax\"");
+        let again = collector.read(&ask, &document(&titled)).unwrap();
+        let mut reading = Reading { entries: [readings[0].entries.clone(), again[0].entries.clone()].concat(), ..Reading::default() };
+        collector.fold(&mut reading, "2026-03-05T12:00:00Z".parse().unwrap());
+        assert_eq!(reading.entries.len(), 1);
+        assert_eq!(reading.entries[0].title.as_deref(), Some("Warm wax"));
+    }
+
+    #[test]
+    fn limits_stand_in_the_answer() {
+        let collector = collector();
+        let ask = asks().remove(1);
+        let throttled = "{\"error_id\":502,\"error_message\":\"too many requests from this IP, more requests available in 71 seconds\",\"error_name\":\"throttle_violation\"}";
+        assert!(matches!(collector.refused(&ask, 400, throttled.as_bytes()), Meaning::Wait(Some(71), _)));
+        assert!(matches!(collector.refused(&ask, 503, b"{\"error_name\":\"temporarily_unavailable\"}"), Meaning::Wait(None, _)));
+        assert!(matches!(collector.refused(&ask, 400, b"{\"error_name\":\"bad_parameter\"}"), Meaning::AsItSays));
+        assert!(matches!(collector.refused(&ask, 502, b"<html>"), Meaning::AsItSays));
+        let spent = collector.read(&ask, &document("{\"items\":[],\"quota_remaining\":0}")).unwrap();
+        assert_eq!(spent[0].wait_s, Some(12 * 3600), "until the day of the quota is over");
+        assert_eq!(told(&spent), [vec![""; 0], vec![]], "nobody answered anything, which is no error");
+    }
+
+    #[test]
+    fn other_shapes_are_told_by_name() {
+        let collector = collector();
+        let ask = asks().remove(1);
+        let error = |text: &str| collector.read(&ask, &document(text)).unwrap_err();
+        assert_eq!(error("<!doctype html>"), ReadError::Html);
+        assert_eq!(error(" "), ReadError::Empty);
+        assert_eq!(
+            error("{\"error_message\":\"no such site\"}").to_string(),
+            "the answer of Stack Exchange has an unknown shape: no such site"
+        );
+        assert!(matches!(error("[]"), ReadError::Shape { .. }));
+    }
+}
