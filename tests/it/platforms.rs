@@ -199,3 +199,222 @@ async fn pushes_are_recorded_only_where_the_builder_turned_them_on() {
         }
     }
 }
+
+// ---- Every kind, from the roster to the explanation ------------------------------------------------------------------
+
+/// A kind, as it stands in a roster with and without its name, what the site answers, and what becomes of it.
+struct Kind {
+    kind: &'static str,
+    /// `{site}` is the origin.
+    pasted: &'static str,
+    /// Whether the address alone says what it is.
+    is_told: bool,
+    /// Path, and answer.
+    answers: &'static [(&'static str, &'static str)],
+    title: &'static str,
+    url: &'static str,
+    activity: &'static str,
+}
+
+const KINDS: &[Kind] = &[
+    Kind {
+        kind: "github_user",
+        pasted: "https://github.com/Ada",
+        is_told: true,
+        answers: &[
+            (
+                "/gh/search/issues",
+                r#"{"items":[{"id":1,"number":8,"title":"Mend the wick","html_url":"https://github.com/lamporg/lamp/pull/8",
+               "user":{"login":"ada","id":7},"pull_request":{"merged_at":"2026-11-24T08:00:00Z"}}]}"#,
+            ),
+            ("/gh/users/ada/events/public", "[]"),
+        ],
+        title: "Mend the wick",
+        url: "https://github.com/lamporg/lamp/pull/8",
+        activity: "contribution",
+    },
+    Kind {
+        kind: "github_org",
+        pasted: "https://github.com/orgs/guildhall",
+        is_told: true,
+        answers: &[(
+            "/gh/orgs/guildhall/repos",
+            r#"[{"id":5,"full_name":"guildhall/beeswax","description":"Cleaner queues","html_url":"https://github.com/guildhall/beeswax",
+               "created_at":"2026-11-24T08:00:00Z","pushed_at":"2020-01-01T00:00:00Z"}]"#,
+        )],
+        title: "beeswax: Cleaner queues",
+        url: "https://github.com/guildhall/beeswax",
+        activity: "repository",
+    },
+    Kind {
+        kind: "github_repo",
+        pasted: "https://github.com/guildhall/Tallow",
+        is_told: true,
+        answers: &[(
+            "/gh/repos/guildhall/tallow/releases",
+            r#"[{"id":9,"tag_name":"v1","name":null,"html_url":"https://github.com/guildhall/tallow/releases/tag/v1",
+               "published_at":"2026-11-24T08:00:00Z","author":{"login":"ada","id":7}}]"#,
+        )],
+        title: "tallow v1",
+        url: "https://github.com/guildhall/tallow/releases/tag/v1",
+        activity: "release",
+    },
+    Kind {
+        kind: "gitlab_user",
+        pasted: "{site}/adal",
+        is_told: false,
+        answers: &[
+            ("/api/v4/users?username=adal", r#"[{"id":71,"username":"adal"}]"#),
+            (
+                "/api/v4/users/71/events",
+                r#"[{"id":1,"project_id":62,"action_name":"accepted","target_id":90,"target_iid":12,"target_type":"MergeRequest",
+                   "target_title":"Add a runner","author":{"id":71,"username":"adal"},"created_at":"2026-11-24T08:00:00Z"}]"#,
+            ),
+            (
+                "/api/v4/projects/62/merge_requests/12",
+                r#"{"iid":12,"project_id":62,"state":"merged","merged_at":"2026-11-24T08:00:00Z","title":"Add a runner",
+                   "author":{"id":71,"username":"adal"},"web_url":"https://gitlab.com/guild/lamp/-/merge_requests/12"}"#,
+            ),
+            (
+                "/api/v4/projects/62",
+                r#"{"id":62,"name":"Lamp","web_url":"https://gitlab.com/guild/lamp","path_with_namespace":"guild/lamp"}"#,
+            ),
+        ],
+        title: "Add a runner",
+        url: "https://gitlab.com/guild/lamp/-/merge_requests/12",
+        activity: "contribution",
+    },
+    Kind {
+        kind: "gitlab_project",
+        pasted: "{site}/guild/lantern/-/releases",
+        is_told: true,
+        answers: &[(
+            "/api/v4/projects/guild%2Flantern/releases",
+            r#"[{"name":"1.2","tag_name":"v1.2","released_at":"2026-11-24T08:00:00Z",
+               "_links":{"self":"https://gitlab.com/guild/lantern/-/releases/v1.2"}}]"#,
+        )],
+        title: "lantern 1.2",
+        url: "https://gitlab.com/guild/lantern/-/releases/v1.2",
+        activity: "release",
+    },
+    Kind {
+        kind: "stackexchange",
+        pasted: "https://stackoverflow.com/users/501/ada",
+        is_told: true,
+        answers: &[(
+            "/se/users/501/answers",
+            r#"{"items":[{"owner":{"user_id":501,"display_name":"Ada"},"is_accepted":true,"score":2,"creation_date":1795507200,
+               "answer_id":77,"title":"Why is wax &quot;warm&quot;?"}],"has_more":false,"quota_remaining":200}"#,
+        )],
+        title: "Why is wax \"warm\"?",
+        url: "https://stackoverflow.com/a/77",
+        activity: "answer",
+    },
+    Kind {
+        kind: "mastodon",
+        pasted: "{site}/@ada",
+        is_told: true,
+        answers: &[
+            ("/api/v1/accounts/lookup?acct=ada", r#"{"id":"1090","acct":"ada","username":"ada"}"#),
+            (
+                "/api/v1/accounts/1090/statuses",
+                r#"[{"id":"1","uri":"https://shore.example/users/ada/1","url":"https://shore.example/@ada/1157","visibility":"public",
+                   "created_at":"2026-11-24T08:00:00Z","content":"<p>Lamps are lit tonight along the whole quay</p>"}]"#,
+            ),
+        ],
+        title: "Lamps are lit tonight along the whole quay",
+        url: "https://shore.example/@ada/1157",
+        activity: "post",
+    },
+    Kind {
+        kind: "bluesky",
+        pasted: "https://bsky.app/profile/ada.example",
+        is_told: true,
+        answers: &[
+            ("/bsky/xrpc/com.atproto.identity.resolveHandle?handle=ada.example", r#"{"did":"did:plc:ada"}"#),
+            (
+                "/bsky/xrpc/app.bsky.feed.getAuthorFeed?actor=did%3Aplc%3Aada",
+                r#"{"feed":[{"post":{"uri":"at://did:plc:ada/app.bsky.feed.post/3m5a","author":{"did":"did:plc:ada","handle":"ada.example"},
+                   "record":{"createdAt":"2026-11-24T08:00:00Z","text":"A harbor full of small lights"},"indexedAt":"2026-11-24T08:00:01Z"}}]}"#,
+            ),
+        ],
+        title: "A harbor full of small lights",
+        url: "https://bsky.app/profile/did:plc:ada/post/3m5a",
+        activity: "post",
+    },
+    Kind {
+        kind: "sitemap",
+        pasted: "{site}/sitemap.xml",
+        is_told: true,
+        answers: &[("/sitemap.xml", "<urlset><url><loc>{site}/notes/trim-the-wick</loc><lastmod>2026-11-24</lastmod></url></urlset>")],
+        title: "Trim the wick",
+        url: "{site}/notes/trim-the-wick",
+        activity: "article",
+    },
+];
+
+#[test]
+fn every_kind_goes_from_the_roster_to_the_record_and_can_be_explained() {
+    use crate::support::site::{Site, answer};
+    use crate::support::{configure, good, json, run};
+
+    let site = Site::start(|asked| {
+        let host = asked.header("host").unwrap_or_default().to_owned();
+        let mut answers: Vec<(&str, &str)> = KINDS.iter().flat_map(|kind| kind.answers).copied().collect();
+        // The longest that fits, so that a part of a path is not taken for the whole.
+        answers.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
+        match answers.iter().find(|(path, _)| asked.path.starts_with(path)) {
+            Some((_, body)) => answer("200 OK", "", &body.replace("{site}", &format!("http://{host}"))),
+            None => answer("404 Not Found", "", "{}"),
+        }
+    });
+    let base = site.url("");
+    for with_kind in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        configure(
+            folder,
+            &format!("[github]\napi_url = \"{base}/gh\"\n[stackexchange]\napi_url = \"{base}/se\"\n[bluesky]\napi_url = \"{base}/bsky\"\n"),
+        );
+        let kinds: Vec<&Kind> = KINDS.iter().filter(|kind| with_kind || kind.is_told).collect();
+        let mut roster = "builder,name,kind,url\n".to_owned();
+        for kind in &kinds {
+            let named = if with_kind { kind.kind } else { "" };
+            roster.push_str(&format!(
+                "of-{},Member of {},{named},{}\n",
+                kind.kind.replace('_', "-"),
+                kind.kind,
+                kind.pasted.replace("{site}", &base)
+            ));
+        }
+        std::fs::write(folder.join("roster.csv"), &roster).unwrap();
+        let told = json(folder, &["registry", "import", "roster.csv"]);
+        assert_eq!((&told["added"], &told["refused"]), (&kinds.len().into(), &0.into()), "{told}");
+        let polled = run(folder, &["poll", "--all"]);
+        assert_eq!(polled.code, 0, "{polled:?}");
+        let log = good(folder, &["log", "export", "--format", "jsonl"]);
+        let activities: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        for kind in &kinds {
+            let found =
+                activities.iter().find(|activity| activity["title"] == kind.title).unwrap_or_else(|| panic!("{}: {log}", kind.kind));
+            let url = kind.url.replace("{site}", &base);
+            assert_eq!((&found["url"], &found["kind"]), (&url.as_str().into(), &kind.activity.into()), "{found}");
+            assert!(found.to_string().contains(&format!("of-{}", kind.kind.replace('_', "-"))), "credited: {found}");
+            let explained = json(folder, &["explain", &url]);
+            assert!(!explained["checks"].as_array().unwrap().is_empty(), "{explained}");
+        }
+        assert_eq!(activities.len(), kinds.len(), "{log}");
+        // The roster that is exported is the roster that is there.
+        std::fs::write(folder.join("again.csv"), good(folder, &["registry", "export", "--format", "csv"])).unwrap();
+        let again = json(folder, &["registry", "import", "again.csv"]);
+        assert_eq!((&again["added"], &again["changed"], &again["refused"]), (&0.into(), &0.into(), &0.into()), "{again}");
+        // What was read once is not new a second time.
+        let before = good(folder, &["log", "export", "--format", "jsonl"]);
+        assert_eq!(run(folder, &["poll", "--all"]).code, 0);
+        assert_eq!(good(folder, &["log", "export", "--format", "jsonl"]), before);
+        let sources = json(folder, &["source", "list"]);
+        for source in sources.as_array().unwrap() {
+            assert_eq!(source["status"], "ok", "{source}");
+        }
+    }
+}
