@@ -144,9 +144,8 @@ pub fn pace(config: &ScheduleConfig, source: &Source) -> Pace {
     const SLOW_HOSTS: [&str; 4] = ["medium.com", "substack.com", "hashnode.dev", "hashnode.com"];
     match source.kind {
         SourceKind::YoutubeChannel => config.youtube,
-        SourceKind::GithubUser => config.github,
+        SourceKind::GithubUser | SourceKind::GithubOrg | SourceKind::GithubRepo => config.github,
         SourceKind::Devto => config.devto,
-        SourceKind::GithubOrg | SourceKind::GithubRepo => config.github,
         SourceKind::GitlabUser | SourceKind::GitlabProject | SourceKind::StackExchange | SourceKind::Mastodon | SourceKind::Bluesky => {
             config.social
         }

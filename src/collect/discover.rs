@@ -243,9 +243,11 @@ pub fn stack_exchange_host(site: &str) -> String {
     match site {
         "stackoverflow" | "serverfault" | "superuser" | "askubuntu" | "stackapps" => format!("{site}.com"),
         // Spelled with its domain already.
-        site if site.ends_with(".net") || site.ends_with(".com") => site.to_owned(),
-        site if site.ends_with(".stackoverflow") => format!("{site}.com"),
-        site => format!("{site}.stackexchange.com"),
+        site => match site.rsplit_once('.') {
+            Some((_, "net" | "com")) => site.to_owned(),
+            Some((_, "stackoverflow")) => format!("{site}.com"),
+            _ => format!("{site}.stackexchange.com"),
+        },
     }
 }
 

@@ -581,9 +581,9 @@ pub(super) fn fold_pushes(reading: &mut Reading, now: Timestamp) {
         if key.ends_with(&today) {
             continue;
         }
-        let pushed: Vec<&str> = parts.iter().filter_map(|part| part.strip_prefix('?')).collect();
+        let heads: Vec<&str> = parts.iter().filter_map(|part| part.strip_prefix('?')).collect();
         let answered = |push: &str| parts.contains(format!("={push}").as_str());
-        let known = pushed.iter().all(|push| answered(push) || parts.contains(format!("!{push}").as_str()));
+        let known = heads.iter().all(|push| answered(push) || parts.contains(format!("!{push}").as_str()));
         let mut commits: BTreeSet<&str> = parts.iter().filter(|part| !part.starts_with(['?', '=', '!', '~'])).copied().collect();
         commits.extend(parts.iter().filter_map(|part| {
             let (push, sha) = part.strip_prefix('~')?.split_once(':')?;

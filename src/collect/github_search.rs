@@ -45,8 +45,11 @@ pub(super) fn plan(github: &Github, sources: &[(Arc<Source>, SourceState)], now:
 
 /// Whether a question is one of this module's.
 pub(super) fn is_search(url: &str) -> bool {
-    let path = url.split('?').next().unwrap_or_default();
-    path.ends_with("/search/issues") || path.ends_with("/graphql")
+    url.split('?').next().is_some_and(|path| path.ends_with("/search/issues")) || is_graphql(url)
+}
+
+fn is_graphql(url: &str) -> bool {
+    url.ends_with("/graphql")
 }
 
 fn by_rest(github: &Github, source: Arc<Source>, query: &str) -> Ask {
@@ -107,14 +110,18 @@ pub(super) fn refused(github: &Github, ask: &Ask, status: u16, body: &[u8]) -> M
 fn members_of(ask: &Ask) -> Vec<(Arc<Source>, String, String)> {
     let body: Value = ask.request.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
     let variable = |name: String| body["variables"][name].as_str().unwrap_or_default().to_owned();
-    let named = |(place, source): (usize, &Arc<Source>)| (Arc::clone(source), variable(format!("u{place}")), variable(format!("q{place}")));
+    let named = |(place, source): (usize, &Arc<Source>)| {
+        // What was kept of an answer speaks of one member, and of no question.
+        let login = Some(variable(format!("u{place}"))).filter(|login| !login.is_empty()).unwrap_or_else(|| source.locator.clone());
+        (Arc::clone(source), login, variable(format!("q{place}")))
+    };
     ask.sources.iter().enumerate().map(named).collect()
 }
 
 /// Reads either answer.
 pub(super) fn read(github: &Github, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
     let value = parse(document, PLATFORM)?;
-    if ask.request.body.is_none() {
+    if !is_graphql(&ask.request.url) {
         let mut reading = Reading::default();
         let shape =
             || ReadError::Shape { platform: PLATFORM, detail: text(&value, &["message"]).unwrap_or_else(|| "a list was expected".into()) };
@@ -145,7 +152,7 @@ pub(super) fn read(github: &Github, ask: &Ask, document: &Document) -> Result<Ve
         for item in items(data, &[&format!("m{place}"), "nodes"]) {
             take(&mut reading, merged(github, item, member, &login));
         }
-        reading.cut = serde_json::to_vec(&json!({ "u": member, "m": at(data, &[&format!("m{place}")]) })).ok();
+        reading.cut = serde_json::to_vec(&json!({ "data": { "u0": member, "m0": at(data, &[&format!("m{place}")]) } })).ok();
         readings.push(reading);
     }
     Ok(readings)
@@ -319,6 +326,13 @@ mod tests {
         assert_eq!(readings.len(), 4, "a login that is not found spoils nothing for the others");
         assert_eq!(told(&readings[0]), [("gh:release:7200", "wick-trimmer v1.5.0"), ("gh:pr:9031", "Shield the flame from draughts")]);
         assert_eq!(readings[0].account.as_ref().unwrap().id, "30101");
+        // What is kept as evidence can be read again, for its member alone.
+        let kept = String::from_utf8(readings[0].cut.clone().unwrap()).unwrap();
+        let mut again = asks[0].clone();
+        again.sources.truncate(1);
+        again.request.body = None;
+        let read = github.read(&again, &Document::of_bytes("", kept, at("2026-03-05T12:00:00Z"))).unwrap();
+        assert_eq!(told(&read[0]), told(&readings[0]));
         assert!(readings[1..].iter().all(|reading| reading.entries.is_empty() && reading.account.is_none()));
     }
 

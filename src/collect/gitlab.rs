@@ -47,7 +47,7 @@ impl Place {
     fn events(&self, id: &str, after: Option<Timestamp>) -> Request {
         // The day before, since days are counted in the site's own zone.
         let day = after.and_then(|after| after.checked_sub(jiff::SignedDuration::from_hours(24 * 15)).ok()).map(day_of);
-        let after_day: String = day.iter().map(|day| format!("&after={day}")).collect();
+        let after_day = day.map(|day| format!("&after={day}")).unwrap_or_default();
         Request { account: Some(id.to_owned()), after, ..self.ask(&format!("users/{id}/events?per_page=100{after_day}")) }
     }
 
@@ -79,7 +79,7 @@ impl Collector for Gitlab {
             return Ok(Vec::new());
         };
         let url = &ask.request.url;
-        let reading = if url.split('?').next().is_some_and(|path| path.ends_with(".atom")) {
+        let reading = if is_feed(url) {
             read_feed(source.kind, document)?
         } else if let Some(key) = &ask.request.about {
             read_detail(key, &parse(document, PLATFORM)?)
@@ -109,7 +109,7 @@ impl Collector for Gitlab {
         let Some((source, place)) = ask.sources.first().and_then(|source| Some((source, Place::of(source)?))) else {
             return Meaning::AsItSays;
         };
-        if ask.request.about.is_some() || !matches!(status, 401 | 403 | 404) || ask.request.url.ends_with(".atom") {
+        if ask.request.about.is_some() || !matches!(status, 401 | 403 | 404) || is_feed(&ask.request.url) {
             return Meaning::AsItSays;
         }
         Meaning::Instead(vec![Ask { request: Request { validators: Validators::default(), ..place.feed(source.kind) }, ..ask.clone() }])
@@ -119,6 +119,10 @@ impl Collector for Gitlab {
         bring_together(reading, now);
         one_release_a_day(&mut reading.entries);
     }
+}
+
+fn is_feed(url: &str) -> bool {
+    url.split('?').next().and_then(|path| path.rsplit_once('.')).is_some_and(|(_, ending)| ending == "atom")
 }
 
 fn read_user(place: &Place, users: &[Value]) -> Result<Reading, ReadError> {
@@ -137,8 +141,8 @@ fn read_user(place: &Place, users: &[Value]) -> Result<Reading, ReadError> {
 }
 
 fn read_events(place: &Place, events: &[Value]) -> Reading {
-    let mut reading = Reading::default();
-    reading.reached = events.iter().filter_map(|event| time(event, &["created_at"])).max();
+    let reached = events.iter().filter_map(|event| time(event, &["created_at"])).max();
+    let mut reading = Reading { reached, ..Reading::default() };
     let mut seen = BTreeSet::new();
     for event in events {
         let Some(action) = text(event, &["action_name"]) else {
@@ -327,7 +331,7 @@ fn author(value: &Value) -> Option<Author> {
 /// Joins events with what was asked about them: whose project it is, and whether it was merged.
 fn bring_together(reading: &mut Reading, now: Timestamp) {
     let mut projects: HashMap<String, Entry> = HashMap::new();
-    let mut merges: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    let mut requests: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     let mut days: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     let mut kept = Vec::new();
     for entry in std::mem::take(&mut reading.entries) {
@@ -336,14 +340,14 @@ fn bring_together(reading: &mut Reading, now: Timestamp) {
             continue;
         }
         match (entry.kind, entry.platform_key.clone(), entry.parts.is_empty()) {
-            (Some(ActivityKind::Contribution), Some(key), false) => merges.entry(key).or_default().push(entry),
+            (Some(ActivityKind::Contribution), Some(key), false) => requests.entry(key).or_default().push(entry),
             (Some(ActivityKind::Code), Some(key), false) => days.entry(key).or_default().push(entry),
             _ => kept.push(entry),
         }
     }
     let login = reading.account.as_ref().map(|account| (account.id.clone(), account.name.to_lowercase()));
     let part = |entry: &Entry, prefix: &str| entry.parts.iter().find_map(|part| part.strip_prefix(prefix).map(str::to_owned));
-    for told in merges.into_values() {
+    for told in requests.into_values() {
         let merged = told.iter().any(|entry| entry.parts.iter().any(|part| part == "merged"));
         let whole = told.iter().find(|entry| entry.parts.first().is_some_and(|part| part == "whole"));
         // Of what is told whole, the whole decides: a list may say `accepted` of what others made.

@@ -95,7 +95,9 @@ impl Collector for Mastodon {
             return Meaning::Instead(vec![Ask { request, ..ask.clone() }]);
         }
         // Others than Mastodon keep their feed elsewhere.
-        if url.ends_with(".rss") && !url.ends_with("/feed.rss") && status == 404 {
+        if status == 404
+            && url.rsplit_once('/').is_some_and(|(_, file)| file.starts_with('@') && file.split('.').next_back() == Some("rss"))
+        {
             let request = Request::get(format!("{root}/@{name}/feed.rss"));
             return Meaning::Instead(vec![Ask { request, ..ask.clone() }]);
         }

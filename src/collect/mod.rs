@@ -6,6 +6,8 @@
 mod bluesky;
 mod devto;
 pub mod discover;
+#[cfg(test)]
+mod faults;
 mod feed;
 mod github;
 mod github_repo;

@@ -274,9 +274,9 @@ mod tests {
 
     #[test]
     fn an_index_leads_to_the_newest_of_its_maps() {
-        let maps: String = (1..=9)
-            .map(|n| format!("<sitemap><loc>https://tallow.example.org/sitemap-{n}.xml</loc><lastmod>2026-01-0{n}</lastmod></sitemap>"))
-            .collect();
+        let listed =
+            |n: u32| format!("<sitemap><loc>https://tallow.example.org/sitemap-{n}.xml</loc><lastmod>2026-01-0{n}</lastmod></sitemap>");
+        let maps = (1..=9).map(listed).collect::<Vec<_>>().concat();
         let foreign = "<sitemap><loc>https://elsewhere.example.com/sitemap.xml</loc><lastmod>2027-01-01</lastmod></sitemap>";
         let reading = read(&format!("<sitemapindex>{maps}{foreign}</sitemapindex>")).unwrap();
         assert_eq!(reading.next.len(), 5);

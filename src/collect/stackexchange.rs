@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use serde_json::Value;
+use url::form_urlencoded;
 
 use super::discover::stack_exchange_host;
 use super::json::{address, at, number, parse, text, truth};
@@ -49,18 +50,15 @@ impl StackExchange {
     }
 
     fn request(&self, path: &str) -> Request {
-        let key: String = self
-            .key
-            .iter()
-            .map(|key| format!("&key={}", url::form_urlencoded::byte_serialize(key.as_bytes()).collect::<String>()))
-            .collect();
+        let encoded = self.key.as_ref().map(|key| form_urlencoded::byte_serialize(key.as_bytes()).collect::<String>());
+        let key = encoded.map(|key| format!("&key={key}")).unwrap_or_default();
         Request { accept: "application/json", ..Request::get(format!("{}/{path}{key}", self.api_url)) }
     }
 
     fn answers(&self, sources: &[Arc<Source>], after: Option<Timestamp>, page: u32) -> Option<Request> {
         let (site, _) = place(sources.first()?)?;
         let ids: Vec<&str> = sources.iter().filter_map(|source| place(source)).map(|(_, id)| id).collect();
-        let since: String = after.iter().map(|after| format!("&fromdate={}", after.as_second().max(0))).collect();
+        let since = after.map(|after| format!("&fromdate={}", after.as_second().max(0))).unwrap_or_default();
         let filter: String =
             self.filter.get().filter(|filter| !filter.is_empty()).map(|filter| format!("&filter={filter}")).unwrap_or_default();
         let request = self.request(&format!(
@@ -147,7 +145,7 @@ impl StackExchange {
             }
         }
         for (reading, cut) in readings.iter_mut().zip(cuts) {
-            reading.cut = serde_json::to_vec(&cut).ok();
+            reading.cut = serde_json::to_vec(&serde_json::json!({ "items": cut })).ok();
         }
         let Some(first) = readings.first_mut() else { return Ok(readings) };
         first.skipped = skipped;
@@ -166,10 +164,13 @@ impl StackExchange {
     }
 }
 
+/// Somebody whose answers are asked for, and from when on.
+type Member = (Arc<Source>, Option<Timestamp>);
+
 impl Collector for StackExchange {
     fn plan(&self, sources: &[(Arc<Source>, SourceState)]) -> Vec<Ask> {
         // Those who were never read are asked for all of theirs, the rest for what may have changed.
-        let mut groups: BTreeMap<(String, bool), Vec<(Arc<Source>, Option<Timestamp>)>> = BTreeMap::new();
+        let mut groups: BTreeMap<(String, bool), Vec<Member>> = BTreeMap::new();
         for (source, state) in sources {
             if let Some((site, _)) = place(source) {
                 let after = state.last_success_at.map(|at| at.saturating_sub(SCORES).unwrap_or(Timestamp::UNIX_EPOCH));

@@ -193,10 +193,15 @@ async fn sweep(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, StoreError> 
             let poll = poll_of(source, outcome, fetched.status, fetched.elapsed_ms, fetched.bytes, now);
             let moved = !(diff.new.is_empty() && diff.changed.is_empty());
             let evidence = if moved { Some(pack(&document, reading.cut.as_deref()).await?) } else { None };
+            let account = newer_account(&state, &reading);
+            if !moved && diff.samples.is_empty() && account == state.account {
+                ctx.store.postpone(source.id, SourceState { swept_at: Some(now), ..state });
+                continue;
+            }
             ctx.store
                 .record_sweep(PollRecord {
                     poll: poll.clone(),
-                    state: SourceState { swept_at: Some(now), account: newer_account(&state, &reading), ..state },
+                    state: SourceState { swept_at: Some(now), account, ..state },
                     new: diff.new,
                     changed: diff.changed,
                     left: Vec::new(),

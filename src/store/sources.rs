@@ -242,7 +242,14 @@ impl Store {
     /// Keeps what was learned of a source beside its ordinary polls, of whose history it is no part.
     pub async fn record_sweep(&self, sweep: PollRecord) -> Result<(), StoreError> {
         let source = sweep.poll.source;
-        self.write(move |connection| record(connection, &sweep)).await?;
+        let waiting = self.unwritten().get(&source).and_then(|waiting| waiting.poll.clone());
+        self.write(move |connection| {
+            if let Some(poll) = &waiting {
+                put_poll(connection, poll)?;
+            }
+            record(connection, &sweep)
+        })
+        .await?;
         self.unwritten().remove(&source);
         Ok(())
     }
@@ -269,7 +276,10 @@ impl Store {
 
     /// Remembers that a source is asked at another time than its last poll said.
     pub fn postpone(&self, source: SourceId, state: SourceState) {
-        self.unwritten().insert(source, Unwritten { state: Arc::new(state), poll: None });
+        let mut unwritten = self.unwritten();
+        // The record of a poll that waits to be written is no less true.
+        let poll = unwritten.remove(&source).and_then(|waiting| waiting.poll);
+        unwritten.insert(source, Unwritten { state: Arc::new(state), poll });
     }
 
     /// Writes all remembered states in one transaction.

@@ -121,7 +121,7 @@ async fn with_a_token_one_question_is_about_several_members() {
     use std::os::unix::fs::OpenOptionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
-    std::fs::OpenOptions::new().create(true).write(true).mode(0o600).open(&file).unwrap();
+    std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&file).unwrap();
     std::fs::write(&file, "github_pat_made_up").unwrap();
     let world = World::with_token(TUESDAY, &file).await;
     for (name, login) in [("Fern Loam", "quillfern"), ("Gil Ash", "gilash"), ("Hal Oak", "haloak")] {
@@ -204,7 +204,7 @@ async fn pushes_are_recorded_only_where_the_builder_turned_them_on() {
 
 /// A kind, as it stands in a roster with and without its name, what the site answers, and what becomes of it.
 struct Kind {
-    kind: &'static str,
+    name: &'static str,
     /// `{site}` is the origin.
     pasted: &'static str,
     /// Whether the address alone says what it is.
@@ -218,7 +218,7 @@ struct Kind {
 
 const KINDS: &[Kind] = &[
     Kind {
-        kind: "github_user",
+        name: "github_user",
         pasted: "https://github.com/Ada",
         is_told: true,
         answers: &[
@@ -234,7 +234,7 @@ const KINDS: &[Kind] = &[
         activity: "contribution",
     },
     Kind {
-        kind: "github_org",
+        name: "github_org",
         pasted: "https://github.com/orgs/guildhall",
         is_told: true,
         answers: &[(
@@ -247,7 +247,7 @@ const KINDS: &[Kind] = &[
         activity: "repository",
     },
     Kind {
-        kind: "github_repo",
+        name: "github_repo",
         pasted: "https://github.com/guildhall/Tallow",
         is_told: true,
         answers: &[(
@@ -260,7 +260,7 @@ const KINDS: &[Kind] = &[
         activity: "release",
     },
     Kind {
-        kind: "gitlab_user",
+        name: "gitlab_user",
         pasted: "{site}/adal",
         is_told: false,
         answers: &[
@@ -285,7 +285,7 @@ const KINDS: &[Kind] = &[
         activity: "contribution",
     },
     Kind {
-        kind: "gitlab_project",
+        name: "gitlab_project",
         pasted: "{site}/guild/lantern/-/releases",
         is_told: true,
         answers: &[(
@@ -298,7 +298,7 @@ const KINDS: &[Kind] = &[
         activity: "release",
     },
     Kind {
-        kind: "stackexchange",
+        name: "stackexchange",
         pasted: "https://stackoverflow.com/users/501/ada",
         is_told: true,
         answers: &[(
@@ -311,7 +311,7 @@ const KINDS: &[Kind] = &[
         activity: "answer",
     },
     Kind {
-        kind: "mastodon",
+        name: "mastodon",
         pasted: "{site}/@ada",
         is_told: true,
         answers: &[
@@ -327,7 +327,7 @@ const KINDS: &[Kind] = &[
         activity: "post",
     },
     Kind {
-        kind: "bluesky",
+        name: "bluesky",
         pasted: "https://bsky.app/profile/ada.example",
         is_told: true,
         answers: &[
@@ -343,7 +343,7 @@ const KINDS: &[Kind] = &[
         activity: "post",
     },
     Kind {
-        kind: "sitemap",
+        name: "sitemap",
         pasted: "{site}/sitemap.xml",
         is_told: true,
         answers: &[("/sitemap.xml", "<urlset><url><loc>{site}/notes/trim-the-wick</loc><lastmod>2026-11-24</lastmod></url></urlset>")],
@@ -379,11 +379,11 @@ fn every_kind_goes_from_the_roster_to_the_record_and_can_be_explained() {
         let kinds: Vec<&Kind> = KINDS.iter().filter(|kind| with_kind || kind.is_told).collect();
         let mut roster = "builder,name,kind,url\n".to_owned();
         for kind in &kinds {
-            let named = if with_kind { kind.kind } else { "" };
+            let named = if with_kind { kind.name } else { "" };
             roster.push_str(&format!(
                 "of-{},Member of {},{named},{}\n",
-                kind.kind.replace('_', "-"),
-                kind.kind,
+                kind.name.replace('_', "-"),
+                kind.name,
                 kind.pasted.replace("{site}", &base)
             ));
         }
@@ -396,10 +396,10 @@ fn every_kind_goes_from_the_roster_to_the_record_and_can_be_explained() {
         let activities: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         for kind in &kinds {
             let found =
-                activities.iter().find(|activity| activity["title"] == kind.title).unwrap_or_else(|| panic!("{}: {log}", kind.kind));
+                activities.iter().find(|activity| activity["title"] == kind.title).unwrap_or_else(|| panic!("{}: {log}", kind.name));
             let url = kind.url.replace("{site}", &base);
             assert_eq!((&found["url"], &found["kind"]), (&url.as_str().into(), &kind.activity.into()), "{found}");
-            assert!(found.to_string().contains(&format!("of-{}", kind.kind.replace('_', "-"))), "credited: {found}");
+            assert!(found.to_string().contains(&format!("of-{}", kind.name.replace('_', "-"))), "credited: {found}");
             let explained = json(folder, &["explain", &url]);
             assert!(!explained["checks"].as_array().unwrap().is_empty(), "{explained}");
         }
