@@ -160,7 +160,7 @@ async fn sweep(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, StoreError> 
                     _ if matches!(fetched.status, Some(404 | 410 | 422)) => {
                         for source in &ask.sources {
                             let state = ctx.store.source_state(source.id).await?;
-                            ctx.store.postpone(source.id, SourceState { swept_at: Some(now), ..state });
+                            ctx.store.remember(source.id, SourceState { swept_at: Some(now), ..state }, false);
                         }
                     }
                     _ => {}
@@ -195,7 +195,7 @@ async fn sweep(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, StoreError> 
             let evidence = if moved { Some(pack(&document, reading.cut.as_deref()).await?) } else { None };
             let account = newer_account(&state, &reading);
             if !moved && diff.samples.is_empty() && account == state.account {
-                ctx.store.postpone(source.id, SourceState { swept_at: Some(now), ..state });
+                ctx.store.remember(source.id, SourceState { swept_at: Some(now), ..state }, false);
                 continue;
             }
             ctx.store
@@ -501,7 +501,8 @@ async fn record_plain(
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     let quiet = matches!(poll.outcome, PollOutcome::Unchanged) && state.validators == before.validators && state.status == before.status;
     if quiet {
-        ctx.store.remember(poll.clone(), state);
+        let only_times = before.with_times_of(&state) == state;
+        ctx.store.remember(source.id, state, only_times);
     } else {
         ctx.store
             .record_poll(PollRecord {

@@ -53,11 +53,19 @@ CREATE TABLE accounts (
 
 -- What is remembered of a source between polls.
 CREATE TABLE source_states (
-    source       INTEGER PRIMARY KEY REFERENCES sources (id),
-    status       TEXT NOT NULL,
-    next_poll_at INTEGER,
-    body         TEXT NOT NULL
+    source INTEGER PRIMARY KEY REFERENCES sources (id),
+    status TEXT NOT NULL,
+    body   TEXT NOT NULL                     -- the state as JSON, without its times
 ) STRICT;
+CREATE TABLE source_times (                  -- what every poll moves: kept apart, so that a quiet one writes little
+    source          INTEGER PRIMARY KEY REFERENCES sources (id),
+    next_poll_at    INTEGER,
+    not_before      INTEGER,
+    last_poll_at    INTEGER,
+    last_success_at INTEGER,
+    interval_s      INTEGER NOT NULL
+) STRICT;
+-- Polls that brought something or went wrong; one that found nothing new only moves the times.
 CREATE TABLE polls (
     source     INTEGER NOT NULL REFERENCES sources (id),
     at         INTEGER NOT NULL,
@@ -132,9 +140,10 @@ CREATE TABLE credits (
     role     TEXT NOT NULL,
     basis    TEXT NOT NULL,
     effective_at INTEGER NOT NULL,
+    host     TEXT NOT NULL,                  -- where it stands, if it may be compared with pieces on other hosts
     PRIMARY KEY (activity, builder)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX credits_of_builder ON credits (builder, effective_at);
+CREATE INDEX credits_of_builder ON credits (builder, effective_at, host);
 CREATE TABLE activity_keys (
     key      TEXT NOT NULL,
     activity TEXT NOT NULL,
