@@ -130,7 +130,7 @@ impl Lanes {
         lanes.insert(host.clone(), VecDeque::from([queued]));
         drop(lanes);
         let lanes = self.clone();
-        self.shared.tasks.spawn(async move { lanes.run_lane(host).await });
+        self.shared.tasks.spawn(async move { Box::pin(lanes.run_lane(host)).await });
     }
 
     async fn run_lane(&self, host: String) {

@@ -40,10 +40,10 @@ const STALE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Asks once, and records what came of it.
 pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, StoreError> {
     if queued.is_sweep {
-        return sweep(ctx, queued).await;
+        return Box::pin(sweep(ctx, queued)).await;
     }
     let now = ctx.clock.now();
-    let (queued, fetched) = ask_any_way(ctx, queued.clone(), now).await;
+    let (queued, fetched) = Box::pin(ask_any_way(ctx, queued.clone(), now)).await;
     let queued = &queued;
     let mut polls = Vec::with_capacity(queued.ask.sources.len());
     match fetched.outcome {
