@@ -21,6 +21,8 @@ mod kill;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod platforms;
+#[cfg(test)]
 mod poll;
 #[cfg(test)]
 mod registry;
