@@ -151,12 +151,24 @@ pub fn due_before_cut_off(state: &SourceState, cut_off: Timestamp, now: Timestam
 pub fn pace(config: &ScheduleConfig, source: &Source) -> Pace {
     match source.kind {
         SourceKind::YoutubeChannel | SourceKind::YoutubePlaylist => config.youtube,
-        SourceKind::GithubUser => config.github,
+        SourceKind::GithubUser | SourceKind::GithubOrg | SourceKind::GithubRepo => config.github,
         SourceKind::Devto => config.devto,
+        SourceKind::GitlabUser | SourceKind::GitlabProject | SourceKind::StackExchange | SourceKind::Mastodon | SourceKind::Bluesky => {
+            config.social
+        }
         SourceKind::Medium => config.slow_hosts,
         SourceKind::Ical | SourceKind::SessionizeSpeaker | SourceKind::Manual => config.calendars,
-        SourceKind::Rss | SourceKind::Podcast | SourceKind::Vimeo | SourceKind::Peertube | SourceKind::TwitchChannel => {
-            if is_strict(source) { config.slow_hosts } else { config.feeds }
+        SourceKind::Rss
+        | SourceKind::Podcast
+        | SourceKind::Vimeo
+        | SourceKind::Peertube
+        | SourceKind::TwitchChannel
+        | SourceKind::Sitemap => {
+            if is_strict(source) {
+                config.slow_hosts
+            } else {
+                config.feeds
+            }
         }
     }
 }

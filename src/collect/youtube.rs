@@ -96,19 +96,22 @@ impl Youtube {
         reading.next = self.more(ask, &reading.entries);
         Ok(reading)
     }
+
+    fn request(&self, source: &Source) -> Request {
+        if source.kind == SourceKind::YoutubePlaylist {
+            return self.playlist(&source.locator);
+        }
+        Request::get(format!("{}?channel_id={}", self.feed_url, source.locator))
+    }
 }
 
 impl Collector for Youtube {
     fn plan(&self, sources: &[(Arc<Source>, SourceState)]) -> Vec<Ask> {
-        let ask = |(source, state): &(Arc<Source>, SourceState)| {
-            let request = if source.kind == SourceKind::YoutubePlaylist {
-                self.playlist(&source.locator)
-            } else {
-                Request::get(format!("{}?channel_id={}", self.feed_url, source.locator))
-            };
-            ask_for(source, state, request)
-        };
-        sources.iter().map(ask).collect()
+        sources.iter().map(|(source, state)| ask_for(source, state, self.request(source))).collect()
+    }
+
+    fn count(&self, source: &Arc<Source>, _entry: &Entry) -> Option<Request> {
+        Some(self.request(source))
     }
 
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {

@@ -86,6 +86,17 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
             let members: Vec<ActivityId> = row.work.members.iter().map(|member| member.activity.clone()).collect();
             facts.judged = judged(ctx, &members).await?;
         }
+        // What begins in a window to come stands in no draft yet.
+        if facts.judged.is_none() {
+            let now = ctx.clock.now();
+            facts.judged = activity.held_until.filter(|until| *until > now).map(|until| Judged {
+                week: Week::of(until),
+                drafted: false,
+                published: false,
+                code: crate::model::OutcomeCode::Held,
+                text: "it is announced, and counts once it is out".into(),
+            });
+        }
         facts.activity = Some(activity);
     }
     Ok(facts)
@@ -156,8 +167,17 @@ fn may_hold(source: &Source, address: &CanonicalUrl) -> bool {
     let locator = source.locator.to_ascii_lowercase();
     match source.kind {
         kind if kind.is_address() => CanonicalUrl::parse(&source.locator).is_ok_and(|feed| feed.host() == host),
+        crate::model::SourceKind::GithubRepo => host == "github.com" && path.trim_start_matches('/').starts_with(&locator),
+        crate::model::SourceKind::StackExchange => {
+            crate::collect::discover::stack_exchange_host(locator.split(':').next().unwrap_or_default()) == host
+        }
+        crate::model::SourceKind::Bluesky => host == "bsky.app" && path.contains(&locator),
+        crate::model::SourceKind::GitlabUser
+        | crate::model::SourceKind::GitlabProject
+        | crate::model::SourceKind::Mastodon
+        | crate::model::SourceKind::Sitemap => CanonicalUrl::parse(&source.locator).is_ok_and(|feed| feed.host() == host),
         crate::model::SourceKind::Devto => host == "dev.to" && first == locator,
-        crate::model::SourceKind::GithubUser => host == "github.com" && first == locator,
+        crate::model::SourceKind::GithubUser | crate::model::SourceKind::GithubOrg => host == "github.com" && first == locator,
         // A video's address does not say whose it is.
         crate::model::SourceKind::YoutubeChannel => host == "youtube.com" && path.contains(&locator),
         crate::model::SourceKind::TwitchChannel => host == "twitch.tv" && first == locator,

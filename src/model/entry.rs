@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ActivityKind, Request, SourceId};
+use super::{Account, ActivityKind, Request, SourceId};
 
 /// What names an entry within its source for ever (RECORD.md section 2, entry key).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -138,6 +138,9 @@ pub struct Entry {
     /// When what is announced begins: an event's date, a premiere's hour. It counts from then on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Timestamp>,
+    /// Readers of the platform have not found it useful yet (an answer without votes): held until they do.
+    #[serde(skip_serializing_if = "is_false")]
+    pub unproven: bool,
     /// Other entries of the same document have this link too, so it names none of them.
     #[serde(skip_serializing_if = "is_false")]
     pub link_shared: bool,
@@ -148,6 +151,9 @@ pub struct Entry {
     /// never in the entry's own payload.
     #[serde(skip)]
     pub counts: Counts,
+    /// What was folded into it, each by a name of its own (commits of a day); used while a poll is read, and not kept.
+    #[serde(skip)]
+    pub parts: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
@@ -173,6 +179,7 @@ pub struct FeedHints {
 
 /// What one document tells of one source.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own about the document")]
 pub struct Reading {
     /// The source that it speaks of; `None` outside polls (`clarion parse`).
     pub source: Option<SourceId>,
@@ -198,6 +205,16 @@ pub struct Reading {
     pub moved_to: Option<String>,
     /// What the name that was asked for stands for, where this is the answer to that.
     pub stands_for: Option<String>,
+    /// The account that the answer is of, with its present name.
+    pub account: Option<Account>,
+    /// The newest event in it, where the platform lists events.
+    pub reached: Option<Timestamp>,
+    /// The platform asks, in the answer itself, not to be asked again for so many seconds.
+    pub wait_s: Option<u64>,
+    /// What of the document speaks of this source, where it speaks of several.
+    pub cut: Option<Vec<u8>>,
+    /// Something was left out that the next poll has to ask for: validators of this answer must not be kept.
+    pub incomplete: bool,
 }
 
 /// How new an entry was when it was first seen: what the backfill rule (RECORD.md section 3) decides on.

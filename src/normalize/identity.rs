@@ -76,6 +76,7 @@ pub fn fingerprint(kind: SourceKind, entry: &Entry) -> String {
         ("duration", entry.duration_s.map(|duration| duration.to_string())),
         ("upcoming", entry.upcoming.then(|| "yes".to_owned())),
         ("starts", entry.starts_at.map(|at| at.as_second().to_string())),
+        ("unproven", entry.unproven.then(|| "yes".to_owned())),
         ("paywalled", entry.paywalled.then(|| "yes".to_owned())),
     ] {
         if let Some(value) = value {

@@ -37,6 +37,8 @@ pub struct Seen<'a> {
     pub kind: SourceKind,
     /// What names the source's place: tells on dev.to whether the author is the account itself.
     pub locator: &'a str,
+    /// The platform's id of the account behind the source, once it was told.
+    pub account: Option<&'a str>,
     pub owners: &'a [OwnerFacts],
     pub key: &'a EntryKey,
     /// As [`identity_keys`] gives them: first those of the first telling, whose first one is fixed for ever.

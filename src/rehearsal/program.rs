@@ -229,7 +229,7 @@ impl Program {
             SourceKind::GithubUser => format!("https://github.com/{key}"),
             SourceKind::YoutubeChannel => format!("https://www.youtube.com/channel/{key}"),
             SourceKind::Devto => format!("https://dev.to/{key}"),
-            // The invented program publishes on no other platform.
+            // All other places of the rehearsal are plain feeds.
             _ => format!("{}{path}", base(bases, place % FEED_HOSTS)),
         }
     }

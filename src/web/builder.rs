@@ -282,7 +282,7 @@ fn outcome(outcomes: &[(Week, OutcomeCode)]) -> Option<OutcomeLine> {
         OutcomeCode::CoolDown => "waiting: the builder was featured shortly before".to_owned(),
         OutcomeCode::BelowFloor => "in the record: under the least quality for a digest".to_owned(),
         OutcomeCode::Reserved => "in a draft that is not published yet".to_owned(),
-        OutcomeCode::Held => "held back by an editor".to_owned(),
+        OutcomeCode::Held => "waiting: announced and not out yet, or held back by an editor".to_owned(),
         OutcomeCode::Dropped => format!("left out of week {} by an editor", week.number()),
         OutcomeCode::Paywalled => "in the record: not open to read".to_owned(),
         OutcomeCode::PrivateOrGone => "in the record: its link does not work".to_owned(),

@@ -92,6 +92,13 @@ pub(crate) fn kind_name(kind: SourceKind) -> &'static str {
         SourceKind::SessionizeSpeaker => "Sessionize",
         SourceKind::Ical => "Calendar",
         SourceKind::Manual => "By hand",
+        SourceKind::GithubOrg => "GitHub organization",
+        SourceKind::GithubRepo => "GitHub repository",
+        SourceKind::GitlabUser | SourceKind::GitlabProject => "GitLab",
+        SourceKind::StackExchange => "Stack Exchange",
+        SourceKind::Mastodon => "Mastodon",
+        SourceKind::Bluesky => "Bluesky",
+        SourceKind::Sitemap => "Site map",
     }
 }
 

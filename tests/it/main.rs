@@ -11,6 +11,12 @@ mod demo;
 #[cfg(test)]
 mod digest;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod engagement;
+#[cfg(test)]
+mod feed_platforms;
+#[cfg(test)]
 mod fetch;
 #[cfg(test)]
 mod kill;
