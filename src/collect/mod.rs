@@ -18,6 +18,8 @@ mod mastodon;
 mod parse;
 mod repair;
 mod rss;
+#[cfg(test)]
+mod samples;
 mod sitemap;
 mod stackexchange;
 mod youtube;
