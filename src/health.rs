@@ -158,8 +158,8 @@ mod tests {
     use crate::model::SourceKind;
 
     fn source() -> Source {
-        let url = "https://blog.example.org/feed".to_owned();
-        Source { id: SourceId(1), kind: SourceKind::Rss, locator: url.clone(), url, owners: Vec::new(), paused: false, left: false }
+        let url = "https://blog.example.org/feed";
+        Source::new(SourceId(1), SourceKind::Rss, url, url)
     }
 
     fn hour(hours: i64) -> Timestamp {

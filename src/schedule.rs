@@ -449,7 +449,7 @@ mod tests {
     const LOCATOR: &str = "https://blog.example.org/feed";
 
     fn source(kind: SourceKind) -> Source {
-        Source { id: SourceId(7), kind, locator: LOCATOR.into(), url: LOCATOR.into(), owners: Vec::new(), paused: false, left: false }
+        Source::new(SourceId(7), kind, LOCATOR, LOCATOR)
     }
 
     fn at(text: &str) -> Timestamp {

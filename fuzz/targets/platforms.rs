@@ -20,18 +20,11 @@ fuzz_target!(|bytes: &[u8]| {
             SourceKind::GitlabUser => "https://gitlab.com/fernloam",
             SourceKind::GitlabProject => "https://gitlab.com/fernloam/sieve",
             SourceKind::Mastodon => "https://shore.example/@fernloam",
-            SourceKind::Sitemap | SourceKind::Rss => "https://fern.example/sitemap.xml",
+            SourceKind::Sitemap => "https://fern.example/sitemap.xml",
+            kind if kind.is_address() => "https://fern.example/feed",
             _ => "fernloam",
         };
-        let source = Source {
-            id: SourceId(1),
-            kind,
-            locator: locator.into(),
-            url: "https://fern.example/".into(),
-            owners: Vec::new(),
-            paused: false,
-            left: false,
-        };
+        let source = Source::new(SourceId(1), kind, locator, "https://fern.example/");
         let collector = collectors.get(kind);
         for ask in collector.plan(&[(Arc::new(source), SourceState::default())]) {
             let document = Document::of_bytes(ask.request.url.clone(), bytes, Timestamp::UNIX_EPOCH);

@@ -137,15 +137,7 @@ mod tests {
 
     fn read(text: &str, page: u32) -> Result<Reading, ReadError> {
         let devto = Devto::new(&Config::default().devto);
-        let source = Source {
-            id: SourceId(2),
-            kind: SourceKind::Devto,
-            locator: "candle-guild".into(),
-            url: String::new(),
-            owners: Vec::new(),
-            paused: false,
-            left: false,
-        };
+        let source = Source::new(SourceId(2), SourceKind::Devto, "candle-guild", "");
         let mut ask = devto.plan(&[(Arc::new(source), SourceState::default())]).remove(0);
         assert_eq!(ask.request.url, "https://dev.to/api/articles?username=candle-guild&page=1");
         ask.page = page;
@@ -180,15 +172,7 @@ mod tests {
     #[test]
     fn a_single_article_is_asked_by_its_id_and_tells_its_counts() {
         let devto = Devto::new(&Config::default().devto);
-        let source = Arc::new(Source {
-            id: SourceId(2),
-            kind: SourceKind::Devto,
-            locator: "tallowick".into(),
-            url: String::new(),
-            owners: Vec::new(),
-            paused: false,
-            left: false,
-        });
+        let source = Arc::new(Source::new(SourceId(2), SourceKind::Devto, "tallowick", ""));
         let entry = |key: &str| Entry { platform_key: Some(key.into()), ..Entry::default() };
         let request = devto.count(&source, &entry("devto:81")).unwrap();
         assert_eq!(request.url, "https://dev.to/api/articles/81");

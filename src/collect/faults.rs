@@ -54,15 +54,7 @@ fn lists() -> Vec<List> {
 }
 
 fn ask(collector: &dyn Collector, list: &List) -> Ask {
-    let source = Source {
-        id: SourceId(1),
-        kind: list.kind,
-        locator: list.locator.into(),
-        url: String::new(),
-        owners: Vec::new(),
-        paused: false,
-        left: false,
-    };
+    let source = Source::new(SourceId(1), list.kind, list.locator, "");
     let account = list.account.map(|id| Account { id: id.into(), name: "ada".into(), url: String::new() });
     let mut ask = collector.plan(&[(Arc::new(source), SourceState { account, ..SourceState::default() })]).remove(0);
     if let Some(url) = list.url {

@@ -740,15 +740,7 @@ mod tests {
     }
 
     fn source() -> Arc<Source> {
-        Arc::new(Source {
-            id: SourceId(4),
-            kind: SourceKind::GithubUser,
-            locator: "tallowick".into(),
-            url: String::new(),
-            owners: Vec::new(),
-            paused: false,
-            left: false,
-        })
+        Arc::new(Source::new(SourceId(4), SourceKind::GithubUser, "tallowick", ""))
     }
 
     fn read(text: &str) -> Reading {

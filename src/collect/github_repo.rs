@@ -189,9 +189,7 @@ mod tests {
     use crate::model::SourceId;
 
     fn source(kind: SourceKind, locator: &str, url: &str) -> (Arc<Source>, SourceState) {
-        let source =
-            Source { id: SourceId(1), kind, locator: locator.into(), url: url.into(), owners: Vec::new(), paused: false, left: false };
-        (Arc::new(source), SourceState::default())
+        (Arc::new(Source::new(SourceId(1), kind, locator, url)), SourceState::default())
     }
 
     fn collector() -> GithubRepo {

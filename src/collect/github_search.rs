@@ -250,8 +250,9 @@ fn releases(github: &Github, member: &Value, reading: &mut Reading) {
 mod tests {
     use super::*;
     use crate::collect::Collector as _;
+    use crate::collect::samples::unasked;
     use crate::config::{Config, GithubConfig};
-    use crate::model::{Auth, SourceId};
+    use crate::model::Auth;
 
     const FOUND: &str = include_str!("../../fixtures/github/search.json");
     const TOLD: &str = include_str!("../../fixtures/github/graphql.json");
@@ -261,16 +262,7 @@ mod tests {
     }
 
     fn source(id: i64, login: &str) -> (Arc<Source>, SourceState) {
-        let source = Source {
-            id: SourceId(id),
-            kind: SourceKind::GithubUser,
-            locator: login.into(),
-            url: String::new(),
-            owners: Vec::new(),
-            paused: false,
-            left: false,
-        };
-        (Arc::new(source), SourceState::default())
+        unasked(id, SourceKind::GithubUser, login)
     }
 
     fn at(text: &str) -> Timestamp {

@@ -398,22 +398,10 @@ fn bring_together(reading: &mut Reading, now: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::samples::{document, unasked};
 
     fn source(id: i64, locator: &str) -> (Arc<Source>, SourceState) {
-        let source = Source {
-            id: crate::model::SourceId(id),
-            kind: crate::model::SourceKind::GitlabUser,
-            locator: locator.into(),
-            url: String::new(),
-            owners: Vec::new(),
-            paused: false,
-            left: false,
-        };
-        (Arc::new(source), SourceState::default())
-    }
-
-    fn document(text: &str) -> Document {
-        Document::of_bytes("https://tallow.example.org/", text, "2026-03-05T12:00:00Z".parse().unwrap())
+        unasked(id, crate::model::SourceKind::GitlabUser, locator)
     }
 
     fn user() -> Ask {

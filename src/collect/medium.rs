@@ -67,20 +67,12 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::model::{SourceId, SourceKind};
+    use crate::collect::samples::unasked;
+    use crate::model::SourceKind;
 
     fn read(untagged: &[&str], locator: &str, body: &str) -> Result<Vec<(String, ActivityKind, String)>, ReadError> {
         let medium = Medium::new(&MediumConfig { untagged_stories: untagged.iter().map(|name| (*name).to_owned()).collect() });
-        let source = Source {
-            id: SourceId(4),
-            kind: SourceKind::Medium,
-            locator: locator.into(),
-            url: locator.into(),
-            owners: Vec::new(),
-            paused: false,
-            left: false,
-        };
-        let ask = medium.plan(&[(Arc::new(source), SourceState::default())]).remove(0);
+        let ask = medium.plan(&[unasked(1, SourceKind::Medium, locator)]).remove(0);
         let reading = medium.read(&ask, &Document::of_bytes(locator, body, Timestamp::UNIX_EPOCH))?.remove(0);
         let told = |entry: Entry| (entry.platform_key.unwrap_or_default(), entry.kind.unwrap(), entry.link.unwrap_or_default());
         Ok(reading.entries.into_iter().map(told).collect())

@@ -22,6 +22,8 @@ mod peertube;
 mod podcast;
 mod repair;
 mod rss;
+#[cfg(test)]
+mod samples;
 mod sessionize;
 mod sitemap;
 mod stackexchange;

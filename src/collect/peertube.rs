@@ -109,19 +109,11 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::model::{SourceId, SourceKind};
+    use crate::collect::samples::unasked;
+    use crate::model::SourceKind;
 
     fn read(locator: &str, body: &str) -> Result<Reading, ReadError> {
-        let source = Source {
-            id: SourceId(6),
-            kind: SourceKind::Peertube,
-            locator: locator.into(),
-            url: locator.into(),
-            owners: Vec::new(),
-            paused: false,
-            left: false,
-        };
-        let ask = Peertube.plan(&[(Arc::new(source), SourceState::default())]).remove(0);
+        let ask = Peertube.plan(&[unasked(1, SourceKind::Peertube, locator)]).remove(0);
         Peertube.read(&ask, &Document::of_bytes(locator, body, Timestamp::UNIX_EPOCH)).map(|mut readings| readings.remove(0))
     }
 

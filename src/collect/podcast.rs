@@ -81,19 +81,12 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::collect::samples::unasked;
     use crate::config::Config;
-    use crate::model::{SourceId, SourceKind};
+    use crate::model::SourceKind;
 
     fn source(locator: &str) -> Arc<Source> {
-        Arc::new(Source {
-            id: SourceId(3),
-            kind: SourceKind::Podcast,
-            locator: locator.into(),
-            url: locator.into(),
-            owners: Vec::new(),
-            paused: false,
-            left: false,
-        })
+        unasked(1, SourceKind::Podcast, locator).0
     }
 
     fn read(locator: &str, state: SourceState, body: &str) -> Result<Reading, ReadError> {

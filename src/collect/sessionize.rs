@@ -97,21 +97,13 @@ fn begin(text: &str) -> Option<jiff::Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::samples::unasked;
     use crate::config::Config;
-    use crate::model::{SourceId, SourceKind};
+    use crate::model::SourceKind;
 
     fn read(body: &str) -> Result<Reading, ReadError> {
         let sessionize = Sessionize::new(&Config::default().sessionize);
-        let source = Source {
-            id: SourceId(8),
-            kind: SourceKind::SessionizeSpeaker,
-            locator: "q1w2e3r4t5".into(),
-            url: String::new(),
-            owners: Vec::new(),
-            paused: false,
-            left: false,
-        };
-        let ask = sessionize.plan(&[(Arc::new(source), SourceState::default())]).remove(0);
+        let ask = sessionize.plan(&[unasked(1, SourceKind::SessionizeSpeaker, "q1w2e3r4t5")]).remove(0);
         assert_eq!(ask.request.url, "https://sessionize.com/api/speaker/json/q1w2e3r4t5");
         sessionize.read(&ask, &Document::of_bytes("", body, "2026-11-19T09:00:00Z".parse().unwrap())).map(|mut readings| readings.remove(0))
     }

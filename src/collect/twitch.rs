@@ -180,24 +180,17 @@ fn length(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::samples::unasked;
     use crate::config::Config;
-    use crate::model::{SourceId, SourceKind};
+    use crate::model::SourceKind;
 
     fn twitch() -> Twitch {
         Twitch::new(&Config::default().twitch)
     }
 
     fn ask(locator: &str, state: SourceState) -> Ask {
-        let source = Source {
-            id: SourceId(7),
-            kind: SourceKind::TwitchChannel,
-            locator: locator.into(),
-            url: String::new(),
-            owners: Vec::new(),
-            paused: false,
-            left: false,
-        };
-        twitch().plan(&[(Arc::new(source), state)]).remove(0)
+        let (source, _) = unasked(1, SourceKind::TwitchChannel, locator);
+        twitch().plan(&[(source, state)]).remove(0)
     }
 
     fn read(ask: &Ask, now: &str, body: &str) -> Result<Reading, ReadError> {

@@ -91,25 +91,16 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::collect::samples::unasked;
     use crate::config::Config;
-    use crate::model::{SourceId, SourceKind};
+    use crate::model::SourceKind;
 
     fn vimeo() -> Vimeo {
         Vimeo::new(&Config::default().vimeo)
     }
 
     fn ask() -> Ask {
-        let locator = "https://vimeo.com/oakandash/videos/rss".to_owned();
-        let source = Source {
-            id: SourceId(5),
-            kind: SourceKind::Vimeo,
-            url: locator.clone(),
-            locator,
-            owners: Vec::new(),
-            paused: false,
-            left: false,
-        };
-        vimeo().plan(&[(Arc::new(source), SourceState::default())]).remove(0)
+        vimeo().plan(&[unasked(1, SourceKind::Vimeo, "https://vimeo.com/oakandash/videos/rss")]).remove(0)
     }
 
     fn read(ask: &Ask, body: &str) -> Result<Reading, ReadError> {

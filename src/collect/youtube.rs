@@ -304,15 +304,7 @@ mod tests {
     }
 
     fn channel() -> Arc<Source> {
-        Arc::new(Source {
-            id: SourceId(1),
-            kind: SourceKind::YoutubeChannel,
-            locator: "UCabcdefghijklmnopqrstuv".into(),
-            url: String::new(),
-            owners: Vec::new(),
-            paused: false,
-            left: false,
-        })
+        Arc::new(Source::new(SourceId(1), SourceKind::YoutubeChannel, "UCabcdefghijklmnopqrstuv", ""))
     }
 
     #[test]

@@ -127,15 +127,7 @@ async fn site_map(ctx: &Context, page: &str) -> Option<Discovered> {
 /// Reads a source once, so that a person sees what it holds before it is taken. What may be a passing trouble is a
 /// warning; what will not be better tomorrow is the reason why it is not taken.
 async fn confirm(ctx: &Context, kind: SourceKind, locator: String, url: String, others: Vec<String>) -> Result<Discovered, String> {
-    let source = crate::model::Source {
-        id: crate::model::SourceId(0),
-        kind,
-        locator: locator.clone(),
-        url: url.clone(),
-        owners: Vec::new(),
-        paused: false,
-        left: false,
-    };
+    let source = crate::model::Source::new(crate::model::SourceId(0), kind, &*locator, &*url);
     let collector = ctx.collectors.get(kind);
     let asks = collector.plan(&[(std::sync::Arc::new(source), crate::model::SourceState::default())]);
     let mut discovered = Discovered { kind, locator, url, title: None, entries: None, others, warning: None };

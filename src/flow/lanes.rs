@@ -234,19 +234,15 @@ pub struct PassReport {
 
 impl PassReport {
     fn count(&mut self, poll: &Poll) {
-        let first = self.heard.insert(poll.source);
+        if let PollOutcome::Read { new, changed, .. } = &poll.outcome {
+            self.new += new;
+            self.changed += changed;
+        }
+        if !self.heard.insert(poll.source) {
+            return;
+        }
         match &poll.outcome {
-            PollOutcome::Read { new, changed, .. } if !first => {
-                self.new += new;
-                self.changed += changed;
-            }
-            _ if !first => {}
-            PollOutcome::Read { new, changed, .. } => {
-                self.read += 1;
-                self.new += new;
-                self.changed += changed;
-            }
-            PollOutcome::Empty => self.read += 1,
+            PollOutcome::Read { .. } | PollOutcome::Empty => self.read += 1,
             PollOutcome::Unchanged => self.unchanged += 1,
             PollOutcome::Deferred { until } | PollOutcome::Held { until } => self.held.push((poll.source, *until)),
             PollOutcome::Gone => self.failed.push((poll.source, "the address says that it is gone for good (410)".into())),

@@ -78,8 +78,7 @@ async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
 /// are alike; directly or over others.
 async fn beside(ctx: &Context, activities: &[SettledActivity], entries: Vec<i64>) -> Result<Vec<Activity>, StoreError> {
     let former = ctx.store.former_activities(entries).await?;
-    let mut known: HashSet<ActivityId> =
-        activities.iter().map(|settled| settled.activity.id.clone()).chain(former.iter().cloned()).collect();
+    let mut known: HashSet<ActivityId> = activities.iter().map(|settled| settled.activity.id.clone()).chain(former).collect();
     let mut open: Vec<ActivityId> = known.iter().cloned().collect();
     let mut keys: HashSet<String> = activities.iter().flat_map(|settled| settled.addresses.iter().cloned()).collect();
     let mut places: Vec<Place> = activities.iter().filter_map(|settled| Place::of(&settled.activity, &settled.host)).collect();

@@ -259,6 +259,13 @@ pub struct SourceState {
     pub swept_at: Option<Timestamp>,
 }
 
+impl Source {
+    /// A source at these addresses that is owned by nobody yet, polled and on the roster.
+    pub fn new(id: SourceId, kind: SourceKind, locator: impl Into<String>, url: impl Into<String>) -> Self {
+        Self { id, kind, locator: locator.into(), url: url.into(), owners: Vec::new(), paused: false, left: false }
+    }
+}
+
 impl SourceState {
     /// This state with the times of another: what every poll moves, also one that brings nothing.
     #[must_use]

@@ -8,7 +8,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn source(id: i64, kind: SourceKind) -> Source {
-    Source { id: SourceId(id), kind, locator: String::new(), url: String::new(), owners: Vec::new(), paused: false, left: false }
+    Source::new(SourceId(id), kind, "", "")
 }
 
 fn owner(builder: i64, name: &str, author: Option<&str>) -> OwnerFacts {

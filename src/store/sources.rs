@@ -1,5 +1,6 @@
 //! What is remembered of sources between polls, and the record of a poll: facts, document and state in one transaction.
 
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -223,12 +224,7 @@ impl Store {
                     .collect::<Vec<_>>())
             })
             .await?;
-        let unwritten = self.unwritten();
-        for (source, state) in &mut all {
-            if let Some(newer) = unwritten.get(&source.id) {
-                *state = SourceState::clone(&newer.state);
-            }
-        }
+        self.bring_up_to_date(&mut all);
         Ok(all)
     }
 
@@ -255,13 +251,18 @@ impl Store {
                     .collect::<Vec<_>>())
             })
             .await?;
+        self.bring_up_to_date(&mut all);
+        Ok(all)
+    }
+
+    /// What is remembered and not yet written is newer than what was read.
+    fn bring_up_to_date(&self, all: &mut [(impl Borrow<Source>, SourceState)]) {
         let unwritten = self.unwritten();
-        for (source, state) in &mut all {
-            if let Some(newer) = unwritten.get(&source.id) {
+        for (source, state) in all {
+            if let Some(newer) = unwritten.get(&Borrow::<Source>::borrow(source).id) {
                 *state = SourceState::clone(&newer.state);
             }
         }
-        Ok(all)
     }
 
     /// By how much the most overdue source that may be polled is late; zero if none is.
