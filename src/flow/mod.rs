@@ -4,6 +4,7 @@
 //! call stories and hold no rules of their own.
 
 mod decide;
+mod desk;
 mod discover;
 mod draft;
 mod explain;
@@ -30,14 +31,18 @@ use crate::net::NetError;
 use crate::store::{Store, StoreError};
 use crate::topic::Classifier;
 
-pub use decide::{approve, set_paused};
+pub use decide::{
+    EditError, RefreshPreview, Warnings, Wish, approve, approve_draft, edit, find_work, mark, preview_refresh, pull_back, refresh,
+    set_paused,
+};
+pub use desk::draft_view;
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, draft, preview};
 pub use explain::{Check, Explanation, explain};
 pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, oldest_overdue, pass};
 pub use links::{LinksReport, check_links};
 pub use poll::Queued;
-pub use publish::{PublishError, publish, render_context};
+pub use publish::{PublishError, correct, edition_context, publish, remove, render_context};
 pub use rebuild::{RebuildReport, rebuild};
 pub use settle::settle;
 pub use upkeep::{UpkeepReport, adopt, upkeep};
