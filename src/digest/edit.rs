@@ -983,6 +983,7 @@ impl<'a> Table<'a> {
                 } else if nominees.contains(&index) {
                     let short = (last_gain - gain).max(0);
                     let text = match short {
+                        0 if gain == last_gain => "level with the last place, which went to another by the draw of the week".to_owned(),
                         0 => "no place was left for it".to_owned(),
                         1 => "1 point short of the last place".to_owned(),
                         _ => format!("{short} points short of the last place"),
