@@ -168,7 +168,7 @@ fn pool(inputs: &Inputs<'_>, past: &Past, words: &Words<'_>, selection: &select:
         Some((code, _)) => {
             let near = *code == OutcomeCode::LateShelf
                 || (entrant.standing.candidate.effective_at >= recent && entrant.standing.candidate.effective_at <= inputs.cutoff_at);
-            eligible::pin_overrules(*code) && near
+            entrant.standing.pinnable && near
         }
     };
     let contender = |entrant: &Entrant<'_>| {

@@ -35,18 +35,26 @@ fn edits_are_kept_with_their_author_and_can_be_taken_back() {
     run(folder, &["digest", "pin", week, "1"]).refused(1, &["no draft", "clarion digest draft"]);
     let draft = json(folder, &["digest", "draft"]);
     let plain = good(folder, &["digest", "show"]);
+    // Two who looked at the same draft: one is taken, the other is told.
+    let both: Vec<i32> = std::thread::scope(|scope| {
+        let edits = ["Edith", "Otto"]
+            .map(|person| scope.spawn(move || run(folder, &["digest", "drop", &last_week(), "1", "--on", "0", "--as", person]).code));
+        edits.into_iter().map(|edit| edit.join().unwrap()).collect()
+    });
+    assert_eq!((both.iter().filter(|code| **code == 0).count(), json(folder, &["digest", "edits"]).as_array().unwrap().len()), (1, 1));
+    good(folder, &["digest", "undo", week]);
     let (first, second) = two_of_ada(folder, week);
     assert_eq!(good(folder, &["digest", "show"]), plain, "an edit that was taken back leaves no trace");
 
     let swapped = json(folder, &["digest", "swap", week, &first, &second, "--as", "Edith", "--note", "fresher"]);
-    assert_eq!((&swapped["state"], &swapped["revision"]), (&"in_review".into(), &3.into()));
+    assert_eq!((&swapped["state"], &swapped["revision"]), (&"in_review".into(), &5.into()));
     let ids: Vec<&Value> = swapped["picks"].as_array().unwrap().iter().map(|pick| &pick["pick"]["work"]).collect();
     assert!(ids.contains(&&second.clone().into()) && !ids.contains(&&first.clone().into()));
     let record = swapped["edits"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&record["by"], &record["note"], &record["what"]["edit"]), (&"Edith".into(), &"fresher".into(), &"swap".into()));
 
     // Whoever looked at an older revision hears what happened since, and nothing is lost.
-    run(folder, &["digest", "drop", week, "1", "--on", "2"]).refused(1, &["changed meanwhile", "at 3 now", "Edith swapped"]);
+    run(folder, &["digest", "drop", week, "1", "--on", "4"]).refused(1, &["changed meanwhile", "at 5 now", "Edith swapped"]);
     run(folder, &["digest", "draft"]).refused(1, &["has edits", "clarion digest refresh"]);
 
     let reworded = json(folder, &["digest", "reword", week, &second, "summary", "What she measured."]);
