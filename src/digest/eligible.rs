@@ -20,7 +20,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Inputs;
 use super::quality::{Quality, quality};
@@ -143,19 +143,11 @@ pub(super) struct Rules<'a> {
     inputs: &'a Inputs<'a>,
     past: &'a Past,
     kinds: HashSet<ActivityKind>,
-    /// The cut-off before this one.
-    previous_cutoff_at: Timestamp,
 }
 
 impl<'a> Rules<'a> {
     pub(super) fn of(inputs: &'a Inputs<'a>, past: &'a Past) -> Self {
-        let week_before = inputs.cutoff_at.saturating_sub(SignedDuration::from_hours(7 * 24)).unwrap_or(Timestamp::MIN);
-        Self {
-            inputs,
-            past,
-            kinds: inputs.config.kinds.iter().filter_map(|kind| ActivityKind::parse(kind)).collect(),
-            previous_cutoff_at: inputs.previous_cutoff_at.unwrap_or(week_before),
-        }
+        Self { inputs, past, kinds: inputs.config.kinds.iter().filter_map(|kind| ActivityKind::parse(kind)).collect() }
     }
 
     /// How a candidate stands.
@@ -260,7 +252,7 @@ impl<'a> Rules<'a> {
 
     /// Rule 2. A work that was found only after its window had closed is a late find, once: in the first draft after.
     fn window_fault(&self, candidate: &Candidate, shown: &[&Credited]) -> Option<(OutcomeCode, String)> {
-        let Inputs { week, config, cutoff_at, .. } = *self.inputs;
+        let Inputs { week, config, cutoff_at, late_finds, .. } = *self.inputs;
         let age_s = cutoff_at.as_second() - candidate.effective_at.as_second();
         if age_s < 0 {
             return Some((OutcomeCode::DateOutside, "it came out after this cut-off; the next draft holds it".to_owned()));
@@ -271,8 +263,7 @@ impl<'a> Rules<'a> {
             return None;
         }
         let found_after_s = candidate.first_seen_at.as_second() - candidate.effective_at.as_second();
-        let found_since = candidate.first_seen_at > self.previous_cutoff_at && candidate.first_seen_at <= cutoff_at;
-        if found_since && found_after_s <= i64::from(config.late_days) * DAY_S {
+        if late_finds.hold(candidate.first_seen_at) && found_after_s <= i64::from(config.late_days) * DAY_S {
             let text = if found_after_s < open_for_s(config.window_days, pauses) {
                 "its window closed before a draft could hold it".to_owned()
             } else {

@@ -20,8 +20,8 @@ mod select;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -48,9 +48,8 @@ pub struct Inputs<'a> {
     pub program: &'a str,
     pub cutoff_at: Timestamp,
     pub cutoff_seq: Seq,
-    /// The cut-off of the digest before; `None` takes a week before this one. What was found since then, too late for its
-    /// window, is on this draft's late shelf.
-    pub previous_cutoff_at: Option<Timestamp>,
+    /// When the works of this draft's late shelf were found.
+    pub late_finds: LateFinds,
     /// Made after its cut-off had passed.
     pub late: bool,
     pub config: &'a DigestConfig,
@@ -69,6 +68,34 @@ pub struct Inputs<'a> {
     /// The supply that earlier drafts sealed.
     pub supply: &'a BTreeMap<Week, WeekSupply>,
     pub edits: &'a Edits,
+}
+
+/// When the late finds of a draft were found: after the one instant, and at or before the other. Those of all drafts lie side
+/// by side without a gap, in whatever order the drafts are made (RECORD.md section 4: one late-shelf outcome, never lost).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LateFinds {
+    pub after: Timestamp,
+    pub until: Timestamp,
+}
+
+impl LateFinds {
+    /// Those of a draft that is made now. `before` is the cut-off of the last draft before it; without one, the first draft
+    /// looks back as far as a late find may lie. `later` are the starts ([`Digest::late_finds_after`]) of drafts of later weeks,
+    /// which have their late finds already.
+    pub fn of_new_draft(
+        cutoff_at: Timestamp,
+        before: Option<Timestamp>,
+        later: impl IntoIterator<Item = Timestamp>,
+        late_days: u32,
+    ) -> Self {
+        let days = SignedDuration::from_hours(24 * i64::from(late_days));
+        let after = before.unwrap_or_else(|| cutoff_at.saturating_sub(days).unwrap_or(Timestamp::MIN));
+        Self { after, until: later.into_iter().fold(cutoff_at, Timestamp::min) }
+    }
+
+    fn hold(self, found_at: Timestamp) -> bool {
+        self.after < found_at && found_at <= self.until
+    }
 }
 
 /// What editors want of a draft that is computed anew. A work is named by any of its activities.
@@ -150,6 +177,7 @@ fn composed<T>(
         program: inputs.program.to_owned(),
         cutoff_at: inputs.cutoff_at,
         cutoff_seq: inputs.cutoff_seq,
+        late_finds_after: inputs.late_finds.after,
         late: inputs.late,
         config_hash: inputs.config_hash.clone(),
         rules_version: inputs.rules_version,
@@ -169,7 +197,7 @@ const POOL_DAYS: i64 = 35;
 
 fn pool(inputs: &Inputs<'_>, past: &Past, words: &Words<'_>, selection: &select::Selection<'_>, names: &[(String, String)]) -> Pool {
     let weights = &inputs.config.weights;
-    let recent = inputs.cutoff_at.saturating_sub(jiff::SignedDuration::from_hours(24 * POOL_DAYS)).unwrap_or(Timestamp::MIN);
+    let recent = inputs.cutoff_at.saturating_sub(SignedDuration::from_hours(24 * POOL_DAYS)).unwrap_or(Timestamp::MIN);
     let contends = |entrant: &&Entrant<'_>| match &entrant.standing.fault {
         None => true,
         Some((code, _)) => {

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
-use super::past_digest;
 use super::samples::{Case, builder, candidate};
+use super::{LateFinds, past_digest};
 use crate::model::{
     ActivityId, ActivityKind, BuilderId, Candidate, Digest, EarlierWork, Edit, EditRecord, OutcomeCode, PastDigest, Substance, Week,
     WeekSupply, Wording,
@@ -122,7 +122,7 @@ proptest! {
         case.week = (0..15).fold(last, |week, _| week.previous());
         let mut history: Vec<PastDigest> = Vec::new();
         let (mut featured, mut shelved, mut judged) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
-        let (mut first_cutoff_at, mut previous_cutoff_at) = (None, None);
+        let mut cutoffs: Vec<Timestamp> = Vec::new();
         for (index, published) in published.into_iter().enumerate() {
             // In some weeks no digest is made; the next one knows when the last was.
             if missed[index] == 0 {
@@ -132,7 +132,8 @@ proptest! {
             let cutoff_at = case.inputs().cutoff_at;
             case.candidates = all.iter().filter(|work| work.first_seen_at <= cutoff_at).cloned().collect();
             case.history.clone_from(&history);
-            let digest = super::compose(&super::Inputs { previous_cutoff_at, ..case.inputs() });
+            let late_finds = LateFinds::of_new_draft(cutoff_at, cutoffs.last().copied(), [], case.config.late_days);
+            let digest = super::compose(&super::Inputs { late_finds, ..case.inputs() });
             check_digest(&case, &case.candidates, &digest);
             let cooling: BTreeSet<BuilderId> = history.iter().rev().take(4).flat_map(|past| &past.picks).flat_map(|pick| pick.builders.clone()).collect();
             for pick in digest.picks() {
@@ -149,12 +150,11 @@ proptest! {
             }
             case.supply.insert(digest.week, digest.supply.clone());
             history.push(past_digest(&digest, published));
-            first_cutoff_at = first_cutoff_at.or(Some(cutoff_at));
-            previous_cutoff_at = Some(cutoff_at);
+            cutoffs.push(cutoff_at);
             case.week = case.week.next();
         }
         // Never lost: whatever is found after the first draft is judged on its merits, or on the late shelf, at its first draft.
-        for work in all.iter().filter(|work| first_cutoff_at.is_some_and(|first| work.first_seen_at > first)) {
+        for work in all.iter().filter(|work| cutoffs.first().is_some_and(|first| work.first_seen_at > *first)) {
             prop_assert_ne!(judged.get(&work.work).and_then(|codes| codes.first()), Some(&OutcomeCode::DateOutside));
         }
     }
@@ -369,7 +369,7 @@ struct Schedule {
 }
 
 fn any_schedule() -> impl Strategy<Value = Schedule> {
-    (0_u8..5, any::<bool>(), prop::collection::vec(any_wish(), 0..4), 1_u32..4, 0_u32..6)
+    (0_u8..3, any::<bool>(), prop::collection::vec(any_wish(), 0..4), 1_u32..4, 0_u32..6)
         .prop_map(|(missed, published, wishes, places, cool_down)| Schedule { missed, published, wishes, places, cool_down })
 }
 
@@ -392,7 +392,7 @@ proptest! {
             order.extend(weeks.iter().copied().zip(&schedules).filter(|(_, schedule)| schedule.missed == 0).rev());
         }
         let mut history: Vec<PastDigest> = Vec::new();
-        let mut cutoffs: BTreeMap<Week, Timestamp> = BTreeMap::new();
+        let mut drafts: BTreeMap<Week, Digest> = BTreeMap::new();
         let mut holds: BTreeMap<ActivityId, (Week, Week)> = BTreeMap::new();
         let (mut featured, mut shelved) = (BTreeMap::new(), BTreeSet::new());
         let mut judged: BTreeMap<ActivityId, Vec<(Week, OutcomeCode)>> = BTreeMap::new();
@@ -403,10 +403,10 @@ proptest! {
             case.candidates = all.iter().filter(|work| work.first_seen_at <= cutoff_at).cloned().collect();
             case.history.clone_from(&history);
             case.edits.holds = holds.iter().filter(|(_, (made, _))| *made != week).map(|(work, (_, until))| (work.clone(), *until)).collect();
-            let before = cutoffs.range(..week).next_back().map(|(_, at)| *at);
-            let later = cutoffs.range(week.next()..).next().is_some();
-            let previous_cutoff_at = if later { Some(cutoff_at) } else { before };
-            let (base, pool) = super::compose_with_pool(&super::Inputs { previous_cutoff_at, ..case.inputs() });
+            let before = drafts.range(..week).next_back().map(|(_, draft)| draft.cutoff_at);
+            let later = drafts.range(week.next()..).map(|(_, draft)| draft.late_finds_after);
+            let late_finds = LateFinds::of_new_draft(cutoff_at, before, later, case.config.late_days);
+            let (base, pool) = super::compose_with_pool(&super::Inputs { late_finds, ..case.inputs() });
             let mut edits = Vec::new();
             for wish in schedule.wishes.iter().filter(|_| !case.candidates.is_empty()) {
                 let edit = wish.edit(&case.candidates, week, &edits);
@@ -435,18 +435,18 @@ proptest! {
             }
             case.supply.insert(week, digest.supply.clone());
             history.push(past_digest(&digest, schedule.published));
-            cutoffs.insert(week, cutoff_at);
+            drafts.insert(week, digest);
         }
         // What was found after the first draft and before the last was judged on its merits, or was on a late shelf.
-        if let (Some(first), Some(last)) = (cutoffs.values().next(), cutoffs.values().next_back()) {
-            for work in all.iter().filter(|work| work.first_seen_at > *first && work.first_seen_at <= *last) {
+        if let (Some((_, first)), Some((_, last))) = (drafts.first_key_value(), drafts.last_key_value()) {
+            for work in all.iter().filter(|work| work.first_seen_at > first.cutoff_at && work.first_seen_at <= last.cutoff_at) {
                 let codes = judged.get(&work.work).map(Vec::as_slice).unwrap_or_default();
                 prop_assert!(codes.iter().any(|(_, code)| *code != OutcomeCode::DateOutside), "{} was lost: {codes:?}", work.title);
             }
         }
         // What was held is in the running again in the first draft of its week or later.
         for (work, (made, until)) in holds.iter().filter(|_| !made_up) {
-            let Some(then) = cutoffs.keys().copied().find(|week| week >= until && week > made) else { continue };
+            let Some(then) = drafts.keys().copied().find(|week| week >= until && week > made) else { continue };
             let code = judged[work].iter().find(|(week, _)| *week == then).map(|(_, code)| *code);
             prop_assert!(code.is_some_and(|code| code != OutcomeCode::DateOutside && code != OutcomeCode::Held), "{work}: {code:?}");
         }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::upkeep::{Effective, adopt_for, effective};
 use super::{Context, RULES_VERSION, settle};
 use crate::config::Region;
-use crate::digest::{self, Edits, Inputs};
+use crate::digest::{self, Edits, Inputs, LateFinds};
 use crate::model::{
     Activity, ActivityId, Builder, BuilderId, Candidate, Counts, Credited, Digest, DigestState, EarlierWork, GridAge, PastDigest, PastPick,
     Pool, SourceKind, Week, WeekSupply, sha256_hex,
@@ -112,8 +112,10 @@ async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) 
     let Effective { config, categories, regions, hash: config_hash } = effective(ctx, week);
     let config = &config;
     let days = |days: i64| SignedDuration::from_hours(24 * days);
-    let reach = i64::from(config.window_days).max(i64::from(config.late_days)) + 7 * LONGEST_PAUSE_WEEKS;
-    let from = cut_off.saturating_sub(days(reach)).unwrap_or(Timestamp::MIN);
+    let Past { history, supply, late_finds } = past(ctx, week, cut_off, config.late_days).await?;
+    let open_since = cut_off.saturating_sub(days(i64::from(config.window_days) + 7 * LONGEST_PAUSE_WEEKS)).unwrap_or(Timestamp::MIN);
+    let late_since = late_finds.after.saturating_sub(days(i64::from(config.late_days))).unwrap_or(Timestamp::MIN);
+    let from = open_since.min(late_since);
     let mut works = ctx.store.works_between(from, cut_off).await?;
     let holds = holds(ctx, week).await?;
     // What editors hold stays in the running, however long ago it came out.
@@ -139,14 +141,13 @@ async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) 
             candidate.topic.category = own.into_iter().find(|own| known.contains(own)).unwrap_or("general").to_owned();
         }
     }
-    let Past { history, supply, previous_cutoff_at } = past(ctx, week, cut_off).await?;
     let edits = Edits { holds, ..Edits::default() };
     let inputs = Inputs {
         week,
         program: &ctx.config.program.name,
         cutoff_at: cut_off,
         cutoff_seq,
-        previous_cutoff_at: previous_cutoff_at.or_else(|| self::cut_off(ctx, week.previous()).ok()),
+        late_finds,
         // Made up after the fact: the daemon was down, or the week was asked for later.
         late: now.duration_since(cut_off) > SignedDuration::from_mins(30),
         config,
@@ -288,13 +289,11 @@ async fn holds(ctx: &Context, week: Week) -> Result<BTreeMap<ActivityId, Week>, 
 struct Past {
     history: Vec<PastDigest>,
     supply: BTreeMap<Week, WeekSupply>,
-    /// The cut-off of the last draft before, whatever weeks were missed between. Where a later week has its draft already,
-    /// this one's own: what was found late is on that one's shelf (docs/digest.md).
-    previous_cutoff_at: Option<Timestamp>,
+    late_finds: LateFinds,
 }
 
 /// The digests of other weeks: what was featured, what is reserved, and the supply sealed with each.
-async fn past(ctx: &Context, week: Week, cut_off: Timestamp) -> Result<Past, StoreError> {
+async fn past(ctx: &Context, week: Week, cut_off: Timestamp, late_days: u32) -> Result<Past, StoreError> {
     let rows = ctx.store.digests().await?;
     let mut ids: Vec<ActivityId> = Vec::new();
     for row in &rows {
@@ -326,8 +325,13 @@ async fn past(ctx: &Context, week: Week, cut_off: Timestamp) -> Result<Past, Sto
     }
     history.sort_by_key(|past| past.week);
     let before = rows.iter().filter(|row| row.week < week).max_by_key(|row| row.week).map(|row| row.digest.cutoff_at);
-    let later = rows.iter().any(|row| row.week > week);
-    Ok(Past { history, supply, previous_cutoff_at: if later { Some(cut_off) } else { before } })
+    let later = rows.iter().filter(|row| row.week > week).map(|row| row.digest.late_finds_after);
+    let mut late_finds = LateFinds::of_new_draft(cut_off, before, later, late_days);
+    // A draft that is computed again keeps the late finds that are its own, whatever weeks were made up meanwhile.
+    if let Some(own) = rows.iter().find(|row| row.week == week) {
+        late_finds.after = own.digest.late_finds_after;
+    }
+    Ok(Past { history, supply, late_finds })
 }
 
 /// SHA-256, hex, of the digest's canonical JSON.

@@ -306,6 +306,8 @@ pub struct Digest {
     pub program: String,
     pub cutoff_at: DateStamp,
     pub cutoff_seq: Seq,
+    /// The works of its late shelf were found after this.
+    pub late_finds_after: DateStamp,
     /// Made after its cut-off had passed.
     pub late: bool,
     /// SHA-256, hex (RECORD.md section 8).

@@ -90,6 +90,7 @@ fn digest(sections: Vec<Section>) -> Digest {
         program: "Lantern Builders".into(),
         cutoff_at: "2026-11-23T06:00:00Z".parse().unwrap(),
         cutoff_seq: Seq(48_120),
+        late_finds_after: "2026-11-16T06:00:00Z".parse().unwrap(),
         late: false,
         config_hash: "3f2a9c0d4b5e6f708192a3b4c5d6e7f8".repeat(2),
         rules_version: 1,
