@@ -113,7 +113,7 @@ fn main() {
             program: "Program",
             cutoff_at,
             cutoff_seq: Seq(1),
-            previous_cutoff_at: None,
+            late_finds: digest::LateFinds { after: cutoff_at - jiff::SignedDuration::from_hours(7 * 24), until: cutoff_at },
             late: false,
             config: &config,
             config_hash: String::new(),

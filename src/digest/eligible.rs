@@ -20,7 +20,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Inputs;
 use super::quality::{Quality, quality};
@@ -44,6 +44,8 @@ pub(super) struct Standing<'a> {
     pub shown: Vec<&'a Credited>,
     /// Those of them whose nominee it can be: active and not in cool-down.
     pub nominators: Vec<BuilderId>,
+    /// Nothing speaks against it that an editor may not overrule.
+    pub pinnable: bool,
     /// An editor put it in, whatever the rules say.
     pub pinned: Option<usize>,
 }
@@ -141,19 +143,11 @@ pub(super) struct Rules<'a> {
     inputs: &'a Inputs<'a>,
     past: &'a Past,
     kinds: HashSet<ActivityKind>,
-    /// The cut-off before this one.
-    previous_cutoff_at: Timestamp,
 }
 
 impl<'a> Rules<'a> {
     pub(super) fn of(inputs: &'a Inputs<'a>, past: &'a Past) -> Self {
-        let week_before = inputs.cutoff_at.saturating_sub(SignedDuration::from_hours(7 * 24)).unwrap_or(Timestamp::MIN);
-        Self {
-            inputs,
-            past,
-            kinds: inputs.config.kinds.iter().filter_map(|kind| ActivityKind::parse(kind)).collect(),
-            previous_cutoff_at: inputs.previous_cutoff_at.unwrap_or(week_before),
-        }
+        Self { inputs, past, kinds: inputs.config.kinds.iter().filter_map(|kind| ActivityKind::parse(kind)).collect() }
     }
 
     /// How a candidate stands.
@@ -173,8 +167,19 @@ impl<'a> Rules<'a> {
         let nominators: Vec<BuilderId> =
             shown.iter().filter(|builder| builder.active && !self.past.cooling.contains(&builder.id)).map(|builder| builder.id).collect();
         let fault = before_cool_down.or_else(|| nominators.is_empty().then(|| self.cool_down_fault(candidate, &shown)));
-        let pinned = pinned.filter(|_| fault.as_ref().is_none_or(|(code, _)| pin_overrules(*code)));
-        Standing { candidate, quality, fault, counts_as_supply, shown, nominators, pinned }
+        let pinnable = self.may_be_pinned(candidate, &shown) && fault.as_ref().is_none_or(|(code, _)| pin_overrules(*code));
+        let pinned = pinned.filter(|_| pinnable);
+        Standing { candidate, quality, fault, counts_as_supply, shown, nominators, pinnable, pinned }
+    }
+
+    /// What a pin never overrules, whichever rule came first: a work is featured once, has a link, and is by somebody who
+    /// wants it.
+    fn may_be_pinned(&self, candidate: &Candidate, shown: &[&Credited]) -> bool {
+        let taken = |id: &ActivityId| self.past.featured.contains(id) || self.past.reserved.contains_key(id);
+        candidate.url.is_some()
+            && !candidate.link_gone
+            && shown.iter().any(|builder| builder.active)
+            && !candidate.members.iter().chain([&candidate.work]).any(taken)
     }
 
     /// Rules 1 to 13.
@@ -190,7 +195,8 @@ impl<'a> Rules<'a> {
                 "it came with a first import or a back catalogue: in the record, never in a digest",
             );
         }
-        let late = match self.window_fault(candidate, shown) {
+        let outside = if self.hold_keeps_open(candidate) { None } else { self.window_fault(candidate, shown) };
+        let late = match outside {
             Some((OutcomeCode::LateShelf, text)) => Some(text),
             Some(outside) => return Some(outside),
             None => None,
@@ -237,9 +243,16 @@ impl<'a> Rules<'a> {
         None
     }
 
+    /// Whether an editor's hold keeps the window open: until its week, and in the first draft of that week or later.
+    fn hold_keeps_open(&self, candidate: &Candidate) -> bool {
+        let Some(until) = self.inputs.edits.held_until(candidate) else { return false };
+        let had_its_draft = self.past.cooling_then.iter().any(|(week, _)| *week >= until);
+        candidate.effective_at <= self.inputs.cutoff_at && !had_its_draft
+    }
+
     /// Rule 2. A work that was found only after its window had closed is a late find, once: in the first draft after.
     fn window_fault(&self, candidate: &Candidate, shown: &[&Credited]) -> Option<(OutcomeCode, String)> {
-        let Inputs { week, config, cutoff_at, .. } = *self.inputs;
+        let Inputs { week, config, cutoff_at, late_finds, .. } = *self.inputs;
         let age_s = cutoff_at.as_second() - candidate.effective_at.as_second();
         if age_s < 0 {
             return Some((OutcomeCode::DateOutside, "it came out after this cut-off; the next draft holds it".to_owned()));
@@ -250,8 +263,7 @@ impl<'a> Rules<'a> {
             return None;
         }
         let found_after_s = candidate.first_seen_at.as_second() - candidate.effective_at.as_second();
-        let found_since = candidate.first_seen_at > self.previous_cutoff_at && candidate.first_seen_at <= cutoff_at;
-        if found_since && found_after_s <= i64::from(config.late_days) * DAY_S {
+        if late_finds.hold(candidate.first_seen_at) && found_after_s <= i64::from(config.late_days) * DAY_S {
             let text = if found_after_s < open_for_s(config.window_days, pauses) {
                 "its window closed before a draft could hold it".to_owned()
             } else {
@@ -459,5 +471,11 @@ mod tests {
         assert_eq!(pinned(|_, work| work.link_gone = true), OutcomeCode::PrivateOrGone);
         assert_eq!(pinned(|case, _| case.builders.get_mut(&BuilderId(1)).unwrap().not_featured = true), OutcomeCode::OptedOut);
         assert_eq!(pinned(|case, _| case.history.push(past(20, true, vec![past_pick(&[1], &[2])]))), OutcomeCode::AlreadyFeatured);
+        // Nor where another rule comes first.
+        let featured_and_old = pinned(|case, work| {
+            came_out(work, 40);
+            case.history.push(past(5, true, vec![past_pick(&[1], &[2])]));
+        });
+        assert_eq!(featured_and_old, OutcomeCode::DateOutside);
     }
 }

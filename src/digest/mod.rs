@@ -6,6 +6,8 @@
 
 mod balance;
 mod builtin;
+mod check;
+mod edit;
 mod eligible;
 mod order;
 #[cfg(test)]
@@ -18,20 +20,23 @@ mod select;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::config::{Category, DigestConfig, Region};
 use crate::model::{
-    ActivityId, Balance, BuilderId, Candidate, Credited, Digest, PastDigest, PastPick, Pick, Seq, Week, WeekSupply, sha256_hex,
+    ActivityId, Balance, BuilderId, Candidate, Contender, Credited, Digest, FixedPoints, OutcomeCode, PastDigest, PastPick, Pick, Pool,
+    ReasonTerm, Seq, Week, WeekSupply, sha256_hex,
 };
 use eligible::{Past, Rules, Standing};
 use reason::Words;
 use select::{Entrant, Terms};
 
-pub use builtin::{builtin_categories, builtin_regions, region_of};
+pub use builtin::{builtin_categories, builtin_regions, region_named, region_of};
+pub use check::{CheckFacts, LinkFact, TextFault, check, open_review};
+pub use edit::{EditRefused, Laid, difference, edit_hash, lay, try_edit};
 
 /// The longest summary shown, in characters.
 const SUMMARY_CHARS: usize = 280;
@@ -43,9 +48,8 @@ pub struct Inputs<'a> {
     pub program: &'a str,
     pub cutoff_at: Timestamp,
     pub cutoff_seq: Seq,
-    /// The cut-off of the digest before; `None` takes a week before this one. What was found since then, too late for its
-    /// window, is on this draft's late shelf.
-    pub previous_cutoff_at: Option<Timestamp>,
+    /// When the works of this draft's late shelf were found.
+    pub late_finds: LateFinds,
     /// Made after its cut-off had passed.
     pub late: bool,
     pub config: &'a DigestConfig,
@@ -64,6 +68,34 @@ pub struct Inputs<'a> {
     /// The supply that earlier drafts sealed.
     pub supply: &'a BTreeMap<Week, WeekSupply>,
     pub edits: &'a Edits,
+}
+
+/// When the late finds of a draft were found: after the one instant, and at or before the other. Those of all drafts lie side
+/// by side without a gap, in whatever order the drafts are made (RECORD.md section 4: one late-shelf outcome, never lost).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LateFinds {
+    pub after: Timestamp,
+    pub until: Timestamp,
+}
+
+impl LateFinds {
+    /// Those of a draft that is made now. `before` is the cut-off of the last draft before it; without one, the first draft
+    /// looks back as far as a late find may lie. `later` are the starts ([`Digest::late_finds_after`]) of drafts of later weeks,
+    /// which have their late finds already.
+    pub fn of_new_draft(
+        cutoff_at: Timestamp,
+        before: Option<Timestamp>,
+        later: impl IntoIterator<Item = Timestamp>,
+        late_days: u32,
+    ) -> Self {
+        let days = SignedDuration::from_hours(24 * i64::from(late_days));
+        let after = before.unwrap_or_else(|| cutoff_at.saturating_sub(days).unwrap_or(Timestamp::MIN));
+        Self { after, until: later.into_iter().fold(cutoff_at, Timestamp::min) }
+    }
+
+    fn hold(self, found_at: Timestamp) -> bool {
+        self.after < found_at && found_at <= self.until
+    }
 }
 
 /// What editors want of a draft that is computed anew. A work is named by any of its activities.
@@ -103,6 +135,18 @@ fn names(candidate: &Candidate, activity: &ActivityId) -> bool {
 /// Each candidate gets exactly one outcome. The reasons of a pick add up to its gain. If fewer works can be chosen than
 /// there are places, the digest is shorter.
 pub fn compose(inputs: &Inputs<'_>) -> Digest {
+    composed(inputs, |_, _, _, _| ()).0
+}
+
+/// The same, with all works that could have a place in it, for edits to be laid over.
+pub fn compose_with_pool(inputs: &Inputs<'_>) -> (Digest, Pool) {
+    composed(inputs, |past, words, selection, names| pool(inputs, past, words, selection, names))
+}
+
+fn composed<T>(
+    inputs: &Inputs<'_>,
+    beside: impl FnOnce(&Past, &Words<'_>, &select::Selection<'_>, &[(String, String)]) -> T,
+) -> (Digest, T) {
     let mut candidates: Vec<&Candidate> = inputs.candidates.iter().collect();
     candidates.sort_unstable_by(|a, b| a.work.cmp(&b.work));
     let past = Past::of(inputs.week, inputs.history, inputs.config.cool_down);
@@ -120,27 +164,74 @@ pub fn compose(inputs: &Inputs<'_>) -> Digest {
     let outcomes = words.outcomes(&selection);
     let mut picks: Vec<Pick> =
         (1..).zip(&selection.chosen).map(|(round, (index, terms))| pick(&words, &selection.entrants[*index], *terms, round)).collect();
+    let names: Vec<(String, String)> = words.categories.iter().map(|category| (category.key.clone(), category.name.clone())).collect();
+    let beside = beside(&past, &words, &selection, &names);
     order::mark_lead(inputs.week, inputs.config.lead_weeks, &past, |pick| select::tie(inputs.week, &pick.work), &mut picks);
     let chosen: Vec<&Pick> = picks.iter().collect();
     let balance = Balance {
         categories: balance::category_table(&categories, &words.categories, &chosen),
         regions: balance::region_table(&regions, inputs.regions, &chosen),
     };
-    Digest {
+    let digest = Digest {
         week: inputs.week,
         program: inputs.program.to_owned(),
         cutoff_at: inputs.cutoff_at,
         cutoff_seq: inputs.cutoff_seq,
+        late_finds_after: inputs.late_finds.after,
         late: inputs.late,
         config_hash: inputs.config_hash.clone(),
         rules_version: inputs.rules_version,
         intro: None,
-        sections: order::sections(inputs.week, &words.categories, picks),
+        sections: order::sections(inputs.week, &names, picks),
         outcomes,
         balance,
         supply,
         eligible_works: count(standings.iter().filter(|standing| standing.fault.is_none()).count()),
         nominees: count(selection.nominators),
+    };
+    (digest, beside)
+}
+
+/// What a pin can bring in beside the eligible: works that came out at most this long before the cut-off, and late finds.
+const POOL_DAYS: i64 = 35;
+
+fn pool(inputs: &Inputs<'_>, past: &Past, words: &Words<'_>, selection: &select::Selection<'_>, names: &[(String, String)]) -> Pool {
+    let weights = &inputs.config.weights;
+    let recent = inputs.cutoff_at.saturating_sub(SignedDuration::from_hours(24 * POOL_DAYS)).unwrap_or(Timestamp::MIN);
+    let contends = |entrant: &&Entrant<'_>| match &entrant.standing.fault {
+        None => true,
+        Some((code, _)) => {
+            let near = *code == OutcomeCode::LateShelf
+                || (entrant.standing.candidate.effective_at >= recent && entrant.standing.candidate.effective_at <= inputs.cutoff_at);
+            entrant.standing.pinnable && near
+        }
+    };
+    let contender = |entrant: &Entrant<'_>| {
+        let Terms { quality, fresh, turn, .. } = entrant.fixed;
+        let mut place = pick(words, entrant, Terms { quality, fresh, turn, ..Terms::default() }, 0);
+        place.reasons.retain(|reason| reason.term != ReasonTerm::Pinned);
+        place.gain = 0;
+        let led =
+            |builder: &&Credited| past.last_lead(builder.id).is_some_and(|last| inputs.week.weeks_since(last) < inputs.config.lead_weeks);
+        Contender {
+            pick: place,
+            credited: entrant.standing.candidate.builders.clone(),
+            nominators: entrant.standing.nominators.clone(),
+            fault: entrant.standing.fault.clone(),
+            fixed: FixedPoints { quality, fresh, turn },
+            owed: entrant.owed,
+            owed_text: words.owed_texts(entrant),
+            led_lately: entrant.standing.shown.iter().any(led),
+        }
+    };
+    Pool {
+        week: inputs.week,
+        places: inputs.config.places,
+        category: weights.category,
+        region: weights.region,
+        new_service: weights.new_service,
+        categories: names.to_vec(),
+        contenders: selection.entrants.iter().filter(contends).map(contender).collect(),
     }
 }
 
@@ -182,6 +273,8 @@ fn pick(words: &Words<'_>, entrant: &Entrant<'_>, terms: Terms, round: u32) -> P
         services: topic.services.clone(),
         summary: summary.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(shorten),
         summary_source: "author".to_owned(),
+        social: BTreeMap::new(),
+        removed: None,
         lead: false,
         round,
         quality: quality.points,
@@ -221,6 +314,16 @@ pub fn categories_in_effect(categories: &[Category], week: Week) -> Vec<&Categor
         .filter(|category| {
             date(&category.from).is_none_or(|from| from <= monday) && date(&category.until).is_none_or(|until| monday < until)
         })
+        .collect()
+}
+
+/// The regions that the program has in a week, in its own order.
+pub fn regions_in_effect(regions: &[Region], week: Week) -> Vec<&Region> {
+    let date = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Date>().ok());
+    let monday = week.monday();
+    regions
+        .iter()
+        .filter(|region| date(&region.from).is_none_or(|from| from <= monday) && date(&region.until).is_none_or(|until| monday < until))
         .collect()
 }
 

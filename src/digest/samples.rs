@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Edits, Inputs};
+use super::{Edits, Inputs, LateFinds};
 use crate::config::{Category, DigestConfig};
 use crate::model::{
     ActivityId, ActivityKind, BuilderId, Candidate, Credited, EarlierWork, PastDigest, PastPick, Seq, Substance, Topic, Week, WeekSupply,
@@ -117,12 +117,13 @@ impl Case {
     }
 
     pub(super) fn inputs(&self) -> Inputs<'_> {
+        let cutoff_at = self.week.end() + SignedDuration::from_hours(6);
         Inputs {
             week: self.week,
             program: "Test",
-            cutoff_at: self.week.end() + SignedDuration::from_hours(6),
+            cutoff_at,
             cutoff_seq: Seq(1),
-            previous_cutoff_at: None,
+            late_finds: LateFinds { after: days_before_cutoff(7), until: cutoff_at },
             late: false,
             config: &self.config,
             config_hash: String::new(),
@@ -139,5 +140,9 @@ impl Case {
 
     pub(super) fn compose(&self) -> crate::model::Digest {
         super::compose(&self.inputs())
+    }
+
+    pub(super) fn draft(&self) -> (crate::model::Digest, crate::model::Pool) {
+        super::compose_with_pool(&self.inputs())
     }
 }

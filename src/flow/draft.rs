@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, RULES_VERSION, adopt, settle};
-use crate::digest::{self, Edits, Inputs};
+use super::upkeep::{Effective, adopt_for, effective};
+use super::{Context, RULES_VERSION, settle};
+use crate::config::Region;
+use crate::digest::{self, Edits, Inputs, LateFinds};
 use crate::model::{
     Activity, ActivityId, Builder, BuilderId, Candidate, Counts, Credited, Digest, DigestState, EarlierWork, GridAge, PastDigest, PastPick,
-    SourceKind, Week, WeekSupply, sha256_hex,
+    Pool, SourceKind, Week, WeekSupply, sha256_hex,
 };
 use crate::schedule;
-use crate::store::{DigestRow, NewDraft, StoreError, WorkRow};
+use crate::store::{DigestRow, NewDraft, StoreError, Taken, WorkRow};
 
 /// Why no draft was made.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,8 @@ pub enum DraftError {
     TooEarly { week: Week, cut_off: Timestamp },
     #[error("the digest of {week} is {} already and does not change any more", .state.as_str())]
     Settled { week: Week, state: DigestState },
+    #[error("the draft of {0} has edits: `clarion digest refresh {0}` shows what would change and keeps them")]
+    Edited(Week),
     #[error("the cut-off cannot be computed: {0}")]
     Schedule(String),
     #[error(transparent)]
@@ -45,9 +49,12 @@ pub async fn draft(ctx: &Context, week: Week) -> Result<DigestRow, DraftError> {
     {
         return Err(DraftError::Settled { week, state: row.state });
     }
-    adopt(ctx).await?;
+    if before.as_ref().is_some_and(|row| row.revision > 0) {
+        return Err(DraftError::Edited(week));
+    }
+    adopt_for(ctx, week).await?;
     settle(ctx).await?;
-    let digest = compute(ctx, week, cut_off, now).await?;
+    let (digest, pool) = compute(ctx, week, cut_off, now).await?;
     // A draft is itself a line of the log. One that says the same again would differ from the first in that alone.
     if let Some(row) = before {
         let same = Digest { cutoff_seq: row.digest.cutoff_seq, late: row.digest.late, ..digest.clone() };
@@ -56,12 +63,20 @@ pub async fn draft(ctx: &Context, week: Week) -> Result<DigestRow, DraftError> {
         }
     }
     let hash = hash_of(&digest)?;
-    ctx.store.put_draft(NewDraft { digest, hash, at: now }).await?;
+    let desk = digest::lay(&digest, &pool, &[]);
+    if let Taken::Clash(_) = ctx.store.put_draft(NewDraft { digest, hash, at: now, pool, desk, refresh: None }).await? {
+        return Err(DraftError::Edited(week));
+    }
     ctx.store.digest(week).await?.ok_or(DraftError::Store(StoreError::Closed))
 }
 
 /// The digest as it would be drafted now, without keeping it: the running candidates of a week that is not over.
 pub async fn preview(ctx: &Context, week: Week) -> Result<Digest, DraftError> {
+    Ok(preview_with_pool(ctx, week).await?.0)
+}
+
+/// The same, with all that could have a place in it.
+pub(super) async fn preview_with_pool(ctx: &Context, week: Week) -> Result<(Digest, Pool), DraftError> {
     settle(ctx).await?;
     let now = ctx.clock.now();
     let cut_off = cut_off(ctx, week)?;
@@ -86,59 +101,79 @@ pub fn default_week(ctx: &Context) -> (Week, Option<(Week, Timestamp)>) {
 }
 
 /// The first cut-off after the week's end.
-fn cut_off(ctx: &Context, week: Week) -> Result<Timestamp, DraftError> {
+pub(super) fn cut_off(ctx: &Context, week: Week) -> Result<Timestamp, DraftError> {
     let before = week.end().saturating_sub(SignedDuration::from_millis(1)).unwrap_or(week.end());
     schedule::next_slot(&ctx.config.schedule.cut_off, &ctx.config.schedule.zone, before)
         .map_err(|error| DraftError::Schedule(error.to_string()))
 }
 
-async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) -> Result<Digest, DraftError> {
+async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) -> Result<(Digest, Pool), DraftError> {
     let (_, cutoff_seq) = ctx.store.settled_and_last().await?;
-    let config = &ctx.config.digest;
+    let Effective { config, categories, regions, hash: config_hash } = effective(ctx, week);
+    let config = &config;
     let days = |days: i64| SignedDuration::from_hours(24 * days);
-    let reach = i64::from(config.window_days).max(i64::from(config.late_days)) + 7 * LONGEST_PAUSE_WEEKS;
-    let from = cut_off.saturating_sub(days(reach)).unwrap_or(Timestamp::MIN);
-    let works = ctx.store.works_between(from, cut_off).await?;
+    let Past { history, supply, late_finds } = past(ctx, week, cut_off, config.late_days).await?;
+    let open_since = cut_off.saturating_sub(days(i64::from(config.window_days) + 7 * LONGEST_PAUSE_WEEKS)).unwrap_or(Timestamp::MIN);
+    let late_since = late_finds.after.saturating_sub(days(i64::from(config.late_days))).unwrap_or(Timestamp::MIN);
+    let from = open_since.min(late_since);
+    let mut works = ctx.store.works_between(from, cut_off).await?;
+    let holds = holds(ctx, week).await?;
+    // What editors hold stays in the running, however long ago it came out.
+    for row in ctx.store.works_of(holds.keys().cloned().collect()).await?.into_values() {
+        if works.iter().all(|known| known.work.id != row.work.id) {
+            works.push(row);
+        }
+    }
     let builders = ctx.store.builders().await?;
-    let credited: BTreeMap<BuilderId, Credited> = builders.iter().map(|builder| (builder.id, credited(ctx, builder, cut_off))).collect();
+    let credited: BTreeMap<BuilderId, Credited> =
+        builders.iter().map(|builder| (builder.id, credited(&regions, builder, cut_off))).collect();
     let concerned: Vec<BuilderId> = {
         let ids: BTreeSet<BuilderId> = works.iter().flat_map(builders_of).collect();
         ids.into_iter().collect()
     };
     let earlier = ctx.store.earlier_works(concerned, cut_off, EARLIER).await?;
-    let candidates: Vec<Candidate> = works.iter().filter_map(|row| candidate(row, &earlier, cut_off)).collect();
-    let (history, supply) = past(ctx, week).await?;
-    let config_hash = digest::config_hash(config, &ctx.categories, &ctx.regions, crate::topic::dictionary_hash());
-    let edits = Edits::default();
+    let mut candidates: Vec<Candidate> = works.iter().filter_map(|row| candidate(row, &earlier, cut_off)).collect();
+    let known: BTreeSet<&str> = categories.iter().map(|category| category.key.as_str()).collect();
+    for candidate in &mut candidates {
+        // A category that the program does not have (any more) in that week gives way to the builder's own.
+        if !known.contains(candidate.topic.category.as_str()) {
+            let own = candidate.builders.iter().filter_map(|builder| credited.get(builder)).map(|builder| builder.category.as_str());
+            candidate.topic.category = own.into_iter().find(|own| known.contains(own)).unwrap_or("general").to_owned();
+        }
+    }
+    let edits = Edits { holds, ..Edits::default() };
     let inputs = Inputs {
         week,
         program: &ctx.config.program.name,
         cutoff_at: cut_off,
         cutoff_seq,
-        previous_cutoff_at: self::cut_off(ctx, week.previous()).ok(),
+        late_finds,
         // Made up after the fact: the daemon was down, or the week was asked for later.
         late: now.duration_since(cut_off) > SignedDuration::from_mins(30),
         config,
         config_hash,
         rules_version: RULES_VERSION,
-        categories: &ctx.categories,
-        regions: &ctx.regions,
+        categories: &categories,
+        regions: &regions,
         builders: &credited,
         candidates: &candidates,
         history: &history,
         supply: &supply,
         edits: &edits,
     };
-    Ok(tokio::task::block_in_place(|| digest::compose(&inputs)))
+    Ok(tokio::task::block_in_place(|| digest::compose_with_pool(&inputs)))
 }
 
-fn credited(ctx: &Context, builder: &Builder, at: Timestamp) -> Credited {
-    let told = builder.country.as_deref().and_then(|country| digest::region_of(country, &ctx.regions));
+fn credited(regions: &[Region], builder: &Builder, at: Timestamp) -> Credited {
+    let told = builder.country.as_deref().and_then(|country| digest::region_of(country, regions));
+    // The roster may name a region by its key or its name. One that the configuration does not know gives way to what
+    // the country tells, and stands for itself where it tells nothing.
+    let named = builder.region.as_deref().and_then(|region| digest::region_named(region, regions));
     Credited {
         id: builder.id,
         slug: builder.slug.to_string(),
         name: builder.name.clone(),
-        region: builder.region.clone().or_else(|| told.map(str::to_owned)).unwrap_or_default(),
+        region: named.or(told).or(builder.region.as_deref()).unwrap_or_default().to_owned(),
         category: builder.categories.first().cloned().unwrap_or_default(),
         country: builder.country.clone().filter(|_| builder.switches.show_place),
         handles: if builder.switches.show_place { builder.handles.clone() } else { BTreeMap::new() },
@@ -238,8 +273,27 @@ fn known_at(mut counts: [Option<u64>; 4], activity: &Activity, cut_off: Timestam
     counts
 }
 
-/// The digests of earlier weeks: what was featured, what is reserved, and the supply sealed with each.
-async fn past(ctx: &Context, week: Week) -> Result<(Vec<PastDigest>, BTreeMap<Week, WeekSupply>), StoreError> {
+/// Works that edits of other weeks hold, by the ids that they have now.
+async fn holds(ctx: &Context, week: Week) -> Result<BTreeMap<ActivityId, Week>, StoreError> {
+    let held = ctx.store.holds(week).await?;
+    let now = ctx.store.resolve_activities(held.iter().map(|(work, _)| work.clone()).collect()).await?;
+    let mut holds = BTreeMap::new();
+    for (work, until) in held {
+        // Of two holds of one work the later edit counts.
+        holds.insert(now.get(&work).cloned().unwrap_or(work), until);
+    }
+    Ok(holds)
+}
+
+/// What earlier weeks left behind.
+struct Past {
+    history: Vec<PastDigest>,
+    supply: BTreeMap<Week, WeekSupply>,
+    late_finds: LateFinds,
+}
+
+/// The digests of other weeks: what was featured, what is reserved, and the supply sealed with each.
+async fn past(ctx: &Context, week: Week, cut_off: Timestamp, late_days: u32) -> Result<Past, StoreError> {
     let rows = ctx.store.digests().await?;
     let mut ids: Vec<ActivityId> = Vec::new();
     for row in &rows {
@@ -270,10 +324,17 @@ async fn past(ctx: &Context, week: Week) -> Result<(Vec<PastDigest>, BTreeMap<We
         });
     }
     history.sort_by_key(|past| past.week);
-    Ok((history, supply))
+    let before = rows.iter().filter(|row| row.week < week).max_by_key(|row| row.week).map(|row| row.digest.cutoff_at);
+    let later = rows.iter().filter(|row| row.week > week).map(|row| row.digest.late_finds_after);
+    let mut late_finds = LateFinds::of_new_draft(cut_off, before, later, late_days);
+    // A draft that is computed again keeps the late finds that are its own, whatever weeks were made up meanwhile.
+    if let Some(own) = rows.iter().find(|row| row.week == week) {
+        late_finds.after = own.digest.late_finds_after;
+    }
+    Ok(Past { history, supply, late_finds })
 }
 
 /// SHA-256, hex, of the digest's canonical JSON.
-fn hash_of(digest: &Digest) -> Result<String, StoreError> {
+pub(super) fn hash_of(digest: &Digest) -> Result<String, StoreError> {
     Ok(sha256_hex(serde_json::to_string(digest)?.as_bytes()))
 }

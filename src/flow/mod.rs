@@ -5,6 +5,7 @@
 
 mod by_hand;
 mod decide;
+mod desk;
 mod discover;
 mod draft;
 mod engagement;
@@ -33,7 +34,11 @@ use crate::store::{Store, StoreError};
 use crate::topic::Classifier;
 
 pub use by_hand::{Entered, Told, enter, withdraw};
-pub use decide::{approve, set_paused};
+pub use decide::{
+    EditError, RefreshPreview, Warnings, Wish, approve, approve_draft, edit, find_work, mark, preview_refresh, pull_back, refresh,
+    set_paused,
+};
+pub use desk::{compare_with_computed, compare_with_week, draft_view};
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, default_week, draft, preview};
 pub use engagement::{Engagement, EngagementReport, engagement};
@@ -41,7 +46,7 @@ pub use explain::{Check, Explanation, explain};
 pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, pass};
 pub use links::{LinksReport, check_links};
 pub use poll::Queued;
-pub use publish::{PublishError, publish, render_context};
+pub use publish::{PublishError, correct, edition_context, publish, remove, render_context};
 pub use rebuild::{RebuildReport, rebuild};
 pub use settle::settle;
 pub use upkeep::{UpkeepReport, adopt, upkeep};

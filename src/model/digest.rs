@@ -150,6 +150,12 @@ pub struct Pick {
     pub summary: Option<String>,
     /// `author` or `editor`.
     pub summary_source: String,
+    /// Posts that an editor wrote, by network; under the empty name, for all networks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub social: BTreeMap<String, String>,
+    /// Set where the work was taken out of the published digest: what readers are told in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<String>,
     pub lead: bool,
     /// 1 for the pick that was chosen first.
     pub round: u32,
@@ -166,6 +172,9 @@ pub struct Section {
     pub category: String,
     /// The category's name in that week.
     pub name: String,
+    /// A sentence by the editor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intro: Option<String>,
     pub picks: Vec<Pick>,
 }
 
@@ -268,6 +277,8 @@ pub struct Balance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DigestState {
+    /// Before the cut-off: works are still coming in, and there is no draft.
+    Collecting,
     Draft,
     InReview,
     Approved,
@@ -278,6 +289,7 @@ impl DigestState {
     /// The name in tables and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Collecting => "collecting",
             Self::Draft => "draft",
             Self::InReview => "in_review",
             Self::Approved => "approved",
@@ -294,6 +306,8 @@ pub struct Digest {
     pub program: String,
     pub cutoff_at: DateStamp,
     pub cutoff_seq: Seq,
+    /// The works of its late shelf were found after this.
+    pub late_finds_after: DateStamp,
     /// Made after its cut-off had passed.
     pub late: bool,
     /// SHA-256, hex (RECORD.md section 8).
@@ -320,6 +334,24 @@ impl Digest {
     /// The lead, where there is one.
     pub fn lead(&self) -> Option<&Pick> {
         self.picks().find(|pick| pick.lead)
+    }
+
+    /// As readers see it: of a work that was taken out, the line in its place is all that is left.
+    #[must_use]
+    pub fn for_readers(&self) -> Self {
+        let mut digest = self.clone();
+        for pick in digest.sections.iter_mut().flat_map(|section| &mut section.picks) {
+            let Some(told) = &pick.removed else { continue };
+            pick.title.clone_from(told);
+            (pick.title_gloss, pick.summary, pick.language, pick.published_at) = (None, None, None, None);
+            (pick.duration_s, pick.words) = (None, None);
+            pick.url.clear();
+            pick.also.clear();
+            pick.builders.clear();
+            pick.services.clear();
+            pick.social.clear();
+        }
+        digest
     }
 
     /// Whether the week has nothing to say.

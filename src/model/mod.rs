@@ -6,6 +6,7 @@
 mod activity;
 mod builder;
 mod decision;
+mod desk;
 mod digest;
 mod document;
 mod entry;
@@ -22,6 +23,10 @@ mod work;
 pub use activity::{Activity, ActivityId, ActivityKind, Basis, Credit, DateTrust, GridAge, Role, Sighting, Substance};
 pub use builder::{Builder, BuilderId, Slug, SlugError, Switches};
 pub use decision::{Decision, DecisionKind};
+pub use desk::{
+    Contender, Desk, Difference, DraftView, Edit, EditRecord, Finding, FixedPoints, InLine, Level, Mark, MarkRecord, Network, Notice,
+    PickView, Pool, Rewording, Wording, WordingError,
+};
 pub use digest::{
     Balance, Candidate, Credited, DateStamp, Digest, DigestState, EarlierWork, Group, Outcome, OutcomeCode, PastDigest, PastPick, Pick,
     Reason, ReasonTerm, Section, WeekSupply,

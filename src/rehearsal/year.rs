@@ -17,7 +17,7 @@ pub use super::figures::Figures;
 use super::figures::{Place, Supply, figures};
 use super::number::Numbers;
 use crate::config::{Category, DigestConfig, Region, Weights};
-use crate::digest::{Edits, Inputs, compose, past_digest};
+use crate::digest::{Edits, Inputs, LateFinds, compose, past_digest};
 use crate::model::{
     ActivityId, ActivityKind, BuilderId, Candidate, Credited, Digest, EarlierWork, GridAge, OutcomeCode, PastDigest, Seq, Substance, Topic,
     Week, WeekSupply,
@@ -289,7 +289,7 @@ impl Program {
             categories: CATEGORIES.iter().map(|(key, _)| category(key)).collect(),
             regions: REGIONS
                 .iter()
-                .map(|(key, _)| Region { key: (*key).to_owned(), name: (*key).to_owned(), countries: Vec::new() })
+                .map(|(key, _)| Region { key: (*key).to_owned(), name: (*key).to_owned(), countries: Vec::new(), from: None, until: None })
                 .collect(),
         }
     }
@@ -323,7 +323,7 @@ impl Program {
                 program: "Rehearsal",
                 cutoff_at,
                 cutoff_seq: Seq(0),
-                previous_cutoff_at: None,
+                late_finds: LateFinds { after: cutoff_at - SignedDuration::from_hours(7 * 24), until: cutoff_at },
                 late: false,
                 config,
                 config_hash: String::new(),

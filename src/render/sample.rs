@@ -67,6 +67,8 @@ fn pick(number: u32, kind: ActivityKind, language: &str, title: &str, summary: &
         services: vec!["AWS Lambda".into()],
         summary: Some(summary.into()).filter(|summary: &String| !summary.is_empty()),
         summary_source: "author".into(),
+        social: std::collections::BTreeMap::new(),
+        removed: None,
         lead: false,
         round: number,
         quality: 640,
@@ -79,7 +81,7 @@ fn pick(number: u32, kind: ActivityKind, language: &str, title: &str, summary: &
 
 fn section(category: &str, name: &str, picks: Vec<Pick>) -> Section {
     let picks = picks.into_iter().map(|pick| Pick { category: category.into(), ..pick }).collect();
-    Section { category: category.into(), name: name.into(), picks }
+    Section { category: category.into(), name: name.into(), intro: None, picks }
 }
 
 fn digest(sections: Vec<Section>) -> Digest {
@@ -88,6 +90,7 @@ fn digest(sections: Vec<Section>) -> Digest {
         program: "Lantern Builders".into(),
         cutoff_at: "2026-11-23T06:00:00Z".parse().unwrap(),
         cutoff_seq: Seq(48_120),
+        late_finds_after: "2026-11-16T06:00:00Z".parse().unwrap(),
         late: false,
         config_hash: "3f2a9c0d4b5e6f708192a3b4c5d6e7f8".repeat(2),
         rules_version: 1,

@@ -3,6 +3,7 @@
 //! [`Store`] is the seam: neither its methods nor [`StoreError`] show anything of SQLite. Inside, each file has plain
 //! functions over a connection, and this one runs them: writes on the one writer's thread, reads off the async threads.
 
+mod desks;
 mod digests;
 mod documents;
 mod log;
@@ -26,7 +27,8 @@ use jiff::Timestamp;
 use crate::model::{Seq, SourceId, SourceState};
 use sqlite::{Durability, Extent, Sqlite};
 
-pub use digests::{DigestRow, Edition, NewDraft};
+pub use desks::{DeskRow, DraftParts, LinkAnswer, NewEdit, Refresh, Taken};
+pub use digests::{DigestRow, Edition, EditionKind, Head, NewApproval, NewDraft, NewEdition};
 pub use documents::Evidence;
 pub use log::NewFact;
 pub use registry::{RosterChange, RosterReport};

@@ -13,6 +13,8 @@ mod digest;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod edit;
+#[cfg(test)]
 mod engagement;
 #[cfg(test)]
 mod feed_platforms;
