@@ -136,6 +136,7 @@ pub fn compose(inputs: &Inputs<'_>) -> Digest {
         rules_version: inputs.rules_version,
         intro: None,
         sections: order::sections(inputs.week, &words.categories, picks),
+        coming_up: Vec::new(),
         outcomes,
         balance,
         supply,

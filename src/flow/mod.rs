@@ -4,10 +4,12 @@
 //! call stories and hold no rules of their own.
 
 mod decide;
+mod deliver;
 mod discover;
 mod draft;
 mod explain;
 mod lanes;
+mod ledger;
 mod links;
 mod poll;
 mod publish;
@@ -31,10 +33,12 @@ use crate::store::{Store, StoreError};
 use crate::topic::Classifier;
 
 pub use decide::{approve, set_paused};
+pub use deliver::{DeliverError, Sending, plan_deliveries, plan_missing, resolve_delivery, send, send_due, send_test};
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, draft, preview};
 pub use explain::{Check, Explanation, explain};
 pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, oldest_overdue, pass};
+pub use ledger::{Ledger, LedgerError, LedgerLine, Waiting, ledger, mark_posted};
 pub use links::{LinksReport, check_links};
 pub use poll::Queued;
 pub use publish::{PublishError, publish, render_context};

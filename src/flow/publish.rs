@@ -26,7 +26,11 @@ pub enum PublishError {
 
 /// What outputs need beside the digest itself.
 pub fn render_context(ctx: &Context, row: &DigestRow) -> render::Context {
-    let context = render::Context { state: row.state, ..render::Context::new(&ctx.config.program, ctx.config.web.public_url.as_str()) };
+    let context = render::Context {
+        state: row.state,
+        social: ctx.config.social.clone(),
+        ..render::Context::new(&ctx.config.program, ctx.config.web.public_url.as_str())
+    };
     match row.published_at {
         Some(at) => context.published(at),
         None => context,
@@ -60,5 +64,9 @@ pub async fn publish(ctx: &Context, week: Week, by: &str) -> Result<DigestRow, P
     })?;
     ctx.store.seal(week, by.to_owned(), formats, now).await?;
     tracing::info!(week = %week, "published the digest of {week}");
+    // It is out, whatever becomes of sending it: what is not planned here is planned at the next tick.
+    if let Err(error) = super::plan_deliveries(ctx, week).await {
+        tracing::error!(week = %week, "where the digest of {week} goes could not be planned: {error}");
+    }
     ctx.store.digest(week).await?.ok_or(PublishError::NoDraft(week))
 }

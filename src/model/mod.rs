@@ -6,6 +6,7 @@
 mod activity;
 mod builder;
 mod decision;
+mod delivery;
 mod digest;
 mod document;
 mod entry;
@@ -22,9 +23,10 @@ mod work;
 pub use activity::{Activity, ActivityId, ActivityKind, Basis, Credit, DateTrust, GridAge, Role, Sighting, Substance};
 pub use builder::{Builder, BuilderId, Slug, SlugError, Switches};
 pub use decision::{Decision, DecisionKind};
+pub use delivery::{Amplified, DeliveryState};
 pub use digest::{
     Balance, Candidate, Credited, DateStamp, Digest, DigestState, EarlierWork, Group, Outcome, OutcomeCode, PastDigest, PastPick, Pick,
-    Reason, ReasonTerm, Section, WeekSupply,
+    Reason, ReasonTerm, Section, Upcoming, WeekSupply,
 };
 pub use document::{Auth, Document, Freshness, Request, Validators};
 pub use entry::{Arrival, Author, Content, Counts, Entry, EntryKey, FeedHints, Media, ReadError, Reading, Repair};
@@ -35,8 +37,8 @@ pub use source::{Ask, Owner, Source, SourceId, SourceKind, SourceState, SourceSt
 pub use topic::{Evidence, Topic};
 pub use url::{CanonicalUrl, UrlError};
 pub use view::{
-    BuilderRecordView, BuilderRow, Correction, DigestSummary, HealthView, HomeView, HostRow, MergedView, OperatorView, RecordQuery,
-    SightingView, SourceRow, TaskRow, TimelineItem,
+    AmplifiedView, BuilderRecordView, BuilderRow, Correction, DigestSummary, HealthView, HomeView, HostRow, MergedView, OperatorView,
+    RecordQuery, SightingView, SourceRow, TaskRow, TimelineItem,
 };
 pub use week::{Week, WeekError};
 pub use work::{MergeRule, Work, WorkMember};

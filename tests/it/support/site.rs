@@ -1,7 +1,7 @@
 //! A site on loopback whose every answer is given byte for byte, and which remembers who asked what.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +11,7 @@ pub(crate) struct Asked {
     pub(crate) path: String,
     /// Names in lower case.
     headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Asked {
@@ -55,13 +56,22 @@ impl Site {
     }
 
     fn serve(&self, stream: &TcpStream, answer: &dyn Fn(&Asked) -> Vec<u8>) -> Option<()> {
-        let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
-        let path = lines.next()?.split(' ').nth(1)?.to_owned();
-        let headers = lines
-            .take_while(|line| !line.is_empty())
-            .filter_map(|line| line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())))
-            .collect();
-        let asked = Asked { path, headers };
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let path = line.split(' ').nth(1)?.to_owned();
+        let mut headers = Vec::new();
+        loop {
+            line.clear();
+            if reader.read_line(&mut line).ok()? == 0 || line.trim_end().is_empty() {
+                break;
+            }
+            headers.extend(line.trim_end().split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())));
+        }
+        let mut asked = Asked { path, headers, body: Vec::new() };
+        let length: usize = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        asked.body = vec![0; length];
+        reader.read_exact(&mut asked.body).ok()?;
         self.asked.lock().unwrap().push(asked.clone());
         let bytes = answer(&asked);
         (&mut &*stream).write_all(&bytes).ok()
