@@ -5,6 +5,7 @@
 
 mod decide;
 mod deliver;
+mod desk;
 mod discover;
 mod draft;
 mod explain;
@@ -32,8 +33,12 @@ use crate::net::NetError;
 use crate::store::{Store, StoreError};
 use crate::topic::Classifier;
 
-pub use decide::{approve, set_paused};
+pub use decide::{
+    EditError, RefreshPreview, Warnings, Wish, approve, approve_draft, edit, find_work, mark, preview_refresh, pull_back, refresh,
+    set_paused,
+};
 pub use deliver::{DeliverError, Sending, plan_deliveries, plan_missing, resolve_delivery, send, send_due, send_test};
+pub use desk::draft_view;
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, draft, preview};
 pub use explain::{Check, Explanation, explain};
@@ -41,7 +46,7 @@ pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, oldest_overdue, pass};
 pub use ledger::{Ledger, LedgerError, LedgerLine, Waiting, ledger, mark_posted};
 pub use links::{LinksReport, check_links};
 pub use poll::Queued;
-pub use publish::{PublishError, publish, render_context};
+pub use publish::{PublishError, correct, edition_context, publish, remove, render_context};
 pub use rebuild::{RebuildReport, rebuild};
 pub use settle::settle;
 pub use upkeep::{UpkeepReport, adopt, upkeep};

@@ -7,6 +7,7 @@ mod activity;
 mod builder;
 mod decision;
 mod delivery;
+mod desk;
 mod digest;
 mod document;
 mod entry;
@@ -24,6 +25,10 @@ pub use activity::{Activity, ActivityId, ActivityKind, Basis, Credit, DateTrust,
 pub use builder::{Builder, BuilderId, Slug, SlugError, Switches};
 pub use decision::{Decision, DecisionKind};
 pub use delivery::{Amplified, DeliveryState};
+pub use desk::{
+    Contender, Desk, Difference, DraftView, Edit, EditRecord, Finding, FixedPoints, InLine, Level, Mark, MarkRecord, Network, Notice,
+    PickView, Pool, Rewording, Wording, WordingError,
+};
 pub use digest::{
     Balance, Candidate, Credited, DateStamp, Digest, DigestState, EarlierWork, Group, Outcome, OutcomeCode, PastDigest, PastPick, Pick,
     Reason, ReasonTerm, Section, Upcoming, WeekSupply,

@@ -42,7 +42,7 @@ pub use language::tag as language_tag;
 pub use shown::{
     Shown, ShownBuilder, ShownSection, ShownWork, date_span, day_of, kind_label, language_name, month_name, number, short, web_address,
 };
-pub use social::{Network, draft as social_draft};
+pub use social::{draft as social_draft, post_length, post_limit};
 
 use crate::config::{ProgramConfig, SocialConfig};
 use crate::model::{Correction, Digest, DigestState};

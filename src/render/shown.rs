@@ -232,6 +232,9 @@ impl Shown {
 impl ShownWork {
     /// Puts a work into words.
     pub fn of(pick: &Pick) -> Self {
+        if let Some(removed) = &pick.removed {
+            return Self::tombstone(pick, removed);
+        }
         let title = short(&pick.title, TITLE);
         let lang = pick.language.as_deref().and_then(language::tag);
         let gloss = pick.title_gloss.as_deref().map(|gloss| short(gloss, TITLE));
@@ -250,6 +253,26 @@ impl ShownWork {
             builders: pick.builders.iter().map(ShownBuilder::of).collect(),
             date: pick.published_at.map(day_of),
             instant: pick.published_at.map(instant),
+        }
+    }
+
+    /// A line in the place of a work that was taken out after publication.
+    fn tombstone(pick: &Pick, removed: &str) -> Self {
+        Self {
+            id: pick.work.to_string(),
+            kind: "Taken out",
+            length: None,
+            language: None,
+            lang: None,
+            dir: "ltr",
+            title: short(removed, 1_200),
+            gloss: None,
+            url: None,
+            also: Vec::new(),
+            summary: None,
+            builders: Vec::new(),
+            date: None,
+            instant: None,
         }
     }
 

@@ -5,6 +5,8 @@
 //! (DIGEST.md section 7). A handle stands in only for those who gave one for that network; what else could call
 //! somebody or become a link is taken apart by a sign of no width.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation;
@@ -14,8 +16,8 @@ use super::prose::balance;
 use super::shown::{Shown, counted, short, web_address};
 use super::{Context, RenderError, SCHEMA};
 use crate::config::SocialConfig;
-use crate::model::{Credited, Digest, Pick, Upcoming};
-use crate::text::{graphemes, mastodon_length, utf16, x_length};
+use crate::model::{Credited, Digest, Network, Pick, Upcoming};
+use crate::text::{addresses, graphemes, mastodon_length, utf16, x_length};
 
 /// Zero width space: 1 in the count of X, a letter nowhere.
 const NOTHING: char = '\u{200B}';
@@ -24,78 +26,45 @@ const TAGS: usize = 2;
 /// The most graphemes of an address as shown on Bluesky, where the link is beside the text.
 const SHOWN_ADDRESS: usize = 32;
 
-/// A network that drafts are written for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Network {
-    X,
-    Bluesky,
-    Mastodon,
-    Linkedin,
+/// The longest post that a network takes, in its own count.
+pub fn post_limit(network: Network, config: &SocialConfig) -> usize {
+    match network {
+        Network::X => 280,
+        Network::Bluesky => 300,
+        Network::Mastodon => config.mastodon_limit as usize,
+        Network::Linkedin => 3_000,
+    }
 }
 
-impl Network {
-    /// Every network, in the order shown.
-    pub const ALL: [Network; 4] = [Self::X, Self::Bluesky, Self::Mastodon, Self::Linkedin];
-
-    /// The name in rosters, settings and JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::X => "x",
-            Self::Bluesky => "bluesky",
-            Self::Mastodon => "mastodon",
-            Self::Linkedin => "linkedin",
-        }
+/// How long a text is in a network's own count.
+pub fn post_length(network: Network, text: &str) -> usize {
+    match network {
+        Network::X => x_length(text),
+        Network::Bluesky => graphemes(text),
+        Network::Mastodon => mastodon_length(text),
+        Network::Linkedin => utf16(text),
     }
+}
 
-    /// The network of that name.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|network| network.as_str() == text)
-    }
-
-    /// The longest post, in the network's own count.
-    pub fn limit(self, config: &SocialConfig) -> usize {
-        match self {
-            Self::X => 280,
-            Self::Bluesky => 300,
-            Self::Mastodon => config.mastodon_limit as usize,
-            Self::Linkedin => 3_000,
-        }
-    }
-
-    /// How long a text is in the network's own count.
-    pub fn count(self, text: &str) -> usize {
-        match self {
-            Self::X => x_length(text),
-            Self::Bluesky => graphemes(text),
-            Self::Mastodon => mastodon_length(text),
-            Self::Linkedin => utf16(text),
-        }
-    }
-
-    /// The builder's handle there, as it is written in a post, where the builder gave one that the network could have.
-    fn handle(self, builder: &Credited) -> Option<String> {
-        let handle = builder.handles.get(self.as_str())?.trim().trim_start_matches('@');
-        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        let host = |text: &str| {
-            text.contains('.')
-                && text.len() <= 253
-                && text.split('.').all(|label| {
-                    !label.is_empty()
-                        && !label.starts_with('-')
-                        && !label.ends_with('-')
-                        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-                })
-        };
-        let fits = match self {
-            Self::X => (1..=15).contains(&handle.len()) && plain(handle),
-            Self::Bluesky => host(handle),
-            Self::Mastodon => handle.split_once('@').is_some_and(|(user, server)| !user.is_empty() && plain(user) && host(server)),
-            // A name in an address calls nobody there.
-            Self::Linkedin => false,
-        };
-        fits.then(|| format!("@{handle}"))
-    }
+/// The builder's handle on a network, as it is written in a post, where they gave one that the network could have.
+fn handle_on(network: Network, builder: &Credited) -> Option<String> {
+    let handle = builder.handles.get(network.as_str())?.trim().trim_start_matches('@');
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let host = |text: &str| text.contains('.') && text.len() <= 253 && text.split('.').all(label);
+    let fits = match network {
+        Network::X => (1..=15).contains(&handle.len()) && plain(handle),
+        Network::Bluesky => host(handle),
+        Network::Mastodon => handle.split_once('@').is_some_and(|(user, server)| !user.is_empty() && plain(user) && host(server)),
+        // A name in an address calls nobody there.
+        Network::Linkedin => false,
+    };
+    fits.then(|| format!("@{handle}"))
 }
 
 /// A part of a post.
@@ -118,6 +87,8 @@ impl Part {
 
 /// What a post is made of, before it is fitted.
 struct Story<'a> {
+    /// What an editor wrote for a network, or for all under the empty name; it goes out as it is.
+    written: Option<&'a BTreeMap<String, String>>,
     title: String,
     gloss: Option<String>,
     summary: Option<String>,
@@ -150,6 +121,7 @@ struct Drafts {
 pub(crate) fn document(digest: &Digest, ctx: &Context) -> Result<String, RenderError> {
     let shown = Shown::of(digest, ctx);
     let whole = Story {
+        written: None,
         title: format!("{}: {}", shown.program, shown.heading),
         gloss: None,
         summary: Some(shown.nothing.map_or_else(|| shown.preview.clone(), str::to_owned)),
@@ -163,7 +135,11 @@ pub(crate) fn document(digest: &Digest, ctx: &Context) -> Result<String, RenderE
         title: whole.title.clone(),
         url: shown.permalink.clone(),
         digest: posts(&whole, ctx, &shown.week),
-        works: digest.picks().map(|pick| drafts(pick.work.as_str(), &of_pick(pick), ctx, &shown.week)).collect(),
+        works: digest
+            .picks()
+            .filter(|pick| pick.removed.is_none())
+            .map(|pick| drafts(pick.work.as_str(), &of_pick(pick), ctx, &shown.week))
+            .collect(),
         coming_up: digest
             .coming_up
             .iter()
@@ -178,12 +154,13 @@ pub(crate) fn document(digest: &Digest, ctx: &Context) -> Result<String, RenderE
 pub fn draft(pick: &Pick, network: Network, ctx: &Context, week: &str) -> (String, usize) {
     let parts = fit(&of_pick(pick), network, ctx, week);
     let text = text_of(&parts);
-    let count = network.count(&text);
+    let count = post_length(network, &text);
     (text, count)
 }
 
 fn of_pick(pick: &Pick) -> Story<'_> {
     Story {
+        written: Some(&pick.social),
         title: title_of(&pick.title),
         gloss: pick.title_gloss.as_deref().map(|gloss| short(gloss, 300)).filter(|gloss| !gloss.is_empty()),
         summary: pick.summary.as_deref().map(|summary| short(summary, 280)).filter(|summary| !summary.is_empty()),
@@ -195,6 +172,7 @@ fn of_pick(pick: &Pick) -> Story<'_> {
 
 fn of_upcoming<'a>(coming: &'a Upcoming, date: &str) -> Story<'a> {
     Story {
+        written: None,
         title: format!("{date}: {}", title_of(&coming.title)),
         gloss: None,
         summary: None,
@@ -224,7 +202,7 @@ fn posts(story: &Story<'_>, ctx: &Context, week: &str) -> Value {
     for network in Network::ALL {
         let parts = fit(story, network, ctx, week);
         let text = text_of(&parts);
-        let mut post = json!({ "text": text, "count": network.count(&text), "limit": network.limit(&ctx.social) });
+        let mut post = json!({ "text": text, "count": post_length(network, &text), "limit": post_limit(network, &ctx.social) });
         match network {
             Network::Bluesky => {
                 post["bytes"] = json!(text.len());
@@ -245,10 +223,13 @@ fn fit(story: &Story<'_>, network: Network, ctx: &Context, week: &str) -> Vec<Pa
         let tagged = ctx.social.utm.iter().any(|name| name == network.as_str());
         if tagged { with_utm(url, network.as_str(), "social", week) } else { url.clone() }
     });
-    let limit = network.limit(&ctx.social);
+    if let Some(text) = story.written.and_then(|posts| posts.get(network.as_str()).or_else(|| posts.get(""))) {
+        return parts_of(text);
+    }
+    let limit = post_limit(network, &ctx.social);
     let fits = |parts: &[Part]| {
         let text = text_of(parts);
-        network.count(&text) <= limit
+        post_length(network, &text) <= limit
             && match network {
                 Network::Bluesky => text.len() <= 3_000,
                 Network::Linkedin => utf16(&api_text(parts)) <= limit,
@@ -301,6 +282,36 @@ fn fit(story: &Story<'_>, network: Network, ctx: &Context, week: &str) -> Vec<Pa
         .collect()
 }
 
+/// The parts of a text that a person wrote: addresses and tags are live, as they are where it is pasted.
+fn parts_of(text: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for (start, end) in addresses(text, false) {
+        push_tagged(&mut parts, &text[from..start]);
+        parts.push(Part::Link(text[start..end].to_owned(), text[start..end].to_owned()));
+        from = end;
+    }
+    push_tagged(&mut parts, &text[from..]);
+    parts
+}
+
+fn push_tagged(parts: &mut Vec<Part>, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.find('#') {
+        let free = rest[..at].chars().next_back().is_none_or(char::is_whitespace);
+        let length = rest[at + 1..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len() - at - 1);
+        let (before, tag) = (&rest[..at], &rest[at..=at + length]);
+        if free && tag.chars().any(char::is_alphabetic) {
+            parts.push(Part::Text(before.to_owned()));
+            parts.push(Part::Tag(tag.to_owned()));
+        } else {
+            parts.push(Part::Text(rest[..=at + length].to_owned()));
+        }
+        rest = &rest[at + 1 + length..];
+    }
+    parts.push(Part::Text(rest.to_owned()));
+}
+
 /// The post with the longest beginning of the title that fits, cut between graphemes and where possible between words.
 fn longest_title(title: &str, compose: impl Fn(&str) -> Option<Vec<Part>>) -> Option<Vec<Part>> {
     let ends: Vec<usize> = title.grapheme_indices(true).map(|(at, grapheme)| at + grapheme.len()).collect();
@@ -338,7 +349,7 @@ fn push_by(parts: &mut Vec<Part>, story: &Story<'_>, network: Network, named: us
             _ => ", ",
         };
         parts.push(Part::Text(before.to_owned()));
-        parts.push(if let Some(handle) = network.handle(builder) {
+        parts.push(if let Some(handle) = handle_on(network, builder) {
             Part::Mention(handle)
         } else {
             let name = short(&builder.name, 120);
@@ -499,8 +510,8 @@ mod tests {
             .into_iter()
             .map(|network| {
                 let (text, count) = draft(pick, network, &ctx, "2026-W47");
-                assert!(count <= network.limit(&ctx.social), "{network:?}: {count} {text}");
-                assert_eq!(count, network.count(&text));
+                assert!(count <= post_limit(network, &ctx.social), "{network:?}: {count} {text}");
+                assert_eq!(count, post_length(network, &text));
                 (network, text, count)
             })
             .collect()
@@ -589,6 +600,21 @@ mod tests {
             })
             .collect();
         assert_eq!(shown, ["@m.example.org", "blog.example.org/one", "#StepFunctions", "#LambdaEdge"]);
+    }
+
+    #[test]
+    fn what_an_editor_wrote_goes_out_as_it_is() {
+        let mut pick = work("T", "S", &["A"]);
+        pick.social = [("", "For all: https://blog.example.org/one #Lambda, C# and #1"), ("x", "For X")]
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .into();
+        let written = texts(&pick);
+        assert_eq!(written[0].1, "For X");
+        assert!(written[1..].iter().all(|(_, text, _)| *text == pick.social[""]));
+        let parts = fit(&of_pick(&pick), Network::Bluesky, &sample::context(), "2026-W47");
+        let kinds: Vec<String> =
+            facets(&parts).as_array().unwrap().iter().map(|facet| facet["features"][0]["$type"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(kinds, ["app.bsky.richtext.facet#link", "app.bsky.richtext.facet#tag"]);
     }
 
     #[test]
