@@ -124,6 +124,19 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn every_document_has_the_shape_that_is_described() {
+        use crate::render::{Format, render, sample};
+        let schema: Value = serde_json::from_str(include_str!("../../docs/chat.schema.json")).unwrap();
+        for digest in [sample::rich(), sample::small(), sample::empty(), sample::full(sample::HOSTILE[0])] {
+            for format in [Format::Slack, Format::Discord, Format::Teams] {
+                let bytes = render(&digest, &sample::context(), format).unwrap();
+                let document: Value = serde_json::from_slice(&bytes).unwrap();
+                crate::render::json::tests::check(&document, &schema, &schema, "");
+            }
+        }
+    }
+
+    #[test]
     fn codes_and_addresses_are_taken_apart() {
         assert_eq!(without_codes(":smile: {{DATE(2026)}}"), ":\u{2060}smile: {\u{2060}{DATE(2026)}}");
         assert_eq!(target("https://a.example/x_(y)|z"), "https://a.example/x_%28y%29%7Cz");

@@ -11,9 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::state::{Answer, Pages, PagesError};
 use crate::flow::{self, Context};
 use crate::model::{
-    ActivityId, AmplifiedView, Builder, BuilderId, BuilderRecordView, BuilderRow, DigestState, DigestSummary, HealthView, HomeView,
-    HostRow, MergedView, OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem,
-    Week,
+    ActivityId, AmplifiedView, Builder, BuilderId, BuilderRecordView, BuilderRow, DeliveryState, DigestState, DigestSummary, HealthView,
+    HomeView, HostRow, MergedView, OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow, SourceState, TaskRow,
+    TimelineItem, Week,
 };
 use crate::render::{self, FeedEntry, Format};
 use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError, WorkRow};
@@ -261,6 +261,22 @@ impl StoredPages {
                 failed: last.as_ref().is_some_and(|slot| slot.state == "failed"),
                 outcome: last.map(|slot| if slot.note.is_empty() { slot.state } else { slot.note }),
                 next_at: schedule::next_slot(cron, &ctx.config.schedule.zone, now).ok(),
+            });
+        }
+        for row in ctx.store.deliveries(None).await? {
+            let outcome = match row.state {
+                DeliveryState::Doubt => format!("it may have arrived: look there, then say so with `clarion digest resolve`. {}", row.note),
+                DeliveryState::Failed => format!("not sent: {}", row.note),
+                DeliveryState::Planned if row.attempts > 0 => format!("not sent yet: {}", row.note),
+                _ => continue,
+            };
+            tasks.push(TaskRow {
+                name: format!("sending {} to {}", row.week, row.channel),
+                last_at: Some(row.ended_at.unwrap_or(row.planned_at)),
+                elapsed_ms: None,
+                failed: row.state != DeliveryState::Planned,
+                outcome: Some(outcome),
+                next_at: (row.state == DeliveryState::Planned).then_some(row.next_at),
             });
         }
         let seq = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);

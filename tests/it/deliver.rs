@@ -20,7 +20,7 @@ use mail_parser::{HeaderValue, MessageParser};
 use crate::digest::start;
 use crate::support::daemon::Daemon;
 use crate::support::site::{Asked, Site, answer};
-use crate::support::smtp::{Fault, MailServer, Taken};
+use crate::support::smtp::{Fault, MailServer, Taken, behind_tls};
 use crate::support::world::{World, post, prose, rss};
 use crate::support::{clarion, good, json, run};
 
@@ -509,4 +509,45 @@ fn the_daemon_publishes_after_the_cooling_off_and_sends_by_itself() {
     let (_, _, page) = daemon.get(&format!("/builders/{slug}"));
     assert!(page.contains("Shared by the program") && page.contains("https://social.example/@us/1"), "{page}");
     drop(clarion(folder));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_the_password_goes_out_to_a_server_that_is_believed_and_to_no_other() {
+    let server = MailServer::offering(&["STARTTLS", "AUTH PLAIN LOGIN"]);
+    let secrets = tempfile::tempdir().unwrap();
+    let secret = secrets.path().join("password");
+    std::fs::write(&secret, "open sesame\n").unwrap();
+    #[cfg(unix)]
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tls");
+    let mut channels = String::new();
+    for (name, security, authority) in [
+        ("upgraded", "starttls", Some("mail-ca.pem")),
+        ("at-once", "tls", Some("mail-ca.pem")),
+        ("stranger", "tls", None),
+        ("other", "starttls", Some("ca.pem")),
+    ] {
+        let port = behind_tls(&server, security == "tls").await;
+        channels.push_str(&format!(
+            "[[delivery]]\nname = \"{name}\"\nkind = \"smtp\"\nserver = \"127.0.0.1:{port}\"\nsecurity = \"{security}\"\nuser = \"digest\"\n\
+             password_file = \"{}\"\nto = [\"{name}@example.org\"]\nfrom = \"digest@example.org\"\n",
+            secret.display()
+        ));
+        if let Some(file) = authority {
+            channels.push_str(&format!("ca_file = \"{}\"\n", folder.join(file).display()));
+        }
+    }
+    let world = published(&channels).await;
+    let rows = flow::send(&world.ctx, week(), None).await.unwrap();
+    let of = |name: &str| rows.iter().find(|row| row.channel == name).unwrap();
+    for name in ["upgraded", "at-once"] {
+        assert_eq!(of(name).state, DeliveryState::Sent, "{:?}", of(name));
+    }
+    for name in ["stranger", "other"] {
+        assert_eq!((of(name).state, of(name).repeats), (DeliveryState::Planned, 0), "{:?}", of(name));
+        assert!(of(name).note.contains("certificate") || of(name).note.contains("invalid peer"), "{:?}", of(name));
+    }
+    assert_eq!(server.taken().len(), 2);
+    assert_eq!(server.signed_in(), ["AGRpZ2VzdABvcGVuIHNlc2FtZQ=="; 2]);
+    assert!(!format!("{rows:?}").contains("sesame"));
 }

@@ -239,3 +239,59 @@ fn message(reader: &mut impl BufRead, fault: Option<Fault>) -> Option<Vec<u8>> {
         message.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
     }
 }
+
+/// A mail server that speaks TLS: at once, or after STARTTLS. What is said inside goes to the plain one.
+pub(crate) async fn behind_tls(plain: &MailServer, at_once: bool) -> u16 {
+    use rustls::pki_types::pem::PemObject;
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tls");
+    let chain = vec![rustls::pki_types::CertificateDer::from_pem_file(folder.join("mail.pem")).unwrap()];
+    let key = rustls::pki_types::PrivateKeyDer::from_pem_file(folder.join("mail.key")).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, inner) = (listener.local_addr().unwrap().port(), plain.port);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let mut server = tokio::net::TcpStream::connect(("127.0.0.1", inner)).await.ok()?;
+                let mut client = client;
+                if !at_once {
+                    // The greeting and the first EHLO are the other's own; STARTTLS is answered here.
+                    let mut from_client = tokio::io::BufReader::new(client);
+                    let mut from_server = tokio::io::BufReader::new(server);
+                    let mut line = String::new();
+                    from_server.read_line(&mut line).await.ok()?;
+                    from_client.get_mut().write_all(line.as_bytes()).await.ok()?;
+                    line.clear();
+                    from_client.read_line(&mut line).await.ok()?;
+                    from_server.get_mut().write_all(line.as_bytes()).await.ok()?;
+                    loop {
+                        line.clear();
+                        from_server.read_line(&mut line).await.ok()?;
+                        from_client.get_mut().write_all(line.as_bytes()).await.ok()?;
+                        if line.as_bytes().get(3) == Some(&b' ') {
+                            break;
+                        }
+                    }
+                    line.clear();
+                    from_client.read_line(&mut line).await.ok()?;
+                    if line.trim_end() != "STARTTLS" {
+                        return None;
+                    }
+                    from_client.get_mut().write_all(b"220 go on\r\n").await.ok()?;
+                    (client, server) = (from_client.into_inner(), from_server.into_inner());
+                }
+                let mut client = acceptor.accept(client).await.ok()?;
+                tokio::io::copy_bidirectional(&mut client, &mut server).await.ok()
+            });
+        }
+    });
+    port
+}
