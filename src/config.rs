@@ -3,7 +3,7 @@
 //! In: one TOML file. Out: a [`Config`] whose values can be relied on, or one error that names the key and the line.
 //! Handed out in sections; no step sees the whole. `config.example.toml` is the manual, and a test keeps it true.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -245,6 +245,40 @@ pub struct Region {
     /// ISO 3166-1 alpha-2.
     #[serde(default)]
     pub countries: Vec<String>,
+    /// The first and the day after the last on which it is used, `2026-01-01`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+/// What changes of the digest's settings from a day on; what is not named stays as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DigestChange {
+    /// The first day, `2027-01-04`: digests of weeks that begin on it or later are made so.
+    pub from: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub places: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_days: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cool_down: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub floor: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn_weeks: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead_weeks: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance_weeks: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late_days: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kinds: Option<Vec<String>>,
+    /// Points by name, as in the table of weights.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, i64>,
 }
 
 /// The points of DIGEST.md section 4, in thousandths.
@@ -313,6 +347,8 @@ pub struct DigestConfig {
     pub categories: Vec<Category>,
     /// The program's regions; an empty list takes the built-in ones.
     pub regions: Vec<Region>,
+    /// What changes from a day on.
+    pub changes: Vec<DigestChange>,
 }
 
 impl Default for DigestConfig {
@@ -333,6 +369,7 @@ impl Default for DigestConfig {
             weights: Weights::default(),
             categories: Vec::new(),
             regions: Vec::new(),
+            changes: Vec::new(),
         }
     }
 }
@@ -1021,7 +1058,39 @@ impl Config {
     }
 }
 
+/// The points of that name.
+fn points_mut<'a>(weights: &'a mut Weights, name: &str) -> Option<&'a mut i64> {
+    Some(match name {
+        "on_topic" => &mut weights.on_topic,
+        "substantial" => &mut weights.substantial,
+        "shows_work" => &mut weights.shows_work,
+        "described" => &mut weights.described,
+        "canonical" => &mut weights.canonical,
+        "cites_source" => &mut weights.cites_source,
+        "fresh" => &mut weights.fresh,
+        "turn" => &mut weights.turn,
+        "category" => &mut weights.category,
+        "region" => &mut weights.region,
+        "new_service" => &mut weights.new_service,
+        _ => return None,
+    })
+}
+
 impl DigestConfig {
+    /// The settings for a week that begins on that day: all changes up to it made, in order of their days. A day that
+    /// cannot be read changes nothing; loading refuses it.
+    #[must_use]
+    pub fn effective(&self, monday: jiff::civil::Date) -> Self {
+        let mut effective = Self { changes: Vec::new(), ..self.clone() };
+        let day = |change: &DigestChange| change.from.parse::<jiff::civil::Date>().ok();
+        let mut changes: Vec<&DigestChange> = self.changes.iter().filter(|change| day(change).is_some_and(|from| from <= monday)).collect();
+        changes.sort_by_key(|change| day(change));
+        for change in changes {
+            change.make(&mut effective);
+        }
+        effective
+    }
+
     /// What holds between values: the key at fault within the section, and a sentence.
     fn check(&self) -> Result<(), (&'static str, String)> {
         let within = |key: &'static str, value: i64, least: i64, most: i64| {
@@ -1058,6 +1127,26 @@ impl DigestConfig {
                 return Err(("kinds", format!("unknown kind `{kind}`; known are {}", known.join(", "))));
             }
         }
+        for change in &self.changes {
+            if change.from.parse::<jiff::civil::Date>().is_err() {
+                return Err(("changes", format!("`{}` is no day: write `from` as 2026-01-31", change.from)));
+            }
+            if let Some(name) = change.weights.keys().find(|name| points_mut(&mut Weights::default(), name).is_none()) {
+                return Err(("changes", format!("there are no points named `{name}`")));
+            }
+            let mut changed = Self { changes: Vec::new(), ..self.clone() };
+            change.make(&mut changed);
+            if let Err((key, message)) = changed.check() {
+                return Err(("changes", format!("from {}: {key} {message}", change.from)));
+            }
+        }
+        for region in &self.regions {
+            for day in [&region.from, &region.until].into_iter().flatten() {
+                if day.parse::<jiff::civil::Date>().is_err() {
+                    return Err(("regions", format!("`{day}` of `{}` is no day: write it as 2026-01-31", region.key)));
+                }
+            }
+        }
         let mut keys = BTreeSet::new();
         for category in &self.categories {
             for day in [&category.from, &category.until].into_iter().flatten() {
@@ -1079,6 +1168,34 @@ impl DigestConfig {
             }
         }
         Ok(())
+    }
+}
+
+impl DigestChange {
+    fn make(&self, config: &mut DigestConfig) {
+        let DigestConfig {
+            places, window_days, cool_down, floor, turn_weeks, lead_weeks, balance_weeks, late_days, kinds, weights, ..
+        } = config;
+        for (to, change) in [
+            (places, self.places),
+            (window_days, self.window_days),
+            (cool_down, self.cool_down),
+            (balance_weeks, self.balance_weeks),
+            (late_days, self.late_days),
+        ] {
+            *to = change.unwrap_or(*to);
+        }
+        for (to, change) in [(floor, self.floor), (turn_weeks, self.turn_weeks), (lead_weeks, self.lead_weeks)] {
+            *to = change.unwrap_or(*to);
+        }
+        if let Some(changed) = &self.kinds {
+            kinds.clone_from(changed);
+        }
+        for (name, points) in &self.weights {
+            if let Some(to) = points_mut(weights, name) {
+                *to = *points;
+            }
+        }
     }
 }
 
@@ -1184,7 +1301,6 @@ mod tests {
             from: Some("2026-01-01".into()),
             until: Some("2027-01-01".into()),
         }];
-        config.digest.regions = vec![Region { key: "k".into(), name: "n".into(), countries: Vec::new() }];
         let mail = DeliveryConfig {
             name: "list".into(),
             kind: ChannelKind::Smtp,
@@ -1216,6 +1332,26 @@ mod tests {
             ..mail.clone()
         };
         config.delivery = vec![mail, others];
+        config.digest.regions = vec![Region {
+            key: "k".into(),
+            name: "n".into(),
+            countries: Vec::new(),
+            from: Some("2026-01-01".into()),
+            until: Some("2027-01-01".into()),
+        }];
+        config.digest.changes = vec![DigestChange {
+            from: "2027-01-04".into(),
+            places: Some(10),
+            window_days: Some(14),
+            cool_down: Some(4),
+            floor: Some(350),
+            turn_weeks: Some(26),
+            lead_weeks: Some(26),
+            balance_weeks: Some(12),
+            late_days: Some(60),
+            kinds: Some(vec!["article".into()]),
+            weights: [("turn".to_owned(), 200)].into(),
+        }];
         config
     }
 
@@ -1343,6 +1479,10 @@ mod tests {
             ("digest.weights.turn", "-5"),
             ("digest.categories", "[{ key = \"a\", name = \"A\" }, { key = \"a\", name = \"B\" }]"),
             ("digest.categories", "[{ key = \"a\", name = \"A\", from = \"soon\" }]"),
+            ("digest.changes", "[{ from = \"soon\" }]"),
+            ("digest.changes", "[{ from = \"2027-01-04\", places = 0 }]"),
+            ("digest.changes", "[{ from = \"2027-01-04\", weights = { luck = 5 } }]"),
+            ("digest.regions", "[{ key = \"a\", name = \"A\", until = \"soon\" }]"),
             ("digest.regions", "[{ key = \"a\", name = \"A\" }, { key = \"a\", name = \"B\" }]"),
             ("digest.regions", "[{ key = \"a\", name = \"A\", countries = [\"Kenya\"] }]"),
             ("delivery", "[{ name = \"Bad Name\", kind = \"files\", folder = \"f\" }]"),
@@ -1414,5 +1554,26 @@ mod tests {
         let range: AddressRange = "127.0.0.0/8".parse().unwrap();
         assert!(range.contains("127.9.9.9".parse().unwrap()) && range.contains("::ffff:127.0.0.1".parse().unwrap()));
         assert!(!range.contains("128.0.0.1".parse().unwrap()) && !range.contains("::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn settings_change_from_their_day_on_and_in_order() {
+        let config = DigestConfig {
+            changes: vec![
+                DigestChange { from: "2027-02-01".into(), places: Some(8), ..DigestChange::default() },
+                DigestChange {
+                    from: "2027-01-04".into(),
+                    places: Some(10),
+                    weights: [("turn".to_owned(), 99)].into(),
+                    ..DigestChange::default()
+                },
+            ],
+            ..DigestConfig::default()
+        };
+        let on = |day: &str| config.effective(day.parse().unwrap());
+        assert_eq!((on("2026-12-28").places, on("2026-12-28").weights.turn), (12, 150));
+        assert_eq!((on("2027-01-04").places, on("2027-01-04").weights.turn), (10, 99));
+        assert_eq!((on("2027-02-08").places, on("2027-02-08").weights.turn), (8, 99));
+        assert!(on("2027-02-08").changes.is_empty());
     }
 }

@@ -7,6 +7,7 @@ mod backup;
 mod demo;
 mod digest;
 mod doctor;
+mod edit;
 mod explain;
 mod init;
 mod log;

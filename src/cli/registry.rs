@@ -96,6 +96,7 @@ async fn import(global: &Global, ctx: &Context, file: &Path, dry_run: bool) -> a
     let format = RosterFormat::of(file, &bytes);
     let (plan, changes) =
         plan_import(ctx, &bytes, format).await.with_context(|| format!("the roster {} cannot be read", file.display()))?;
+    tell_regions(ctx, &plan);
     if !dry_run {
         ctx.store.change_roster(changes, ctx.clock.now()).await?;
     }
@@ -108,6 +109,20 @@ pub(super) async fn plan_import(ctx: &Context, bytes: &[u8], format: RosterForma
     let plan = registry::plan(&roster, &ctx.store.builders().await?, &ctx.store.sources().await?, &resolve);
     let changes = changes(&plan);
     Ok((plan, changes))
+}
+
+/// Says which builders name a region that the configuration does not know.
+fn tell_regions(ctx: &Context, plan: &ImportPlan) {
+    for planned in &plan.builders {
+        let Some(region) = planned.builder.region.as_deref().filter(|region| !region.trim().is_empty()) else { continue };
+        if crate::digest::region_named(region, &ctx.regions).is_none() {
+            let then = match &planned.builder.country {
+                Some(country) if crate::digest::region_of(country, &ctx.regions).is_some() => "the country's region counts instead",
+                _ => "it counts as a region of its own",
+            };
+            output::tell(&format!("{}: `{}` is no region of the configuration; {then}", planned.builder.slug, output::safe(region)));
+        }
+    }
 }
 
 /// The changes that a plan asks of the store, builders before what they own.

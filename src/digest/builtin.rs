@@ -31,6 +31,13 @@ pub fn region_of<'a>(country: &str, regions: &'a [Region]) -> Option<&'a str> {
     regions.iter().find(|region| region.countries.iter().any(|code| code.eq_ignore_ascii_case(country))).map(|region| &*region.key)
 }
 
+/// The key of the region that a text names, by its key or its name, in either case.
+pub fn region_named<'a>(text: &str, regions: &'a [Region]) -> Option<&'a str> {
+    let text = text.trim();
+    let is = |name: &str| name.to_lowercase() == text.to_lowercase();
+    regions.iter().find(|region| is(&region.key)).or_else(|| regions.iter().find(|region| is(&region.name))).map(|region| &*region.key)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

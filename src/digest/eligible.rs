@@ -44,6 +44,8 @@ pub(super) struct Standing<'a> {
     pub shown: Vec<&'a Credited>,
     /// Those of them whose nominee it can be: active and not in cool-down.
     pub nominators: Vec<BuilderId>,
+    /// Nothing speaks against it that an editor may not overrule.
+    pub pinnable: bool,
     /// An editor put it in, whatever the rules say.
     pub pinned: Option<usize>,
 }
@@ -173,8 +175,19 @@ impl<'a> Rules<'a> {
         let nominators: Vec<BuilderId> =
             shown.iter().filter(|builder| builder.active && !self.past.cooling.contains(&builder.id)).map(|builder| builder.id).collect();
         let fault = before_cool_down.or_else(|| nominators.is_empty().then(|| self.cool_down_fault(candidate, &shown)));
-        let pinned = pinned.filter(|_| fault.as_ref().is_none_or(|(code, _)| pin_overrules(*code)));
-        Standing { candidate, quality, fault, counts_as_supply, shown, nominators, pinned }
+        let pinnable = self.may_be_pinned(candidate, &shown) && fault.as_ref().is_none_or(|(code, _)| pin_overrules(*code));
+        let pinned = pinned.filter(|_| pinnable);
+        Standing { candidate, quality, fault, counts_as_supply, shown, nominators, pinnable, pinned }
+    }
+
+    /// What a pin never overrules, whichever rule came first: a work is featured once, has a link, and is by somebody who
+    /// wants it.
+    fn may_be_pinned(&self, candidate: &Candidate, shown: &[&Credited]) -> bool {
+        let taken = |id: &ActivityId| self.past.featured.contains(id) || self.past.reserved.contains_key(id);
+        candidate.url.is_some()
+            && !candidate.link_gone
+            && shown.iter().any(|builder| builder.active)
+            && !candidate.members.iter().chain([&candidate.work]).any(taken)
     }
 
     /// Rules 1 to 13.
@@ -285,7 +298,7 @@ impl<'a> Rules<'a> {
 }
 
 /// Whether an editor's pin counts for more than the rule: never against what was featured, is gone, or was asked for.
-pub(super) fn pin_overrules(code: OutcomeCode) -> bool {
+fn pin_overrules(code: OutcomeCode) -> bool {
     match code {
         OutcomeCode::CoolDown
         | OutcomeCode::BelowFloor
@@ -467,5 +480,11 @@ mod tests {
         assert_eq!(pinned(|_, work| work.link_gone = true), OutcomeCode::PrivateOrGone);
         assert_eq!(pinned(|case, _| case.builders.get_mut(&BuilderId(1)).unwrap().not_featured = true), OutcomeCode::OptedOut);
         assert_eq!(pinned(|case, _| case.history.push(past(20, true, vec![past_pick(&[1], &[2])]))), OutcomeCode::AlreadyFeatured);
+        // Nor where another rule comes first.
+        let featured_and_old = pinned(|case, work| {
+            came_out(work, 40);
+            case.history.push(past(5, true, vec![past_pick(&[1], &[2])]));
+        });
+        assert_eq!(featured_and_old, OutcomeCode::DateOutside);
     }
 }

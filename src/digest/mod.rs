@@ -34,7 +34,7 @@ use eligible::{Past, Rules, Standing};
 use reason::Words;
 use select::{Entrant, Terms};
 
-pub use builtin::{builtin_categories, builtin_regions, region_of};
+pub use builtin::{builtin_categories, builtin_regions, region_named, region_of};
 pub use check::{CheckFacts, LinkFact, TextFault, check, open_review};
 pub use edit::{EditRefused, Laid, difference, edit_hash, lay, try_edit};
 
@@ -169,7 +169,7 @@ fn pool(inputs: &Inputs<'_>, past: &Past, words: &Words<'_>, selection: &select:
         Some((code, _)) => {
             let near = *code == OutcomeCode::LateShelf
                 || (entrant.standing.candidate.effective_at >= recent && entrant.standing.candidate.effective_at <= inputs.cutoff_at);
-            eligible::pin_overrules(*code) && near
+            entrant.standing.pinnable && near
         }
     };
     let contender = |entrant: &Entrant<'_>| {
@@ -280,6 +280,16 @@ pub fn categories_in_effect(categories: &[Category], week: Week) -> Vec<&Categor
         .filter(|category| {
             date(&category.from).is_none_or(|from| from <= monday) && date(&category.until).is_none_or(|until| monday < until)
         })
+        .collect()
+}
+
+/// The regions that the program has in a week, in its own order.
+pub fn regions_in_effect(regions: &[Region], week: Week) -> Vec<&Region> {
+    let date = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Date>().ok());
+    let monday = week.monday();
+    regions
+        .iter()
+        .filter(|region| date(&region.from).is_none_or(|from| from <= monday) && date(&region.until).is_none_or(|until| monday < until))
         .collect()
 }
 

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
 use super::past_digest;
 use super::samples::{Case, builder, candidate};
-use crate::model::{ActivityId, ActivityKind, BuilderId, Candidate, Digest, EarlierWork, OutcomeCode, PastDigest, Substance, WeekSupply};
+use crate::model::{
+    ActivityId, ActivityKind, BuilderId, Candidate, Digest, EarlierWork, Edit, EditRecord, OutcomeCode, PastDigest, Substance, Week,
+    WeekSupply, Wording,
+};
 
 const BUILDERS: u8 = 9;
 
@@ -236,5 +239,216 @@ proptest! {
             case.supply.insert(week, WeekSupply { categories: supply.clone(), regions: BTreeMap::new() });
         }
         check_digest(&case, &case.candidates, &case.compose());
+    }
+
+    #[test]
+    fn a_draft_without_edits_is_the_draft_and_chosen_anew_it_is_the_same(case in any_case(1..40, 24 * 20), pin in any::<Option<Index>>()) {
+        let mut case = case;
+        if let Some(pin) = pin {
+            case.edits.pins = vec![pin.get(&case.candidates).work.clone()];
+        }
+        let (base, pool) = case.draft();
+        prop_assert_eq!(bytes(&super::lay(&base, &pool, &[]).digest), bytes(&base));
+        if pin.is_none() {
+            let anew = super::try_edit(&base, &pool, &[], &Edit::Refresh).unwrap();
+            prop_assert_eq!(bytes(&anew.desk.digest), bytes(&base));
+        }
+    }
+
+    #[test]
+    fn edits_are_local_replayable_and_keep_the_rules(
+        case in any_case(1..40, 24 * 20),
+        wishes in prop::collection::vec(any_wish(), 1..12),
+    ) {
+        let (base, pool) = case.draft();
+        let mut edits: Vec<EditRecord> = Vec::new();
+        let mut before = super::lay(&base, &pool, &edits);
+        for wish in &wishes {
+            let edit = wish.edit(&case.candidates, case.week, &edits);
+            let laid = match super::try_edit(&base, &pool, &edits, &edit) {
+                Ok(laid) => laid,
+                Err(refused) => {
+                    prop_assert!(!refused.to_string().is_empty());
+                    continue;
+                }
+            };
+            keep(&mut edits, laid.edit, laid.text);
+            let after = super::lay(&base, &pool, &edits);
+            prop_assert_eq!(bytes(&after.digest), bytes(&laid.desk.digest), "replaying gives the same");
+            check_edited(&case, &after.digest);
+            let picks = |digest: &Digest| digest.picks().map(|pick| pick.work.clone()).collect::<BTreeSet<_>>();
+            let (old, new) = (picks(&before.digest), picks(&after.digest));
+            let work_of = |id: &ActivityId| id.clone();
+            match &edit {
+                Edit::Drop { work } => {
+                    prop_assert!(!new.contains(&work_of(work)));
+                    prop_assert!(old.difference(&new).all(|gone| gone == work), "all others stay");
+                    prop_assert!(new.difference(&old).count() <= 1, "one place is filled");
+                }
+                Edit::Pin { work } => {
+                    prop_assert!(after.pinned.len() <= case.config.places as usize);
+                    prop_assert!(old.difference(&new).all(|gone| !before.pinned.contains(gone)), "what is pinned stays");
+                    let _ = work;
+                }
+                Edit::Reword { .. } | Edit::Move { .. } | Edit::Lead { .. } | Edit::Intro { .. } => prop_assert_eq!(&old, &new),
+                _ => {}
+            }
+            before = after;
+        }
+        // All taken back, the draft is as it was computed.
+        let revisions: Vec<u32> = edits.iter().filter(|record| !matches!(record.what, Edit::Undo { .. })).map(|record| record.revision).collect();
+        for revision in revisions {
+            if let Ok(laid) = super::try_edit(&base, &pool, &edits, &Edit::Undo { revision }) {
+                keep(&mut edits, laid.edit, laid.text);
+            }
+        }
+        prop_assert_eq!(bytes(&super::lay(&base, &pool, &edits).digest), bytes(&base));
+        prop_assert_eq!(super::edit_hash(&edits), None);
+    }
+}
+
+/// Something an editor may want, named by places in lists.
+#[derive(Debug, Clone)]
+struct Wanted {
+    kind: u8,
+    one: Index,
+    other: Index,
+    number: u8,
+}
+
+fn any_wish() -> impl Strategy<Value = Wanted> {
+    (0_u8..12, any::<Index>(), any::<Index>(), 0_u8..12).prop_map(|(kind, one, other, number)| Wanted { kind, one, other, number })
+}
+
+impl Wanted {
+    fn edit(&self, candidates: &[Candidate], week: Week, edits: &[EditRecord]) -> Edit {
+        let work = self.one.get(candidates).work.clone();
+        let with = self.other.get(candidates).work.clone();
+        match self.kind {
+            0 | 1 => Edit::Pin { work },
+            2 | 3 => Edit::Drop { work },
+            4 => Edit::DropBuilder { builder: self.one.get(candidates).builders[0] },
+            5 => Edit::Hold { work, until: (0..self.number % 9).fold(week, |week, _| week.next()) },
+            6 => Edit::Swap { work, with },
+            7 => Edit::Reword { work, field: Wording::Summary, text: Some("Told anew.".into()) },
+            8 => Edit::Move { work, place: u32::from(self.number) },
+            9 => Edit::Lead { work },
+            10 => Edit::Intro { section: None, text: Some("A week.".into()) },
+            _ => Edit::Undo { revision: u32::try_from(self.one.index(edits.len() + 1)).unwrap() },
+        }
+    }
+}
+
+fn keep(edits: &mut Vec<EditRecord>, what: Edit, text: String) {
+    let revision = u32::try_from(edits.len()).unwrap() + 1;
+    if let Edit::Undo { revision: undone } = what
+        && let Some(record) = edits.iter_mut().find(|record| record.revision == undone)
+    {
+        record.undone_by = Some(revision);
+    }
+    edits.push(EditRecord { revision, at: super::samples::cutoff(), by: "Edith".into(), what, note: None, undone_by: None, text });
+}
+
+/// What holds for a digest with edits laid over it.
+fn check_edited(case: &Case, digest: &Digest) {
+    check_digest(case, &case.candidates, digest);
+    assert!(digest.picks().filter(|pick| pick.lead).count() <= 1);
+    for groups in [&digest.balance.categories, &digest.balance.regions] {
+        assert!(groups.iter().map(|group| group.picked).sum::<i64>() <= i64::try_from(digest.picks().count()).unwrap());
+    }
+}
+
+/// What becomes of a week: whether a draft is made, and when; what its editors want; under which settings.
+#[derive(Debug, Clone)]
+struct Schedule {
+    missed: u8,
+    published: bool,
+    wishes: Vec<Wanted>,
+    places: u32,
+    cool_down: u32,
+}
+
+fn any_schedule() -> impl Strategy<Value = Schedule> {
+    (0_u8..5, any::<bool>(), prop::collection::vec(any_wish(), 0..4), 1_u32..4, 0_u32..6)
+        .prop_map(|(missed, published, wishes, places, cool_down)| Schedule { missed, published, wishes, places, cool_down })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 2_000, ..ProptestConfig::with_cases(2_000) })]
+
+    /// Outages, settings that change, edits, drafts that never go out, missed weeks that are drafted later.
+    #[test]
+    fn whatever_happens_a_work_is_featured_at_most_once_and_never_lost(
+        mut case in any_case(1..14, 24 * 7 * 8),
+        schedules in prop::collection::vec(any_schedule(), 8),
+        made_up in any::<bool>(),
+    ) {
+        let all = case.candidates.clone();
+        let first = (0..7).fold(case.week, |week, _| week.previous());
+        let weeks: Vec<Week> = std::iter::successors(Some(first), |week| Some(week.next())).take(schedules.len()).collect();
+        let mut order: Vec<(Week, &Schedule)> = weeks.iter().copied().zip(&schedules).filter(|(_, schedule)| schedule.missed > 0).collect();
+        if made_up {
+            // Weeks that were missed are drafted by hand at the end, the newest first.
+            order.extend(weeks.iter().copied().zip(&schedules).filter(|(_, schedule)| schedule.missed == 0).rev());
+        }
+        let mut history: Vec<PastDigest> = Vec::new();
+        let mut cutoffs: BTreeMap<Week, Timestamp> = BTreeMap::new();
+        let mut holds: BTreeMap<ActivityId, (Week, Week)> = BTreeMap::new();
+        let (mut featured, mut shelved) = (BTreeMap::new(), BTreeSet::new());
+        let mut judged: BTreeMap<ActivityId, Vec<(Week, OutcomeCode)>> = BTreeMap::new();
+        for (week, schedule) in order {
+            case.week = week;
+            (case.config.places, case.config.cool_down) = (schedule.places, schedule.cool_down);
+            let cutoff_at = case.inputs().cutoff_at;
+            case.candidates = all.iter().filter(|work| work.first_seen_at <= cutoff_at).cloned().collect();
+            case.history.clone_from(&history);
+            case.edits.holds = holds.iter().filter(|(_, (made, _))| *made != week).map(|(work, (_, until))| (work.clone(), *until)).collect();
+            let before = cutoffs.range(..week).next_back().map(|(_, at)| *at);
+            let later = cutoffs.range(week.next()..).next().is_some();
+            let previous_cutoff_at = if later { Some(cutoff_at) } else { before };
+            let (base, pool) = super::compose_with_pool(&super::Inputs { previous_cutoff_at, ..case.inputs() });
+            let mut edits = Vec::new();
+            for wish in schedule.wishes.iter().filter(|_| !case.candidates.is_empty()) {
+                let edit = wish.edit(&case.candidates, week, &edits);
+                if let Ok(laid) = super::try_edit(&base, &pool, &edits, &edit) {
+                    keep(&mut edits, laid.edit, laid.text);
+                }
+            }
+            let digest = super::lay(&base, &pool, &edits).digest;
+            check_edited(&case, &digest);
+            for record in edits.iter().filter(|record| record.undone_by.is_none()) {
+                if let Edit::Hold { work, until } = &record.what {
+                    holds.insert(work.clone(), (week, *until));
+                }
+            }
+            for pick in digest.picks() {
+                for member in &pick.members {
+                    let earlier = featured.insert(member.clone(), week);
+                    prop_assert_eq!(earlier, None, "featured twice");
+                }
+            }
+            for outcome in &digest.outcomes {
+                if outcome.code == OutcomeCode::LateShelf {
+                    prop_assert!(shelved.insert(outcome.work.clone()), "on two late shelves");
+                }
+                judged.entry(outcome.work.clone()).or_default().push((week, outcome.code));
+            }
+            case.supply.insert(week, digest.supply.clone());
+            history.push(past_digest(&digest, schedule.published));
+            cutoffs.insert(week, cutoff_at);
+        }
+        // What was found after the first draft and before the last was judged on its merits, or was on a late shelf.
+        if let (Some(first), Some(last)) = (cutoffs.values().next(), cutoffs.values().next_back()) {
+            for work in all.iter().filter(|work| work.first_seen_at > *first && work.first_seen_at <= *last) {
+                let codes = judged.get(&work.work).map(Vec::as_slice).unwrap_or_default();
+                prop_assert!(codes.iter().any(|(_, code)| *code != OutcomeCode::DateOutside), "{} was lost: {codes:?}", work.title);
+            }
+        }
+        // What was held is in the running again in the first draft of its week or later.
+        for (work, (made, until)) in holds.iter().filter(|_| !made_up) {
+            let Some(then) = cutoffs.keys().copied().find(|week| week >= until && week > made) else { continue };
+            let code = judged[work].iter().find(|(week, _)| *week == then).map(|(_, code)| *code);
+            prop_assert!(code.is_some_and(|code| code != OutcomeCode::DateOutside && code != OutcomeCode::Held), "{work}: {code:?}");
+        }
     }
 }

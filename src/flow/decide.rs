@@ -5,9 +5,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Context;
 use super::desk::{ask_links, draft_view, findings};
 use super::draft::{DraftError, hash_of, preview_with_pool};
-use super::{Context, adopt};
+use super::upkeep::adopt_for;
 use crate::digest::{self, EditRefused};
 use crate::model::{
     ActivityId, CanonicalUrl, DecisionKind, Difference, Digest, DraftView, Edit, EditRecord, Finding, Level, Mark, MarkRecord, Pool, Seq,
@@ -56,11 +57,13 @@ fn told(since: &[EditRecord]) -> String {
     if since.is_empty() {
         return " look at it again".to_owned();
     }
-    since.iter().map(|record| format!("\n  {}. {} {}", record.revision, record.by, record.text)).collect()
+    let lines: Vec<String> = since.iter().map(|record| format!("\n  {}. {} {}", record.revision, record.by, record.text)).collect();
+    lines.concat()
 }
 
 fn listed(findings: &[Finding]) -> String {
-    findings.iter().map(|finding| format!("\n  {} [{}] {}", finding.key, finding.code, finding.text)).collect()
+    let lines: Vec<String> = findings.iter().map(|finding| format!("\n  {} [{}] {}", finding.key, finding.code, finding.text)).collect();
+    lines.concat()
 }
 
 /// Who wants something done to a draft, and on what revision of it.
@@ -156,7 +159,7 @@ pub async fn refresh(ctx: &Context, week: Week, token: Option<&str>, wish: &Wish
     if !matches!(parts.head.state, crate::model::DigestState::Draft | crate::model::DigestState::InReview) {
         return Err(DraftError::Settled { week, state: parts.head.state }.into());
     }
-    adopt(ctx).await?;
+    adopt_for(ctx, week).await?;
     let (digest, pool) = preview_with_pool(ctx, week).await?;
     if token.is_some_and(|token| token_of(&digest).ok().as_deref() != Some(token)) {
         return Err(EditRefused("the log moved meanwhile: look again at what a refresh would change".to_owned()).into());

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, RULES_VERSION, adopt, settle};
+use super::upkeep::{Effective, adopt_for, effective};
+use super::{Context, RULES_VERSION, settle};
+use crate::config::Region;
 use crate::digest::{self, Edits, Inputs};
 use crate::model::{
     Activity, ActivityId, Builder, BuilderId, Candidate, Counts, Credited, Digest, DigestState, EarlierWork, GridAge, PastDigest, PastPick,
@@ -52,7 +54,7 @@ pub async fn draft(ctx: &Context, week: Week) -> Result<DigestRow, DraftError> {
     if before.as_ref().is_some_and(|row| row.revision > 0) {
         return Err(DraftError::Edited(week));
     }
-    adopt(ctx).await?;
+    adopt_for(ctx, week).await?;
     settle(ctx).await?;
     let (digest, pool) = compute(ctx, week, cut_off, now).await?;
     // A draft is itself a line of the log. One that says the same again would differ from the first in that alone.
@@ -92,7 +94,8 @@ pub(super) fn cut_off(ctx: &Context, week: Week) -> Result<Timestamp, DraftError
 
 async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) -> Result<(Digest, Pool), DraftError> {
     let (_, cutoff_seq) = ctx.store.settled_and_last().await?;
-    let config = &ctx.config.digest;
+    let Effective { config, categories, regions, hash: config_hash } = effective(ctx, week);
+    let config = &config;
     let days = |days: i64| SignedDuration::from_hours(24 * days);
     let reach = i64::from(config.window_days).max(i64::from(config.late_days)) + 7 * LONGEST_PAUSE_WEEKS;
     let from = cut_off.saturating_sub(days(reach)).unwrap_or(Timestamp::MIN);
@@ -105,15 +108,23 @@ async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) 
         }
     }
     let builders = ctx.store.builders().await?;
-    let credited: BTreeMap<BuilderId, Credited> = builders.iter().map(|builder| (builder.id, credited(ctx, builder, cut_off))).collect();
+    let credited: BTreeMap<BuilderId, Credited> =
+        builders.iter().map(|builder| (builder.id, credited(&regions, builder, cut_off))).collect();
     let concerned: Vec<BuilderId> = {
         let ids: BTreeSet<BuilderId> = works.iter().flat_map(builders_of).collect();
         ids.into_iter().collect()
     };
     let earlier = ctx.store.earlier_works(concerned, cut_off, EARLIER).await?;
-    let candidates: Vec<Candidate> = works.iter().filter_map(|row| candidate(row, &earlier, cut_off)).collect();
+    let mut candidates: Vec<Candidate> = works.iter().filter_map(|row| candidate(row, &earlier, cut_off)).collect();
+    let known: BTreeSet<&str> = categories.iter().map(|category| category.key.as_str()).collect();
+    for candidate in &mut candidates {
+        // A category that the program does not have (any more) in that week gives way to the builder's own.
+        if !known.contains(candidate.topic.category.as_str()) {
+            let own = candidate.builders.iter().filter_map(|builder| credited.get(builder)).map(|builder| builder.category.as_str());
+            candidate.topic.category = own.into_iter().find(|own| known.contains(own)).unwrap_or("general").to_owned();
+        }
+    }
     let Past { history, supply, previous_cutoff_at } = past(ctx, week, cut_off).await?;
-    let config_hash = digest::config_hash(config, &ctx.categories, &ctx.regions, crate::topic::dictionary_hash());
     let edits = Edits { holds, ..Edits::default() };
     let inputs = Inputs {
         week,
@@ -126,8 +137,8 @@ async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) 
         config,
         config_hash,
         rules_version: RULES_VERSION,
-        categories: &ctx.categories,
-        regions: &ctx.regions,
+        categories: &categories,
+        regions: &regions,
         builders: &credited,
         candidates: &candidates,
         history: &history,
@@ -175,13 +186,16 @@ async fn coming_up(ctx: &Context, credited: &BTreeMap<BuilderId, Credited>, cut_
     Ok(coming)
 }
 
-fn credited(ctx: &Context, builder: &Builder, at: Timestamp) -> Credited {
-    let told = builder.country.as_deref().and_then(|country| digest::region_of(country, &ctx.regions));
+fn credited(regions: &[Region], builder: &Builder, at: Timestamp) -> Credited {
+    let told = builder.country.as_deref().and_then(|country| digest::region_of(country, regions));
+    // The roster may name a region by its key or its name. One that the configuration does not know gives way to what
+    // the country tells, and stands for itself where it tells nothing.
+    let named = builder.region.as_deref().and_then(|region| digest::region_named(region, regions));
     Credited {
         id: builder.id,
         slug: builder.slug.to_string(),
         name: builder.name.clone(),
-        region: builder.region.clone().or_else(|| told.map(str::to_owned)).unwrap_or_default(),
+        region: named.or(told).or(builder.region.as_deref()).unwrap_or_default().to_owned(),
         category: builder.categories.first().cloned().unwrap_or_default(),
         country: builder.country.clone().filter(|_| builder.switches.show_place),
         handles: if builder.switches.show_place { builder.handles.clone() } else { BTreeMap::new() },

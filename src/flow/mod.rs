@@ -20,7 +20,7 @@ mod upkeep;
 mod weather;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use secrecy::SecretString;
 
@@ -38,7 +38,7 @@ pub use decide::{
     set_paused,
 };
 pub use deliver::{DeliverError, Sending, plan_deliveries, plan_missing, resolve_delivery, send, send_due, send_test};
-pub use desk::draft_view;
+pub use desk::{compare_with_computed, compare_with_week, draft_view};
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, draft, preview};
 pub use explain::{Check, Explanation, explain};
@@ -94,7 +94,8 @@ pub struct Context {
     pub store: Arc<Store>,
     pub fetcher: Arc<Fetcher>,
     pub collectors: Arc<Collectors>,
-    pub classifier: Arc<Classifier>,
+    /// Made when first asked for: most commands never classify.
+    classifier: Arc<OnceLock<Classifier>>,
     pub clock: Arc<dyn Clock>,
     pub weather: Arc<Weather>,
     /// The program's categories as effective: the configured ones, or the built-in.
@@ -112,7 +113,7 @@ impl Context {
         let categories = if config.digest.categories.is_empty() { digest::builtin_categories() } else { config.digest.categories.clone() };
         let regions = if config.digest.regions.is_empty() { digest::builtin_regions() } else { config.digest.regions.clone() };
         Ok(Self {
-            classifier: Arc::new(Classifier::new(&categories)),
+            classifier: Arc::default(),
             categories: Arc::new(categories),
             regions: Arc::new(regions),
             collectors: Arc::new(collectors),
@@ -122,6 +123,11 @@ impl Context {
             weather: Arc::default(),
             clock,
         })
+    }
+
+    /// The classifier of the program's categories.
+    pub fn classifier(&self) -> &Classifier {
+        self.classifier.get_or_init(|| Classifier::new(&self.categories))
     }
 
     /// Writes what is waiting and closes the database.

@@ -4,8 +4,9 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::{Context, RULES_VERSION};
+use crate::config::{Category, DigestConfig, Region};
 use crate::digest;
-use crate::model::FactKind;
+use crate::model::{FactKind, Week};
 use crate::store::{NewFact, StoreError};
 
 /// What upkeep did.
@@ -29,14 +30,36 @@ pub async fn upkeep(ctx: &Context) -> Result<UpkeepReport, StoreError> {
     Ok(UpkeepReport { polls_dropped: dropped as u64, faults })
 }
 
+/// The digest's settings as they hold for one week.
+pub(super) struct Effective {
+    pub config: DigestConfig,
+    pub categories: Vec<Category>,
+    pub regions: Vec<Region>,
+    pub hash: String,
+}
+
+/// What holds for a week, of all that the configuration says with its days.
+pub(super) fn effective(ctx: &Context, week: Week) -> Effective {
+    let config = ctx.config.digest.effective(week.monday());
+    let categories: Vec<Category> = digest::categories_in_effect(&ctx.categories, week).into_iter().cloned().collect();
+    let regions: Vec<Region> = digest::regions_in_effect(&ctx.regions, week).into_iter().cloned().collect();
+    let hash = digest::config_hash(&config, &categories, &regions, crate::topic::dictionary_hash());
+    Effective { config, categories, regions, hash }
+}
+
 /// Writes into the log under which digest settings and which rules the next draft is made, where they are not those of
 /// the last one.
 pub async fn adopt(ctx: &Context) -> Result<(), StoreError> {
-    let hash = digest::config_hash(&ctx.config.digest, &ctx.categories, &ctx.regions, crate::topic::dictionary_hash());
+    adopt_for(ctx, Week::last_whole(ctx.clock.now())).await
+}
+
+/// The same for the draft of a week.
+pub(super) async fn adopt_for(ctx: &Context, week: Week) -> Result<(), StoreError> {
+    let Effective { config, categories, regions, hash } = effective(ctx, week);
     let newest = ctx.store.newest_fact(FactKind::ConfigAdopted).await?;
     if newest.is_none_or(|fact| fact.subject != hash) {
         let effective = json!({
-            "digest": &ctx.config.digest, "categories": &*ctx.categories, "regions": &*ctx.regions,
+            "digest": config, "categories": categories, "regions": regions,
             "dictionary": crate::topic::dictionary_hash(),
         });
         let fact = NewFact {

@@ -289,7 +289,7 @@ impl Program {
             categories: CATEGORIES.iter().map(|(key, _)| category(key)).collect(),
             regions: REGIONS
                 .iter()
-                .map(|(key, _)| Region { key: (*key).to_owned(), name: (*key).to_owned(), countries: Vec::new() })
+                .map(|(key, _)| Region { key: (*key).to_owned(), name: (*key).to_owned(), countries: Vec::new(), from: None, until: None })
                 .collect(),
         }
     }

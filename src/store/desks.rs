@@ -250,6 +250,24 @@ impl Store {
         .await
     }
 
+    /// All private words to authors, with the weeks in which they were said, oldest first: for the pages of those authors
+    /// and of staff alone.
+    pub async fn words_to_authors(&self) -> Result<Vec<(Week, MarkRecord)>, StoreError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT week, body FROM marks WHERE body ->> '$.what.mark' = 'outdated' ORDER BY seq")?;
+            let rows =
+                statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?.collect::<Result<Vec<_>, _>>()?;
+            rows.into_iter()
+                .map(|(week, body)| {
+                    let week = week.parse().map_err(|error| StoreError::Broken(format!("{error}")))?;
+                    Ok((week, serde_json::from_str(&body)?))
+                })
+                .collect()
+        })
+        .await
+    }
+
     /// Takes an approval back before publication.
     pub async fn pull_back(&self, week: Week, by: String, note: Option<String>, now: Timestamp) -> Result<(), StoreError> {
         self.write_safely(move |connection| {

@@ -239,7 +239,8 @@ async fn without_tls_no_password_goes_out() {
     // To a server on this machine the account may be used without; a secret that others can read is not.
     let mut config = (*world.ctx.config).clone();
     config.delivery = Config::parse(&channel("none"), Path::new("channels.toml")).unwrap().delivery;
-    let ctx = flow::Context { config: Arc::new(config), ..world.ctx.clone() };
+    let mut ctx = world.ctx.clone();
+    ctx.config = Arc::new(config);
     state(0o644);
     let rows = flow::send(&ctx, week(), None).await.unwrap();
     assert!(one(&rows).note.contains("chmod 600"), "{rows:?}");
