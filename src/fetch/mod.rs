@@ -7,6 +7,7 @@
 mod header;
 mod outcome;
 mod pace;
+mod robots;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,19 +15,21 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
 pub use outcome::{Fetch, FetchError, FetchOutcome};
+pub use robots::Visit;
 
 use crate::clock::Clock;
 use crate::config::{BaseUrl, NetworkConfig};
 use crate::model::{Auth, Document, Request};
 use crate::net::{Answer, Client, NetError, Outgoing};
 use pace::{LONGEST_PAUSE, Pace, Turn};
+use robots::{Robots, Rules};
 
 /// What feeds are asked for with (PLATFORMS.md section 9).
 const FEEDS: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1";
@@ -55,6 +58,7 @@ pub struct Fetcher {
     min_gap: Duration,
     max_body: u64,
     max_redirects: u32,
+    robots: Robots,
 }
 
 /// Where a request has come to on its way through redirects.
@@ -65,6 +69,7 @@ struct Way {
     permanent: bool,
     status: Option<u16>,
     bytes: u64,
+    error_body: Vec<u8>,
     /// What is left of the time for the whole.
     budget: Duration,
 }
@@ -95,6 +100,7 @@ impl Fetcher {
             min_gap: network.min_gap.0,
             max_body: network.max_body.0,
             max_redirects: network.max_redirects,
+            robots: Robots::default(),
         }
     }
 
@@ -114,13 +120,51 @@ impl Fetcher {
     pub async fn fetch(&self, request: &Request) -> Fetch {
         let mut elapsed = Duration::ZERO;
         let Ok(url) = Url::parse(request.url.trim()) else {
-            return Fetch { outcome: FetchOutcome::Failed(NetError::Unreadable.into()), status: None, elapsed_ms: 0, bytes: 0 };
+            return Fetch {
+                outcome: FetchOutcome::Failed(NetError::Unreadable.into()),
+                status: None,
+                elapsed_ms: 0,
+                bytes: 0,
+                error_body: Vec::new(),
+            };
         };
-        let mut way = Way { url, hops: 0, permanent: true, status: None, bytes: 0, budget: self.timeout };
+        let mut way = Way { url, hops: 0, permanent: true, status: None, bytes: 0, error_body: Vec::new(), budget: self.timeout };
         way.url.set_fragment(None);
         let outcome = self.follow(request, &mut way, &mut elapsed).await;
         let elapsed_ms = u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX);
-        Fetch { outcome, status: way.status, elapsed_ms, bytes: way.bytes }
+        Fetch { outcome, status: way.status, elapsed_ms, bytes: way.bytes, error_body: way.error_body }
+    }
+
+    /// Whether the site lets programs read that page. Asks for its robots.txt at most once a day.
+    pub async fn may_visit(&self, url: &str) -> Visit {
+        let Ok(url) = Url::parse(url.trim()) else { return Visit::Unknown(NetError::Unreadable.to_string()) };
+        let now = self.clock.now();
+        let origin = url.origin().ascii_serialization();
+        let rules = match self.robots.known(&origin, now) {
+            Some(rules) => rules,
+            None => match self.ask_robots(&origin).await {
+                Ok(rules) => self.robots.remember(origin, rules, now),
+                Err(reason) => return Visit::Unknown(reason),
+            },
+        };
+        if rules.allow(&url) { Visit::Allowed } else { Visit::Disallowed }
+    }
+
+    async fn ask_robots(&self, origin: &str) -> Result<Rules, String> {
+        let request = Request { accept: "text/plain, */*;q=0.1", ..Request::get(format!("{origin}/robots.txt")) };
+        let fetched = self.fetch(&request).await;
+        match fetched.outcome {
+            FetchOutcome::Fetched(document) => Ok(Rules::read(&document.bytes)),
+            // There are no rules (RFC 9309 section 2.3.1.3).
+            FetchOutcome::Gone
+            | FetchOutcome::Blocked { .. }
+            | FetchOutcome::Failed(FetchError::TooManyRedirects { .. } | FetchError::BadRedirect { .. }) => Ok(Rules::default()),
+            FetchOutcome::Failed(_) if fetched.status.is_some_and(|status| (400..500).contains(&status)) => Ok(Rules::default()),
+            FetchOutcome::Failed(error) => Err(error.to_string()),
+            FetchOutcome::Deferred { error, .. } => Err(error),
+            FetchOutcome::Held { until } => Err(format!("the site asks to be left alone until {until:.0}")),
+            FetchOutcome::NotModified { .. } => Err("the site answers that nothing changed, although it was not asked that".into()),
+        }
     }
 
     async fn follow(&self, request: &Request, way: &mut Way, elapsed: &mut Duration) -> FetchOutcome {
@@ -181,10 +225,10 @@ impl Fetcher {
 
     async fn ask(&self, request: &Request, way: &mut Way, host: &str, turn: &mut Turn<'_>, deadline: Instant, retried: bool) -> Step {
         let outgoing = Outgoing {
-            method: Method::GET,
+            method: if request.body.is_some() { Method::POST } else { Method::GET },
             url: &way.url,
             headers: self.headers(request, way),
-            body: None,
+            body: request.body.as_ref().map(|body| body.clone().into_bytes()),
             max_bytes: request.max_bytes.unwrap_or(self.max_body),
             deadline,
         };
@@ -207,7 +251,14 @@ impl Fetcher {
         way.status = Some(answer.status);
         way.bytes = answer.body.len() as u64;
         if matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+            // A question with a body is put to the address that was meant, and to no other.
+            if request.body.is_some() {
+                return Step::Done(FetchOutcome::Failed(FetchError::BadRedirect { host: shown_host(&way.url) }));
+            }
             return self.redirect(way, &answer);
+        }
+        if answer.status >= 400 {
+            way.error_body.clone_from(&answer.body);
         }
         Step::Done(self.outcome(request, way, host, turn, answer))
     }
@@ -332,6 +383,9 @@ impl Fetcher {
             for (name, value) in &request.headers {
                 insert(HeaderName::from_static(name), value);
             }
+        }
+        if request.body.is_some() {
+            insert(CONTENT_TYPE, "application/json");
         }
         if request.auth == Auth::Github && own && self.is_github(&way.url) {
             insert(HeaderName::from_static("x-github-api-version"), GITHUB_VERSION);

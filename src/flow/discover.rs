@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::collect::discover::{self, Pasted};
-use crate::fetch::{FetchError, FetchOutcome};
+use crate::fetch::{FetchError, FetchOutcome, Visit};
 use crate::model::{Document, Reading, Request, Slug, SourceKind};
 use crate::store::{RosterChange, RosterReport, StoreError};
 
@@ -24,13 +24,23 @@ pub struct Discovered {
 /// Understands a pasted text, asks the network where that is needed, and reads the source once. Stores nothing.
 pub async fn check_pasted(ctx: &Context, pasted: &str) -> Result<Discovered, String> {
     match discover::understand(pasted).map_err(|error| error.to_string())? {
+        Pasted::Source { kind: SourceKind::GithubUser, locator, url } => {
+            // Users and organizations share one kind of address: only GitHub can tell them apart.
+            let kind = if is_organization(ctx, &locator).await { SourceKind::GithubOrg } else { SourceKind::GithubUser };
+            confirm(ctx, kind, locator, url, Vec::new()).await
+        }
         Pasted::Source { kind, locator, url } => confirm(ctx, kind, locator, url, Vec::new()).await,
         Pasted::NeedsPage { url, .. } => from_page(ctx, &url).await,
     }
 }
 
 async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
+    // A page is read as a program reads it, which a site may not want. A feed is asked because somebody registered it.
+    look(ctx, url).await?;
     let document = fetch(ctx, Request { accept: "text/html, */*;q=0.1", ..Request::get(url) }).await?;
+    if document.final_url != url {
+        look(ctx, &document.final_url).await?;
+    }
     if let Some(reading) = read(&document) {
         let locator = discover::feed_locator(document.moved_to.as_deref().unwrap_or(url)).ok_or("the address cannot be used")?;
         return Ok(found(SourceKind::Rss, locator.clone(), locator, &reading, Vec::new()));
@@ -52,6 +62,9 @@ async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
     }
     // Usual places, tried without following redirects: many sites send unknown paths to their home page.
     for guess in discover::guesses(&document.final_url) {
+        if look(ctx, &guess).await.is_err() {
+            continue;
+        }
         let Ok(document) = fetch(ctx, Request::get(&guess)).await else { continue };
         if document.final_url == guess
             && let Some(reading) = read(&document)
@@ -60,7 +73,50 @@ async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
             return Ok(found(SourceKind::Rss, locator.clone(), locator, &reading, others));
         }
     }
+    // The last resort: what the site lists for search engines.
+    if let Some(found) = site_map(ctx, &document.final_url).await {
+        return Ok(found);
+    }
     Err(format!("{url} is a web page that names no feed, and none was found in the usual places: paste the feed's own address"))
+}
+
+/// Whether a page may be looked at, or a sentence why not.
+async fn look(ctx: &Context, url: &str) -> Result<(), String> {
+    match ctx.fetcher.may_visit(url).await {
+        Visit::Allowed => Ok(()),
+        Visit::Disallowed => {
+            Err(format!("{url} is not to be read by programs (so says the site's robots.txt): paste the address of its feed"))
+        }
+        Visit::Unknown(reason) => Err(reason),
+    }
+}
+
+async fn is_organization(ctx: &Context, login: &str) -> bool {
+    let request = Request {
+        accept: "application/vnd.github+json",
+        auth: crate::model::Auth::Github,
+        ..Request::get(format!("{}/users/{login}", ctx.config.github.api_url))
+    };
+    let Ok(document) = fetch(ctx, request).await else { return false };
+    serde_json::from_slice::<serde_json::Value>(&document.bytes).is_ok_and(|account| account["type"] == "Organization")
+}
+
+/// The map of a site, where it has one that lists pieces.
+async fn site_map(ctx: &Context, page: &str) -> Option<Discovered> {
+    let root = url::Url::parse(page).ok()?;
+    for name in ["/sitemap.xml", "/sitemap_index.xml"] {
+        let guess = root.join(name).ok()?.to_string();
+        let Ok(document) = fetch(ctx, Request::get(&guess)).await else { continue };
+        if document.final_url != guess {
+            continue;
+        }
+        let Ok(mut found) = confirm(ctx, SourceKind::Sitemap, guess.clone(), guess, Vec::new()).await else { continue };
+        if found.warning.is_none() {
+            found.title = None;
+            return Some(found);
+        }
+    }
+    None
 }
 
 /// Reads a source once, so that a person sees what it holds before it is taken. What may be a passing trouble is a

@@ -108,7 +108,7 @@ impl Sample {
         let ill = matches!(status, SourceStatus::Failing | SourceStatus::Blocked);
         SourceRow {
             id: SourceId(at as i64 + 1),
-            kind: SourceKind::ALL[at % SourceKind::ALL.len()],
+            kind: [SourceKind::Rss, SourceKind::YoutubeChannel, SourceKind::GithubUser, SourceKind::Devto][at % 4],
             title: (!at.is_multiple_of(3)).then(|| self.say("Notes from the harbor")),
             url: self.say(&format!("https://blog-{at}.example/feed.xml")),
             owners: vec![(format!("member-{}", at + 1), self.name(at))],
@@ -122,6 +122,7 @@ impl Sample {
             last_success_at: (status != SourceStatus::New).then(|| hours(if ill { 400 } else { 1 })),
             last_new_at: (status != SourceStatus::New).then(|| hours(90)),
             next_poll_at: Some(if at % 9 == 3 { hours(5) } else { hours(-2) }),
+            quiet_until: None,
             entries: 12 + 31 * at as u64,
             repairs: if at % 4 == 1 { vec![self.say("bare ampersands were escaped")] } else { Vec::new() },
         }

@@ -13,13 +13,19 @@ mod demo;
 #[cfg(test)]
 mod digest;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod edit;
+#[cfg(test)]
+mod engagement;
 #[cfg(test)]
 mod fetch;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod pages;
+#[cfg(test)]
+mod platforms;
 #[cfg(test)]
 mod poll;
 #[cfg(test)]
