@@ -227,3 +227,125 @@ impl Findings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::lay;
+    use crate::digest::samples::{Case, builder, candidate, days_before_cutoff, work_id};
+    use crate::model::{Candidate, Notice};
+
+    /// What is found of one article after a change to it, with all else well.
+    fn found(change: impl FnOnce(&mut Candidate, &mut CheckFacts)) -> Vec<String> {
+        let mut case = Case::new(1);
+        let mut work = candidate(1, &[1]);
+        let mut facts = CheckFacts { links: [(work_id(1), LinkFact::Answers)].into(), ..CheckFacts::default() };
+        change(&mut work, &mut facts);
+        case.candidates = vec![work];
+        let (base, pool) = case.draft();
+        codes(&check(&lay(&base, &pool, &[]), &[], &facts))
+    }
+
+    fn codes(findings: &[Finding]) -> Vec<String> {
+        findings.iter().map(|finding| finding.code.clone()).collect()
+    }
+
+    #[test]
+    fn each_fault_has_its_code() {
+        type Change = fn(&mut Candidate, &mut CheckFacts);
+        let rules: [(&str, Change); 20] = [
+            ("", |_, _| ()),
+            ("link_gone", |_, facts| facts.links = [(work_id(1), LinkFact::Gone)].into()),
+            ("link_missing", |_, facts| facts.links = [(work_id(1), LinkFact::Missing)].into()),
+            ("link_redirects", |_, facts| facts.links = [(work_id(1), LinkFact::Redirects(String::new()))].into()),
+            ("link_unchecked", |_, facts| facts.links = [(work_id(1), LinkFact::Unknown("it answers 403".into()))].into()),
+            ("link_unchecked", |_, facts| facts.links.clear()),
+            ("seen_before", |_, facts| facts.seen = [(work_id(1), "2026-W40".parse().unwrap())].into()),
+            ("tracking_parameter", |work, _| work.url = Some("https://blog.example/a?utm_source=mail".into())),
+            ("tracking_parameter", |work, _| work.also = vec!["https://copy.example/a?id=7&fbclid=x".into()]),
+            ("", |work, _| work.url = Some("https://blog.example/a?id=7&page=2".into())),
+            ("title_empty", |work, _| work.title = "  ".into()),
+            ("title_cut", |work, _| work.title = "How we moved to…".into()),
+            ("title_cut", |work, _| work.title = "How we moved to [...]".into()),
+            ("title_long", |work, _| work.title = "x".repeat(91)),
+            ("", |work, _| work.title = "é".repeat(90)),
+            ("language_unknown", |work, _| work.language = None),
+            ("summary_cut", |work, _| work.summary = Some("It began when …".into())),
+            ("opted_out", |_, facts| facts.opted_out = vec![(work_id(1), "Ada".into())]),
+            ("machine_written", |_, facts| facts.ask_machine_written = true),
+            ("mail_too_large", |_, facts| {
+                facts.texts = vec![TextFault { level: Level::Error, code: "mail_too_large", work: None, text: "too large".into() }];
+            }),
+        ];
+        for (index, (code, change)) in rules.into_iter().enumerate() {
+            let wanted: Vec<String> = Some(code.to_owned()).filter(|code| !code.is_empty()).into_iter().collect();
+            assert_eq!(found(change), wanted, "case {index}");
+        }
+    }
+
+    #[test]
+    fn errors_stand_first_and_a_tick_holds_for_what_was_read() {
+        let mut case = Case::new(2);
+        case.builders.insert(crate::model::BuilderId(2), builder(2, "eastern_africa"));
+        case.candidates = vec![candidate(1, &[1]), candidate(2, &[2])];
+        case.candidates[1].title = "Cut…".into();
+        case.candidates[1].language = None;
+        case.candidates[1].effective_at = days_before_cutoff(2);
+        let (base, pool) = case.draft();
+        let mut desk = lay(&base, &pool, &[]);
+        let findings = check(&desk, &[], &CheckFacts::default());
+        assert_eq!(findings.iter().map(|finding| finding.level).collect::<Vec<_>>().windows(2).filter(|pair| pair[0] > pair[1]).count(), 0);
+        let same = findings.iter().find(|finding| finding.code == "same_service").unwrap();
+        assert!(same.text.contains("2 works are mainly on Lambda"), "{}", same.text);
+        let unknown = findings.iter().find(|finding| finding.code == "language_unknown").unwrap();
+        let tick = |key: &str| MarkRecord {
+            at: days_before_cutoff(0),
+            by: "Edith".into(),
+            what: Mark::Accepted { key: key.to_owned() },
+            note: None,
+        };
+        let ticked = check(&desk, &[tick(&unknown.key)], &CheckFacts::default());
+        let by = |findings: &[Finding], code: &str| findings.iter().find(|finding| finding.code == code).unwrap().ticked_by.clone();
+        assert_eq!(by(&ticked, "language_unknown").as_deref(), Some("Edith"));
+        // An error cannot be ticked away, and another title is another finding.
+        let cut = findings.iter().find(|finding| finding.code == "title_cut").unwrap();
+        assert_eq!(by(&check(&desk, &[tick(&cut.key)], &CheckFacts::default()), "title_cut"), None);
+        for section in &mut desk.digest.sections {
+            section.picks.iter_mut().for_each(|pick| pick.title.push('!'));
+        }
+        assert_eq!(by(&check(&desk, &[tick(&unknown.key)], &CheckFacts::default()), "language_unknown"), None);
+    }
+
+    #[test]
+    fn a_review_blocks_until_it_is_done_and_a_split_until_the_refresh() {
+        let mut case = Case::new(1);
+        case.candidates = vec![candidate(1, &[1])];
+        let (base, pool) = case.draft();
+        let mut desk = lay(&base, &pool, &[]);
+        let facts = CheckFacts { links: [(work_id(1), LinkFact::Answers)].into(), ..CheckFacts::default() };
+        let mark = |what: Mark| MarkRecord { at: days_before_cutoff(0), by: "Edith".into(), what, note: None };
+        let asked = mark(Mark::Review { work: work_id(1), reviewer: Some("Rae".into()) });
+        let done = mark(Mark::Reviewed { work: work_id(1) });
+        let findings = check(&desk, std::slice::from_ref(&asked), &facts);
+        assert_eq!((codes(&findings), findings[0].level), (vec!["review_open".to_owned()], Level::Error));
+        assert!(findings[0].text.contains("by Rae"));
+        assert!(check(&desk, &[asked.clone(), done.clone()], &facts).is_empty());
+        assert_eq!(codes(&check(&desk, &[asked.clone(), done, asked], &facts)), ["review_open"]);
+        desk.notices.push(Notice { code: "split_later".into(), work: None, text: "split".into() });
+        assert_eq!(codes(&check(&desk, &[], &facts)), ["refresh_wanted"]);
+    }
+
+    #[test]
+    fn a_group_that_is_owed_two_places_and_has_none_is_told() {
+        let mut case = Case::new(1);
+        case.candidates = vec![candidate(1, &[1])];
+        let (base, pool) = case.draft();
+        let mut desk = lay(&base, &pool, &[]);
+        let facts = CheckFacts { links: [(work_id(1), LinkFact::Answers)].into(), ..CheckFacts::default() };
+        for (owed, picked, told) in [(2_000, 0, true), (1_999, 0, false), (2_500, 1, false)] {
+            let group = &mut desk.digest.balance.categories[0];
+            (group.owed, group.picked) = (owed, picked);
+            assert_eq!(codes(&check(&desk, &[], &facts)) == ["group_owed"], told, "{owed} {picked}");
+        }
+    }
+}

@@ -108,11 +108,18 @@ fn names(candidate: &Candidate, activity: &ActivityId) -> bool {
 /// Each candidate gets exactly one outcome. The reasons of a pick add up to its gain. If fewer works can be chosen than
 /// there are places, the digest is shorter.
 pub fn compose(inputs: &Inputs<'_>) -> Digest {
-    compose_with_pool(inputs).0
+    composed(inputs, |_, _, _, _| ()).0
 }
 
 /// The same, with all works that could have a place in it, for edits to be laid over.
 pub fn compose_with_pool(inputs: &Inputs<'_>) -> (Digest, Pool) {
+    composed(inputs, |past, words, selection, names| pool(inputs, past, words, selection, names))
+}
+
+fn composed<T>(
+    inputs: &Inputs<'_>,
+    beside: impl FnOnce(&Past, &Words<'_>, &select::Selection<'_>, &[(String, String)]) -> T,
+) -> (Digest, T) {
     let mut candidates: Vec<&Candidate> = inputs.candidates.iter().collect();
     candidates.sort_unstable_by(|a, b| a.work.cmp(&b.work));
     let past = Past::of(inputs.week, inputs.history, inputs.config.cool_down);
@@ -131,7 +138,7 @@ pub fn compose_with_pool(inputs: &Inputs<'_>) -> (Digest, Pool) {
     let mut picks: Vec<Pick> =
         (1..).zip(&selection.chosen).map(|(round, (index, terms))| pick(&words, &selection.entrants[*index], *terms, round)).collect();
     let names: Vec<(String, String)> = words.categories.iter().map(|category| (category.key.clone(), category.name.clone())).collect();
-    let pool = pool(inputs, &past, &words, &selection, &names);
+    let beside = beside(&past, &words, &selection, &names);
     order::mark_lead(inputs.week, inputs.config.lead_weeks, &past, |pick| select::tie(inputs.week, &pick.work), &mut picks);
     let chosen: Vec<&Pick> = picks.iter().collect();
     let balance = Balance {
@@ -155,7 +162,7 @@ pub fn compose_with_pool(inputs: &Inputs<'_>) -> (Digest, Pool) {
         eligible_works: count(standings.iter().filter(|standing| standing.fault.is_none()).count()),
         nominees: count(selection.nominators),
     };
-    (digest, pool)
+    (digest, beside)
 }
 
 /// What a pin can bring in beside the eligible: works that came out at most this long before the cut-off, and late finds.
