@@ -37,6 +37,8 @@ pub struct Config {
     pub bluesky: BlueskyConfig,
     pub digest: DigestConfig,
     pub editing: EditingConfig,
+    pub social: SocialConfig,
+    pub delivery: Vec<DeliveryConfig>,
     pub web: WebConfig,
     pub log: LogConfig,
 }
@@ -530,6 +532,224 @@ pub struct Reviewer {
     pub person: String,
 }
 
+/// Drafts of posts on social networks.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SocialConfig {
+    /// The networks on which links say where they were followed.
+    pub utm: Vec<String>,
+    /// The longest post that the Mastodon server takes.
+    pub mastodon_limit: u32,
+}
+
+impl Default for SocialConfig {
+    fn default() -> Self {
+        Self { utm: Vec::new(), mastodon_limit: 500 }
+    }
+}
+
+/// How a published digest is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelKind {
+    /// Mail through a server of your own.
+    Smtp,
+    /// A signed POST of the digest's JSON.
+    Webhook,
+    Slack,
+    Discord,
+    Teams,
+    /// Files in a folder.
+    Files,
+}
+
+impl ChannelKind {
+    /// The name in settings, tables and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Webhook => "webhook",
+            Self::Slack => "slack",
+            Self::Discord => "discord",
+            Self::Teams => "teams",
+            Self::Files => "files",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Smtp, Self::Webhook, Self::Slack, Self::Discord, Self::Teams, Self::Files].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// How the way to a mail server is kept private.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// Plain at first, then TLS; without it nothing is sent.
+    #[default]
+    Starttls,
+    /// TLS from the first byte.
+    Tls,
+    /// None at all.
+    None,
+}
+
+/// One place that published digests are sent to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryConfig {
+    /// The name in commands and in the log; never reused for another place.
+    pub name: String,
+    pub kind: ChannelKind,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Mail: `host` or `host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    #[serde(default)]
+    pub security: Security,
+    /// Mail: authorities to believe beside the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+    /// Mail: `Name <address>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Mail: the list's addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsubscribe: Vec<String>,
+    /// Mail: links say that they were followed there.
+    #[serde(default)]
+    pub utm: bool,
+    /// Webhooks and chats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url_file: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<PathBuf>,
+    /// Files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub formats: Vec<String>,
+}
+
+/// The formats that a folder may get.
+const FORMATS: [&str; 10] = ["html", "eml", "md", "txt", "json", "atom", "slack", "discord", "teams", "social"];
+
+fn yes() -> bool {
+    true
+}
+
+impl DeliveryConfig {
+    /// The mail server's host and port.
+    pub fn host_and_port(&self) -> Option<(String, u16)> {
+        let server = self.server.as_deref()?.trim();
+        let usual = match self.security {
+            Security::Starttls => 587,
+            Security::Tls => 465,
+            Security::None => 25,
+        };
+        let literal = server.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        let (host, port) = match literal {
+            Some((host, rest)) => (host, rest.strip_prefix(':')),
+            None => match server.rsplit_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (server, None),
+            },
+        };
+        let port = port.map_or(Some(usual), |port| port.parse().ok().filter(|port| *port != 0))?;
+        let plain =
+            !host.is_empty() && host.len() <= 253 && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':'));
+        plain.then(|| (host.to_owned(), port))
+    }
+
+    /// What holds between values: the key at fault and a sentence.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        let fault = |key: &'static str, message: &str| Err((key, format!("{message} (channel `{}`)", self.name)));
+        if !(1..=40).contains(&self.name.len())
+            || !self.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
+        {
+            return fault("name", "must be 1 to 40 of a-z, 0-9, '-' and '_'");
+        }
+        match self.kind {
+            ChannelKind::Smtp => self.check_mail(),
+            ChannelKind::Webhook | ChannelKind::Slack | ChannelKind::Discord | ChannelKind::Teams => {
+                match (&self.url, &self.url_file) {
+                    (Some(_), Some(_)) => return fault("url", "give `url` or `url_file`, not both"),
+                    (None, None) => return fault("url", "a channel of this kind needs `url` or, better, `url_file`"),
+                    (Some(url), None) => {
+                        let fits = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+                        if !fits {
+                            return fault("url", "must be an absolute http or https address");
+                        }
+                    }
+                    (None, Some(_)) => {}
+                }
+                if self.kind == ChannelKind::Webhook && self.secret_file.is_none() {
+                    return fault("secret_file", "a webhook is signed: name a file that holds the secret");
+                }
+                Ok(())
+            }
+            ChannelKind::Files => {
+                if self.folder.is_none() {
+                    return fault("folder", "must name the folder that files are written to");
+                }
+                match self.formats.iter().find(|format| !FORMATS.contains(&format.as_str())) {
+                    Some(format) => fault("formats", &format!("unknown format `{format}`; known are {}", FORMATS.join(", "))),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn check_mail(&self) -> Result<(), (&'static str, String)> {
+        let fault = |key: &'static str, message: String| Err((key, format!("{message} (channel `{}`)", self.name)));
+        let Some((host, _)) = self.host_and_port() else {
+            return fault("server", "must be a host, or a host and a port: `smtp.example.org:587`".into());
+        };
+        let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        if self.user.is_some() != self.password_file.is_some() {
+            return fault("password_file", "`user` and `password_file` go together".into());
+        }
+        if self.security == Security::None && self.user.is_some() && !here {
+            return fault("security", "a password is never sent without TLS".into());
+        }
+        if self.to.is_empty() {
+            return fault("to", "must name at least one address: clarion keeps no list of subscribers".into());
+        }
+        for address in &self.to {
+            if !address.is_ascii() || address.parse::<lettre::Address>().is_err() {
+                return fault("to", format!("`{address}` is no mail address in ASCII"));
+            }
+        }
+        if let Some(from) = &self.from
+            && !from.parse::<lettre::message::Mailbox>().is_ok_and(|from| from.email.to_string().is_ascii())
+        {
+            return fault("from", format!("`{from}` is no sender: write `Name <address>`"));
+        }
+        let token =
+            |text: &str| (1..=500).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b','));
+        if let Some(id) = self.list_id.as_deref().filter(|id| !token(id)) {
+            return fault("list_id", format!("`{id}` is no list id: write `weekly.example.org`"));
+        }
+        let link = |text: &str| token(text) && (text.starts_with("https://") || text.starts_with("mailto:"));
+        if let Some(address) = self.unsubscribe.iter().find(|address| !link(address)) {
+            return fault("unsubscribe", format!("`{address}` must begin with https:// or mailto:"));
+        }
+        Ok(())
+    }
+}
+
 /// Pages and metrics.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -880,6 +1100,13 @@ impl Config {
         ] {
             *file = file.take().map(|file| folder.join(file));
         }
+        for channel in &mut config.delivery {
+            for file in
+                [&mut channel.ca_file, &mut channel.password_file, &mut channel.url_file, &mut channel.secret_file, &mut channel.folder]
+            {
+                *file = file.take().map(|file| folder.join(file));
+            }
+        }
         Ok(config)
     }
 
@@ -955,6 +1182,21 @@ impl Config {
         }
         if let Err((key, message)) = self.digest.check() {
             return fault(&format!("digest.{key}"), message);
+        }
+        let mut names = BTreeSet::new();
+        for channel in &self.delivery {
+            if let Err((key, message)) = channel.check() {
+                return fault(&format!("delivery.{key}"), message);
+            }
+            if !names.insert(&channel.name) {
+                return fault("delivery.name", format!("the name `{}` stands twice", channel.name));
+            }
+        }
+        if let Some(name) = self.social.utm.iter().find(|name| !matches!(name.as_str(), "x" | "bluesky" | "mastodon" | "linkedin")) {
+            return fault("social.utm", format!("unknown network `{name}`; known are x, bluesky, mastodon, linkedin"));
+        }
+        if !(300..=100_000).contains(&self.social.mastodon_limit) {
+            return fault("social.mastodon_limit", "must be 300 to 100000".into());
         }
         if !self.web.listen.ip().is_loopback() {
             return fault(
@@ -1247,6 +1489,37 @@ mod tests {
             from: Some("2026-01-01".into()),
             until: Some("2027-01-01".into()),
         }];
+        let mail = DeliveryConfig {
+            name: "list".into(),
+            kind: ChannelKind::Smtp,
+            enabled: true,
+            server: Some("smtp.example.org".into()),
+            security: Security::Starttls,
+            ca_file: Some("ca.pem".into()),
+            user: Some("u".into()),
+            password_file: Some("p".into()),
+            from: Some("A <a@example.org>".into()),
+            to: vec!["list@example.org".into()],
+            list_id: Some("list.example.org".into()),
+            unsubscribe: vec!["https://example.org/u".into()],
+            utm: false,
+            url: None,
+            url_file: None,
+            secret_file: None,
+            folder: None,
+            formats: Vec::new(),
+        };
+        let others = DeliveryConfig {
+            name: "files".into(),
+            kind: ChannelKind::Files,
+            folder: Some("f".into()),
+            formats: vec!["html".into()],
+            secret_file: Some("s".into()),
+            url_file: Some("u".into()),
+            url: Some("https://a.example/".into()),
+            ..mail.clone()
+        };
+        config.delivery = vec![mail, others];
         config.digest.regions = vec![Region {
             key: "k".into(),
             name: "n".into(),
@@ -1291,6 +1564,8 @@ mod tests {
         let mut found = Vec::new();
         keys(&toml::from_str(text).unwrap(), "", &mut found);
         found.sort();
+        // A list may have several examples.
+        found.dedup();
         found
     }
 
@@ -1413,13 +1688,42 @@ mod tests {
             ("digest.regions", "[{ key = \"a\", name = \"A\", until = \"soon\" }]"),
             ("digest.regions", "[{ key = \"a\", name = \"A\" }, { key = \"a\", name = \"B\" }]"),
             ("digest.regions", "[{ key = \"a\", name = \"A\", countries = [\"Kenya\"] }]"),
+            ("delivery", "[{ name = \"Bad Name\", kind = \"files\", folder = \"f\" }]"),
+            ("delivery", "[{ name = \"a\", kind = \"pigeon\" }]"),
+            ("delivery", "[{ name = \"a\", kind = \"files\" }]"),
+            ("delivery", "[{ name = \"a\", kind = \"files\", folder = \"f\", formats = [\"pdf\"] }]"),
+            ("delivery", "[{ name = \"a\", kind = \"files\", folder = \"f\" }, { name = \"a\", kind = \"files\", folder = \"f\" }]"),
+            ("delivery", "[{ name = \"a\", kind = \"slack\" }]"),
+            ("delivery", "[{ name = \"a\", kind = \"slack\", url = \"ftp://a.example\" }]"),
+            ("delivery", "[{ name = \"a\", kind = \"webhook\", url = \"https://a.example\" }]"),
+            ("delivery", "[{ name = \"a\", kind = \"smtp\", to = [\"a@example.org\"] }]"),
+            ("delivery", "[{ name = \"a\", kind = \"smtp\", server = \"mail.example\" }]"),
+            ("delivery", "[{ name = \"a\", kind = \"smtp\", server = \"mail.example\", to = [\"nobody\"] }]"),
+            ("delivery", "[{ name = \"a\", kind = \"smtp\", server = \"mail.example\", to = [\"a@example.org\"], user = \"u\" }]"),
+            (
+                "delivery",
+                "[{ name = \"a\", kind = \"smtp\", server = \"mail.example\", to = [\"a@example.org\"], user = \"u\", password_file = \"p\", security = \"none\" }]",
+            ),
+            (
+                "delivery",
+                "[{ name = \"a\", kind = \"smtp\", server = \"mail.example\", to = [\"a@example.org\"], unsubscribe = [\"http://a.example\"] }]",
+            ),
+            ("social.utm", "[\"myspace\"]"),
+            ("social.mastodon_limit", "20"),
             ("web.listen", "\"0.0.0.0:80\""),
             ("web.listen", "\"localhost\""),
             ("web.public_url", "\"example.org\""),
             ("log.format", "\"xml\""),
             ("log.filter", "\"a=b=c\""),
         ] {
-            let (section, name) = key.rsplit_once('.').unwrap();
+            let Some((section, name)) = key.rsplit_once('.') else {
+                let told = parse(&format!("{key} = {value}\n"));
+                assert!(
+                    matches!(&told, Err(ConfigError::Value { line: 1, key: named, .. }) if named.starts_with(key)),
+                    "{value}: {told:?}"
+                );
+                continue;
+            };
             for text in [format!("# ours\n\n[{section}]\n{name} = {value}\n"), format!("\n\n\n{key} = {value}\n")] {
                 match parse(&text) {
                     Err(ConfigError::Value { line: 4, key: named, .. }) if named.starts_with(key) => {}

@@ -254,6 +254,14 @@ async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<
             });
         }
         publish_approved(&ctx, now).await;
+        if running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert("deliver") {
+            let (ctx, running) = (ctx.clone(), Arc::clone(&running));
+            jobs.spawn(async move {
+                // A panic leaves the delivery as interrupted; the mark must go all the same.
+                let _ = catch(AssertUnwindSafe(deliver_due(&ctx))).await;
+                running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove("deliver");
+            });
+        }
         if now.duration_since(flushed_at).abs() >= FLUSH {
             flushed_at = now;
             if let Err(error) = ctx.store.flush_states().await {
@@ -438,6 +446,18 @@ async fn publish_approved(ctx: &Context, now: Timestamp) {
         if let Err(error) = flow::publish(ctx, week, by.as_deref().unwrap_or("unknown")).await {
             tracing::error!(week = %week, "the digest of {week} could not be published: {error}");
         }
+    }
+}
+
+/// Sends what is published and due. Another process that sends at this moment does the same.
+async fn deliver_due(ctx: &Context) {
+    let outcome = match flow::plan_missing(ctx).await {
+        Ok(()) => flow::send_due(ctx, &flow::Sending::default()).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) | Err(flow::DeliverError::Busy) => {}
+        Err(error) => tracing::error!("digests could not be sent: {error}"),
     }
 }
 

@@ -5,7 +5,7 @@
 //! Source ─fetch─► Document ─collect─► Entry ─► LOG ─normalize─► Activity ─work─► Work ─topic─► Work, tagged
 //!                                              │
 //!           people ── Decision (merge, pin, …) ┘
-//! tagged Works ─digest─► Digest ─render─► Rendered
+//! tagged Works ─digest─► Digest ─render─► Rendered ─deliver─► Delivery
 //! ```
 //!
 //! Every arrow is a step, every step is a room, and what passes along an arrow is a type in [`model`]. Data moves one
@@ -15,7 +15,7 @@
 //!
 //! ```text
 //! 9  main     8  cli     7  daemon · rehearsal     6  web     5  flow
-//! 4  registry · schedule · health · fetch · collect · normalize · work · topic · digest · render · diagnose · store
+//! 4  registry · schedule · health · fetch · collect · normalize · work · topic · digest · render · deliver · diagnose · store
 //! 3  net · telemetry     2  config     1  clock · model · text
 //! ```
 
@@ -24,6 +24,7 @@ pub mod clock;
 pub mod collect;
 pub mod config;
 pub mod daemon;
+pub mod deliver;
 pub mod diagnose;
 pub mod digest;
 pub mod fetch;

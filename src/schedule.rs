@@ -52,6 +52,8 @@ const WEEK: SignedDuration = SignedDuration::from_hours(24 * 7);
 const FULL_EVERY: SignedDuration = SignedDuration::from_hours(24 * 8);
 /// From here on a failing source is asked once a week.
 const LONG_FAILING: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// A delivery is tried for so long.
+const SENDING_FOR: SignedDuration = SignedDuration::from_hours(48);
 /// The longest wait after errors of YouTube, whose feeds are known to fail all at once and come back.
 const YOUTUBE_BACK_OFF: SignedDuration = SignedDuration::from_hours(6);
 /// A host that refuses us is asked four times a day at most.
@@ -388,6 +390,17 @@ pub struct Slots {
     pub skipped: u32,
     /// The first slot after now.
     pub next: Timestamp,
+}
+
+/// When a message is sent again after so many attempts, each twice as long after the one before: a minute at first, two
+/// hours at most, and never before the place asked for. `None` once it has been tried for two days.
+pub fn next_sending(attempts: u32, asked_for: Option<std::time::Duration>, planned_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    if now.duration_since(planned_at) >= SENDING_FOR {
+        return None;
+    }
+    let doubled = 60i64.saturating_mul(1i64.checked_shl(attempts.saturating_sub(1).min(20)).unwrap_or(i64::MAX));
+    let asked_for = asked_for.map_or(0, |pause| i64::try_from(pause.as_secs()).unwrap_or(i64::MAX)).min(24 * 3600);
+    now.checked_add(SignedDuration::from_secs(doubled.min(2 * 3600).max(asked_for))).ok()
 }
 
 /// The first slot after an instant, reckoned in the schedule's own zone. A local time that does not exist is taken at

@@ -7,10 +7,11 @@ use serde_json::json;
 
 use super::Global;
 use super::output;
+use crate::config::ChannelKind;
 use crate::flow::{self, Context, Warnings, Wish};
-use crate::model::{DigestState, Week};
+use crate::model::{DeliveryState, DigestState, Week};
 use crate::render::{self, Format};
-use crate::store::DigestRow;
+use crate::store::{DeliveryRow, DigestRow};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DigestCommand {
@@ -28,6 +29,72 @@ pub(super) enum DigestCommand {
     Edit(super::edit::EditCommand),
     /// Publish an approved digest: from then on its bytes never change.
     Publish(WeekArgs),
+    /// Send a published digest to the places that the configuration names, or a test to one address.
+    Send(SendArgs),
+    /// Say what was sent where, and what came of it.
+    Deliveries(DeliveriesArgs),
+    /// Settle by hand a delivery of which nobody knows whether it arrived, or one that was given up.
+    Resolve(ResolveArgs),
+    /// Put on record that a work was posted somewhere by hand.
+    Posted(PostedArgs),
+    /// Say who was posted about where and when, and who has waited longest.
+    Ledger,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SendArgs {
+    /// The week, such as 2026-W47; the last whole week unless told otherwise.
+    week: Option<Week>,
+    /// Send to this address alone, as a test: nothing is marked as sent. Works for drafts too.
+    #[arg(long, value_name = "ADDRESS")]
+    test: Option<String>,
+    /// Only the channel of this name.
+    #[arg(long, value_name = "NAME")]
+    channel: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DeliveriesArgs {
+    /// The week; all weeks unless told otherwise.
+    week: Option<Week>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResolveArgs {
+    /// The week.
+    week: Week,
+    /// The channel's name.
+    #[arg(long, value_name = "NAME")]
+    channel: String,
+    /// One part alone.
+    #[arg(long, value_name = "NUMBER")]
+    part: Option<u32>,
+    /// It arrived: nothing more is sent.
+    #[arg(long, conflicts_with = "again", required_unless_present = "again")]
+    sent: bool,
+    /// It did not arrive: send it again.
+    #[arg(long)]
+    again: bool,
+    /// Why, for the log.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PostedArgs {
+    /// The week.
+    week: Week,
+    /// The work: its place in the digest, or the beginning of its id.
+    work: String,
+    /// Where it was posted: x, bluesky, mastodon, linkedin, or another name.
+    #[arg(long, value_name = "NAME")]
+    channel: String,
+    /// The address of the post.
+    #[arg(long, value_name = "URL")]
+    url: String,
+    /// Why, for the log.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -61,6 +128,11 @@ pub(super) enum FormatArg {
     Md,
     Txt,
     Json,
+    Atom,
+    Slack,
+    Discord,
+    Teams,
+    Social,
 }
 
 impl From<FormatArg> for Format {
@@ -71,6 +143,11 @@ impl From<FormatArg> for Format {
             FormatArg::Md => Self::Md,
             FormatArg::Txt => Self::Txt,
             FormatArg::Json => Self::Json,
+            FormatArg::Atom => Self::Atom,
+            FormatArg::Slack => Self::Slack,
+            FormatArg::Discord => Self::Discord,
+            FormatArg::Teams => Self::Teams,
+            FormatArg::Social => Self::Social,
         }
     }
 }
@@ -114,6 +191,32 @@ async fn dispatch(global: &Global, ctx: &Context, command: DigestCommand) -> any
             let row = flow::publish(ctx, week_of(&args), &global.person()).await?;
             tell(global, ctx, &row, args.format).await
         }
+        DigestCommand::Send(args) => {
+            let week = args.week.unwrap_or_else(|| Week::last_whole(ctx.clock.now()));
+            send(global, ctx, week, &args).await
+        }
+        DigestCommand::Deliveries(args) => {
+            let rows = ctx.store.deliveries(args.week).await?;
+            tell_deliveries(global, &rows)
+        }
+        DigestCommand::Resolve(args) => {
+            let rows = flow::resolve_delivery(ctx, args.week, &args.channel, args.part, args.sent, &global.person(), args.note).await?;
+            tell_deliveries(global, &rows)
+        }
+        DigestCommand::Posted(args) => {
+            let posted = flow::mark_posted(ctx, args.week, &args.work, &args.channel, &args.url, &global.person(), args.note).await?;
+            if global.json {
+                return output::print_json(&posted);
+            }
+            output::print(&format!("{}: on record as posted on {} at {}\n", posted.week, posted.channel, output::safe(&posted.url)))
+        }
+        DigestCommand::Ledger => {
+            let ledger = flow::ledger(ctx).await?;
+            if global.json {
+                return output::print_json(&ledger);
+            }
+            tell_ledger(&ledger)
+        }
         DigestCommand::Show(args) => {
             let week = week_of(&args);
             let row = ctx
@@ -139,6 +242,95 @@ async fn show(ctx: &Context, row: &DigestRow, format: Format) -> anyhow::Result<
     }
     let context = flow::edition_context(ctx, row).await?;
     output::print_bytes(&render::render(&row.digest, &context, format)?)
+}
+
+async fn send(global: &Global, ctx: &Context, week: Week, args: &SendArgs) -> anyhow::Result<()> {
+    if let Some(address) = &args.test {
+        let channel = flow::send_test(ctx, week, address, args.channel.as_deref(), &global.person()).await?;
+        if global.json {
+            return output::print_json(&json!({ "week": week, "test": address, "channel": channel }));
+        }
+        return output::print(&format!(
+            "sent {week} to {} through {channel} as a test; nothing is marked as sent\n",
+            output::safe(address)
+        ));
+    }
+    for channel in &ctx.config.delivery {
+        let named = args.channel.as_ref().is_none_or(|name| *name == channel.name);
+        if named && channel.kind == ChannelKind::Smtp && !channel.unsubscribe.iter().any(|address| address.starts_with("https://")) {
+            output::tell(&format!(
+                "the channel {} has no `unsubscribe` address for one click, so the mail has no List-Unsubscribe header for it; large mail providers may refuse it",
+                channel.name
+            ));
+        }
+    }
+    let rows = flow::send(ctx, week, args.channel.as_deref()).await?;
+    tell_deliveries(global, &rows)?;
+    if rows.iter().all(|row| row.state == DeliveryState::Sent) { Ok(()) } else { Err(output::Quiet.into()) }
+}
+
+fn tell_deliveries(global: &Global, rows: &[DeliveryRow]) -> anyhow::Result<()> {
+    if global.json {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                json!({
+                    "week": row.week, "channel": row.channel, "kind": row.kind, "part": row.part, "parts": row.parts, "to": row.target,
+                    "state": row.state, "attempts": row.attempts, "repeats": row.repeats, "sha256": row.hash, "mark": row.mark,
+                    "planned_at": row.planned_at, "ended_at": row.ended_at, "note": row.note,
+                    "next_at": (row.state == DeliveryState::Planned).then_some(row.next_at),
+                })
+            })
+            .collect();
+        return output::print_json(&rows);
+    }
+    if rows.is_empty() {
+        return output::print("nothing was sent yet\n");
+    }
+    let lines = rows.iter().map(|row| {
+        let part = if row.parts > 1 { format!("{} of {}", row.part, row.parts) } else { String::new() };
+        let mut note = output::safe(&row.note);
+        if row.repeats > 0 {
+            note = format!("sent again {} although it may have arrived; {note}", output::counted(u64::from(row.repeats), "time"));
+        }
+        if row.state == DeliveryState::Planned {
+            note = format!("next attempt {:.0}; {note}", row.next_at);
+        }
+        if row.state == DeliveryState::Doubt {
+            note = format!("{note}; look there, then: clarion digest resolve {} --channel {} --sent, or --again", row.week, row.channel);
+        }
+        vec![row.week.to_string(), row.channel.clone(), part, row.state.as_str().to_owned(), row.attempts.to_string(), note]
+    });
+    output::print(&output::table(&["week", "channel", "part", "state", "attempts", "note"], lines.collect()))
+}
+
+fn tell_ledger(ledger: &flow::Ledger) -> anyhow::Result<()> {
+    let mut text = String::new();
+    if ledger.posted.is_empty() {
+        text.push_str("nothing is on record as posted yet\n");
+    } else {
+        let rows = ledger.posted.iter().map(|line| {
+            let posted = &line.posted;
+            vec![
+                format!("{:.0}", posted.at),
+                posted.week.to_string(),
+                posted.channel.clone(),
+                output::safe(&line.names.join(", ")),
+                output::safe(&line.title),
+                output::safe(&posted.url),
+            ]
+        });
+        text.push_str(&output::table(&["posted", "week", "channel", "by", "work", "address"], rows.collect()));
+    }
+    if !ledger.waiting.is_empty() {
+        text.push_str("\nwaiting longest:\n");
+        let rows = ledger.waiting.iter().map(|line| {
+            let last = line.last_posted_at.map_or_else(|| "never".to_owned(), |at| format!("{at:.0}"));
+            vec![output::safe(&line.name), format!("{:.0}", line.since), line.works.to_string(), last]
+        });
+        text.push_str(&output::table(&["builder", "featured", "works not posted", "last posted"], rows.collect()));
+    }
+    output::print(&text)
 }
 
 pub(super) async fn tell_row(global: &Global, ctx: &Context, row: &DigestRow) -> anyhow::Result<()> {

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::output::{self, Quiet};
 use super::{Global, open};
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{ChannelKind, Config};
+use crate::deliver;
 use crate::flow::Context;
 use crate::model::{FactKind, Request, Source, SourceKind};
 use crate::{schedule, telemetry};
@@ -68,6 +69,19 @@ fn settings(findings: &mut Findings, config: &Config) {
     if config.network.contact.is_empty() {
         let text = "`network.contact` is empty: name an address in it where site owners reach you, some sites refuse clients without one";
         findings.add("configuration", Verdict::Warning, text);
+    }
+    for channel in config.delivery.iter().filter(|channel| channel.enabled) {
+        let name = &channel.name;
+        match deliver::fault_of(channel) {
+            Some(fault) => findings.add("delivery", Verdict::Bad, format!("{name}: {fault}")),
+            None => findings.add("delivery", Verdict::Good, format!("{name} ({}) has all that it needs", channel.kind.as_str())),
+        }
+        if channel.kind == ChannelKind::Smtp && !channel.unsubscribe.iter().any(|address| address.starts_with("https://")) {
+            let text = format!(
+                "{name}: without an https address in `unsubscribe` the mail offers no one-click leave, and large mail providers may refuse it"
+            );
+            findings.add("delivery", Verdict::Warning, text);
+        }
     }
     for range in &config.network.allow {
         findings.add(

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Global;
 use super::output;
-use crate::model::SourceStatus;
+use crate::model::{DeliveryState, SourceStatus};
 
 pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
     let ctx = global.context().await?;
@@ -22,6 +22,8 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
         Err(crate::store::StoreError::Taken(process)) => Some(process),
         Err(error) => return Err(error.into()),
     };
+    let mut unsent = ctx.store.deliveries(None).await?;
+    unsent.retain(|row| row.state != DeliveryState::Sent);
     ctx.close().await?;
     let mut by_status: BTreeMap<&str, u32> = BTreeMap::new();
     let mut ill = Vec::new();
@@ -40,6 +42,9 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
             "unsettled_facts": counters.facts - counters.settled.min(counters.facts),
             "last_digest": last.map(|row| json!({"week": row.week, "state": row.state, "made_at": row.made_at})),
             "last_cut_off": slots.first(),
+            "unsent": unsent.iter().map(|row| json!({
+                "week": row.week, "channel": row.channel, "part": row.part, "state": row.state, "attempts": row.attempts, "note": row.note,
+            })).collect::<Vec<_>>(),
             "ill": ill.iter().map(|(source, state)| json!({
                 "source": source.id.to_string(), "url": source.url, "status": state.status, "since": state.failing_since, "error": state.error,
             })).collect::<Vec<_>>(),
@@ -69,6 +74,12 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
     match last {
         Some(row) => text.push_str(&format!("last digest: {} {}\n", row.week, row.state.as_str().replace('_', " "))),
         None => text.push_str("last digest: none yet\n"),
+    }
+    for row in unsent.iter().take(20) {
+        text.push_str(&format!("not sent: {} to {}, {}: {}\n", row.week, row.channel, row.state.as_str(), output::safe(&row.note)));
+    }
+    if !unsent.is_empty() {
+        text.push_str("more: `clarion digest deliveries`\n");
     }
     for (source, state) in ill.iter().take(20) {
         let since = state.failing_since.map(|at| format!(" since {}", at.strftime("%Y-%m-%d"))).unwrap_or_default();

@@ -183,6 +183,7 @@ fn composed<T>(
         rules_version: inputs.rules_version,
         intro: None,
         sections: order::sections(inputs.week, &names, picks),
+        coming_up: Vec::new(),
         outcomes,
         balance,
         supply,

@@ -202,7 +202,7 @@ fn text_faults(ctx: &Context, digest: &Digest, now: Timestamp) -> Vec<TextFault>
     for pick in digest.picks() {
         for (name, post) in &pick.social {
             for network in Network::ALL.into_iter().filter(|network| name.is_empty() || network.as_str() == name) {
-                let (counted, limit) = post_length(network, post);
+                let (counted, limit) = (render::post_length(network, post), render::post_limit(network, &ctx.config.social));
                 if counted > limit {
                     faults.push(TextFault {
                         level: Level::Error,
@@ -233,32 +233,6 @@ fn text_faults(ctx: &Context, digest: &Digest, now: Timestamp) -> Vec<TextFault>
         Err(error) => faults.push(fault("cannot_be_rendered", format!("the page: {error}"))),
     }
     faults
-}
-
-/// How long a post counts at a network, and how long it may be. Addresses count as 23 where the network shortens them.
-fn post_length(network: Network, post: &str) -> (usize, usize) {
-    let of_word = |word: &str, url: Option<usize>| match url {
-        Some(length) if word.starts_with("https://") || word.starts_with("http://") => length,
-        _ => graphemes(word),
-    };
-    let count = |url: Option<usize>| {
-        post.split_inclusive(char::is_whitespace)
-            .map(|word| {
-                let trimmed = word.trim_end();
-                of_word(trimmed, url) + graphemes(&word[trimmed.len()..])
-            })
-            .sum()
-    };
-    match network {
-        Network::X => (count(Some(23)), 280),
-        Network::Bluesky => (count(None), 300),
-        Network::Mastodon => (count(Some(23)), 500),
-        Network::Linkedin => (post.encode_utf16().count(), 3_000),
-    }
-}
-
-fn graphemes(text: &str) -> usize {
-    unicode_segmentation::UnicodeSegmentation::graphemes(text, true).count()
 }
 
 fn images_without_text(html: &str) -> bool {

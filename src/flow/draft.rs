@@ -10,7 +10,7 @@ use crate::config::Region;
 use crate::digest::{self, Edits, Inputs, LateFinds};
 use crate::model::{
     Activity, ActivityId, Builder, BuilderId, Candidate, Counts, Credited, Digest, DigestState, EarlierWork, GridAge, PastDigest, PastPick,
-    Pool, SourceKind, Week, WeekSupply, sha256_hex,
+    Pool, SourceKind, Upcoming, Week, WeekSupply, sha256_hex,
 };
 use crate::schedule;
 use crate::store::{DigestRow, NewDraft, StoreError, Taken, WorkRow};
@@ -32,6 +32,8 @@ pub enum DraftError {
 
 /// The cool-down may prolong a work's window by at most this (RECORD.md section 4).
 const LONGEST_PAUSE_WEEKS: i64 = 6;
+/// How far ahead talks are announced.
+const COMING_UP: SignedDuration = SignedDuration::from_hours(24 * 21);
 /// The most works that a response is compared with, and some to spare for other platforms and kinds.
 const EARLIER: u32 = 120;
 
@@ -161,7 +163,45 @@ async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) 
         supply: &supply,
         edits: &edits,
     };
-    Ok(tokio::task::block_in_place(|| digest::compose_with_pool(&inputs)))
+    let (mut digest, pool) = tokio::task::block_in_place(|| digest::compose_with_pool(&inputs));
+    digest.coming_up = coming_up(ctx, &credited, cut_off).await?;
+    Ok((digest, pool))
+}
+
+/// Talks and events of the three weeks after the cut-off, one line a work, by members who may be shown.
+async fn coming_up(ctx: &Context, credited: &BTreeMap<BuilderId, Credited>, cut_off: Timestamp) -> Result<Vec<Upcoming>, StoreError> {
+    let until = cut_off.saturating_add(COMING_UP).unwrap_or(Timestamp::MAX);
+    let mut coming = Vec::new();
+    let mut works = BTreeSet::new();
+    for row in ctx.store.ahead(cut_off, until).await? {
+        let activity = row.activity;
+        let builders: Vec<Credited> = activity
+            .credits
+            .iter()
+            .map(|credit| credit.builder)
+            .collect::<BTreeSet<_>>()
+            .iter()
+            .filter_map(|id| credited.get(id))
+            .filter(|builder| builder.active && !builder.not_featured)
+            .cloned()
+            .collect();
+        if let Some(starts_at) = activity.published_at
+            && !activity.left
+            && !builders.is_empty()
+            && works.insert(row.work)
+        {
+            coming.push(Upcoming {
+                activity: activity.id,
+                title: activity.title,
+                language: activity.language,
+                kind: activity.kind,
+                url: activity.url.unwrap_or_default(),
+                starts_at,
+                builders,
+            });
+        }
+    }
+    Ok(coming)
 }
 
 fn credited(regions: &[Region], builder: &Builder, at: Timestamp) -> Credited {

@@ -5,12 +5,14 @@
 
 mod by_hand;
 mod decide;
+mod deliver;
 mod desk;
 mod discover;
 mod draft;
 mod engagement;
 mod explain;
 mod lanes;
+mod ledger;
 mod links;
 mod poll;
 mod publish;
@@ -38,12 +40,14 @@ pub use decide::{
     EditError, RefreshPreview, Warnings, Wish, approve, approve_draft, edit, find_work, mark, preview_refresh, pull_back, refresh,
     set_paused,
 };
+pub use deliver::{DeliverError, Sending, plan_deliveries, plan_missing, resolve_delivery, send, send_due, send_test};
 pub use desk::{compare_with_computed, compare_with_week, draft_view};
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, default_week, draft, preview};
 pub use engagement::{Engagement, EngagementReport, engagement};
 pub use explain::{Check, Explanation, explain};
 pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, pass};
+pub use ledger::{Ledger, LedgerError, LedgerLine, Waiting, ledger, mark_posted};
 pub use links::{LinksReport, check_links};
 pub use poll::Queued;
 pub use publish::{PublishError, correct, edition_context, publish, remove, render_context};

@@ -33,6 +33,7 @@ pub fn render_context(ctx: &Context, row: &DigestRow) -> render::Context {
         state: row.state,
         edition: row.edition.max(1),
         edit_hash: row.edit_hash.clone(),
+        social: ctx.config.social.clone(),
         ..render::Context::new(&ctx.config.program, ctx.config.web.public_url.as_str())
     };
     match row.published_at {
@@ -72,6 +73,10 @@ pub async fn publish(ctx: &Context, week: Week, by: &str) -> Result<DigestRow, P
     let edition = edition(&row, &context, EditionKind::Publication, by, None, now)?;
     ctx.store.seal(edition).await?;
     tracing::info!(week = %week, "published the digest of {week}");
+    // It is out, whatever becomes of sending it: what is not planned here is planned at the next tick.
+    if let Err(error) = super::plan_deliveries(ctx, week).await {
+        tracing::error!(week = %week, "where the digest of {week} goes could not be planned: {error}");
+    }
     ctx.store.digest(week).await?.ok_or(PublishError::NoDraft(week))
 }
 

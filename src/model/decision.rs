@@ -21,6 +21,20 @@ pub enum DecisionKind {
     Publish {
         week: Week,
     },
+    /// A message of which nobody knew whether it had arrived: it had, or it is sent again.
+    SettleDelivery {
+        week: Week,
+        channel: String,
+        part: u32,
+        sent: bool,
+    },
+    /// A work of that week was posted there by hand.
+    Posted {
+        week: Week,
+        work: ActivityId,
+        channel: String,
+        url: String,
+    },
     /// Something done to the draft of that week, as its edit of that number.
     Edit {
         week: Week,

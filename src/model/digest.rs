@@ -178,6 +178,19 @@ pub struct Section {
     pub picks: Vec<Pick>,
 }
 
+/// A talk or event that is still to come, shown without points.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upcoming {
+    pub activity: ActivityId,
+    pub title: String,
+    pub language: Option<String>,
+    pub kind: ActivityKind,
+    /// Empty where the source gives no address.
+    pub url: String,
+    pub starts_at: DateStamp,
+    pub builders: Vec<Credited>,
+}
+
 /// Why a work is in or out: the code of DIGEST.md section 9.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -316,6 +329,9 @@ pub struct Digest {
     /// One sentence by the editor.
     pub intro: Option<String>,
     pub sections: Vec<Section>,
+    /// Talks and events of the three weeks after the cut-off, soonest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coming_up: Vec<Upcoming>,
     pub outcomes: Vec<Outcome>,
     pub balance: Balance,
     /// This week's supply, sealed with the draft.

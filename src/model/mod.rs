@@ -6,6 +6,7 @@
 mod activity;
 mod builder;
 mod decision;
+mod delivery;
 mod desk;
 mod digest;
 mod document;
@@ -23,13 +24,14 @@ mod work;
 pub use activity::{Activity, ActivityId, ActivityKind, Basis, Credit, DateTrust, GridAge, Role, Sighting, Substance};
 pub use builder::{Builder, BuilderId, Slug, SlugError, Switches};
 pub use decision::{Decision, DecisionKind};
+pub use delivery::{Amplified, DeliveryState};
 pub use desk::{
     Contender, Desk, Difference, DraftView, Edit, EditRecord, Finding, FixedPoints, InLine, Level, Mark, MarkRecord, Network, Notice,
     PickView, Pool, Rewording, Wording, WordingError,
 };
 pub use digest::{
     Balance, Candidate, Credited, DateStamp, Digest, DigestState, EarlierWork, Group, Outcome, OutcomeCode, PastDigest, PastPick, Pick,
-    Reason, ReasonTerm, Section, WeekSupply,
+    Reason, ReasonTerm, Section, Upcoming, WeekSupply,
 };
 pub use document::{Auth, Document, Freshness, Request, Validators};
 pub use entry::{Arrival, Author, Content, Counts, Entry, EntryKey, FeedHints, Media, ReadError, Reading, Repair};
@@ -40,8 +42,8 @@ pub use source::{Account, Ask, Owner, Source, SourceId, SourceKind, SourceState,
 pub use topic::{Evidence, Topic};
 pub use url::{CanonicalUrl, UrlError};
 pub use view::{
-    BuilderRecordView, BuilderRow, Correction, DigestSummary, HealthView, HomeView, HostRow, MergedView, OperatorView, RecordQuery,
-    SightingView, SourceRow, TaskRow, TimelineItem,
+    AmplifiedView, BuilderRecordView, BuilderRow, Correction, DigestSummary, HealthView, HomeView, HostRow, MergedView, OperatorView,
+    RecordQuery, SightingView, SourceRow, TaskRow, TimelineItem,
 };
 pub use week::{Week, WeekError};
 pub use work::{MergeRule, Work, WorkMember};

@@ -93,6 +93,19 @@ pub struct BuilderRecordView {
     pub found: u64,
     /// Latest first.
     pub timeline: Vec<TimelineItem>,
+    /// Where the program posted about works of theirs, latest first.
+    pub amplified: Vec<AmplifiedView>,
+}
+
+/// A post of the program about a builder's work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AmplifiedView {
+    pub week: Week,
+    pub title: String,
+    pub language: Option<String>,
+    pub channel: String,
+    pub url: String,
+    pub at: Timestamp,
 }
 
 /// One activity in a record.

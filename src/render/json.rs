@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::prose::{clean, cut, direction};
 use super::shown::{instant, web_address};
 use super::{Context, RenderError, SCHEMA, language};
-use crate::model::{Balance, Digest, Outcome, Pick, Reason, WeekSupply};
+use crate::model::{Balance, Credited, Digest, Outcome, Pick, Reason, Upcoming, WeekSupply};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -27,6 +27,8 @@ struct Document<'a> {
     /// The sentence of a week without works.
     note: Option<&'static str>,
     sections: Vec<Section<'a>>,
+    /// Talks and events that are still to come.
+    coming_up: Vec<Coming<'a>>,
     corrections: Vec<Correction>,
     inputs: Inputs<'a>,
     #[serde(flatten)]
@@ -75,6 +77,18 @@ struct Builder<'a> {
     country: Option<&'a str>,
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     handles: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct Coming<'a> {
+    id: &'a str,
+    title: String,
+    lang: Option<String>,
+    dir: &'static str,
+    kind: &'static str,
+    url: Option<String>,
+    starts: String,
+    builders: Vec<Builder<'a>>,
 }
 
 #[derive(Serialize)]
@@ -152,6 +166,7 @@ fn write(digest: &Digest, ctx: &Context, staff: bool) -> Result<String, RenderEr
                 works: section.picks.iter().map(|pick| work(pick, staff)).collect(),
             })
             .collect(),
+        coming_up: digest.coming_up.iter().map(coming).collect(),
         corrections: ctx
             .corrections
             .iter()
@@ -180,6 +195,30 @@ fn write(digest: &Digest, ctx: &Context, staff: bool) -> Result<String, RenderEr
     Ok(text)
 }
 
+fn builder(builder: &Credited) -> Builder<'_> {
+    Builder {
+        id: builder.id.to_string(),
+        name: clean(&builder.name),
+        slug: Some(builder.slug.as_str()).filter(|_| !builder.not_public),
+        country: builder.country.as_deref(),
+        handles: builder.handles.iter().map(|(network, handle)| (network.clone(), clean(handle))).collect(),
+    }
+}
+
+fn coming(coming: &Upcoming) -> Coming<'_> {
+    let title = clean(&coming.title);
+    Coming {
+        id: coming.activity.as_str(),
+        dir: direction(&title),
+        title,
+        lang: coming.language.as_deref().and_then(language::tag),
+        kind: coming.kind.as_str(),
+        url: web_address(&coming.url),
+        starts: instant(coming.starts_at),
+        builders: coming.builders.iter().map(builder).collect(),
+    }
+}
+
 fn work(pick: &Pick, staff: bool) -> Work<'_> {
     let title = clean(&pick.title);
     let summary = pick.summary.as_deref().map(|summary| cut(&clean(summary), 280)).filter(|summary| !summary.is_empty());
@@ -195,17 +234,7 @@ fn work(pick: &Pick, staff: bool) -> Work<'_> {
         url: web_address(&pick.url),
         also: pick.also.iter().filter_map(|also| web_address(also)).collect(),
         published: pick.published_at.map(instant),
-        builders: pick
-            .builders
-            .iter()
-            .map(|builder| Builder {
-                id: builder.id.to_string(),
-                name: clean(&builder.name),
-                slug: Some(builder.slug.as_str()).filter(|_| !builder.not_public),
-                country: builder.country.as_deref(),
-                handles: builder.handles.iter().map(|(network, handle)| (network.clone(), clean(handle))).collect(),
-            })
-            .collect(),
+        builders: pick.builders.iter().map(builder).collect(),
         category: &pick.category,
         services: pick.services.iter().map(|service| clean(service)).collect(),
         summary_source: summary.is_some().then_some(if pick.summary_source == "editor" { "editor" } else { "author" }),
@@ -223,14 +252,14 @@ fn work(pick: &Pick, staff: bool) -> Work<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::Value;
 
     use super::*;
     use crate::render::sample;
 
     /// The part of JSON Schema that `docs/digest.schema.json` uses.
-    fn check(value: &Value, schema: &Value, root: &Value, at: &str) {
+    pub(crate) fn check(value: &Value, schema: &Value, root: &Value, at: &str) {
         if let Some(name) = schema["$ref"].as_str() {
             return check(value, root.pointer(name.trim_start_matches('#')).unwrap(), root, at);
         }

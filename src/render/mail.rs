@@ -31,8 +31,12 @@ struct Mail<'a> {
 
 /// The digest as a message in RFC 5322 form, lines ended by CR LF.
 pub(crate) fn message(digest: &Digest, ctx: &Context) -> Result<Vec<u8>, RenderError> {
-    let whole = Shown::of(digest, ctx);
-    let subject = cut(&format!("{}: {}", whole.program, whole.heading), 200);
+    let mut whole = Shown::of(digest, ctx);
+    if ctx.utm {
+        whole.tag_links("email", "email");
+    }
+    let test = if ctx.test.is_some() { "Test: " } else { "" };
+    let subject = cut(&format!("{test}{}: {}", whole.program, whole.heading), 200);
     let mut works = whole.works().count();
     let mut shown = whole.clone();
     let (html, html_part) = loop {
@@ -50,10 +54,10 @@ pub(crate) fn message(digest: &Digest, ctx: &Context) -> Result<Vec<u8>, RenderE
         shown = whole.clone().first(works);
     };
     let plain = text::write(&shown);
-    let seal = seal(&[&subject, &plain, &html]);
+    let seal = seal(&[&subject, &plain, &html, ctx.test.as_deref().unwrap_or_default()]);
     let host = ctx.host();
     let plain_part = part(ContentType::TEXT_PLAIN, plain)?;
-    let from = sender(&shown, &host)?;
+    let from = sender(&shown, ctx, &host)?;
     // Nobody receives this: whoever sends sets the envelope. The builder wants one all the same.
     let envelope =
         Envelope::new(Some(from.email.clone()), vec![from.email.clone()]).map_err(|error| RenderError::Mail(error.to_string()))?;
@@ -101,7 +105,10 @@ fn list_headers(shown: &Shown, ctx: &Context) -> Vec<(&'static str, String)> {
 }
 
 /// The program's name with its contact address, or one of the pages' host where the contact is no address.
-fn sender(shown: &Shown, host: &str) -> Result<Mailbox, RenderError> {
+fn sender(shown: &Shown, ctx: &Context, host: &str) -> Result<Mailbox, RenderError> {
+    if let Some(from) = ctx.from.as_deref().and_then(|from| from.parse::<Mailbox>().ok()) {
+        return Ok(Mailbox::new(Some(from.name.as_deref().map_or_else(|| clean(&shown.program), clean)), from.email));
+    }
     let given = shown.contact_mail.as_deref().and_then(|mail| mail.parse::<Address>().ok());
     let address = match given {
         Some(address) => address,

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::Context;
 use super::prose::isolate;
-use super::shown::{Shown, ShownCorrection, ShownWork};
+use super::shown::{Shown, ShownCorrection, ShownUpcoming, ShownWork};
 use super::text::by_line;
 use crate::model::Digest;
 
@@ -35,6 +35,12 @@ pub(crate) fn document(digest: &Digest, ctx: &Context) -> String {
         }
         for shown in &section.works {
             work(&mut page, shown);
+        }
+    }
+    if !shown.coming_up.is_empty() {
+        line(&mut page, "## Coming up");
+        for coming in &shown.coming_up {
+            upcoming(&mut page, coming);
         }
     }
     line(&mut page, "---");
@@ -101,6 +107,17 @@ fn work(page: &mut String, work: &ShownWork) {
         let _ = write!(by, "[{}]({})", field(host), target(address));
     }
     line(page, &by);
+}
+
+fn upcoming(page: &mut String, coming: &ShownUpcoming) {
+    let title = field(&coming.title);
+    let _ = match &coming.url {
+        Some(url) => write!(page, "**[{title}]({})**", target(url)),
+        None => write!(page, "**{title}**"),
+    };
+    let by = by_line(&coming.builders, field);
+    let language = coming.language.as_deref().map(|language| format!(" · {}", field(language))).unwrap_or_default();
+    line(page, &format!("\\\n{} · {}{language}{}{by}", coming.date, coming.kind, if by.is_empty() { "" } else { ", " }));
 }
 
 fn corrections(page: &mut String, head: &str, corrections: &[ShownCorrection], with_week: bool) {

@@ -9,7 +9,9 @@
 
 mod atom;
 mod calendar;
+mod chat;
 mod country;
+mod discord;
 mod html;
 mod json;
 mod language;
@@ -19,6 +21,9 @@ mod prose;
 #[cfg(test)]
 pub(crate) mod sample;
 mod shown;
+mod slack;
+mod social;
+mod teams;
 mod text;
 
 use std::fmt;
@@ -37,8 +42,9 @@ pub use language::tag as language_tag;
 pub use shown::{
     Shown, ShownBuilder, ShownSection, ShownWork, date_span, day_of, kind_label, language_name, month_name, number, short, web_address,
 };
+pub use social::{draft as social_draft, post_length, post_limit};
 
-use crate::config::ProgramConfig;
+use crate::config::{ProgramConfig, SocialConfig};
 use crate::model::{Correction, Digest, DigestState};
 
 /// The version of the JSON output's shape.
@@ -57,20 +63,47 @@ pub enum Format {
     Txt,
     /// Data for other programs.
     Json,
+    /// A feed with this week's entry alone.
+    Atom,
+    /// Messages for a Slack channel.
+    Slack,
+    /// Messages for a Discord channel.
+    Discord,
+    /// Messages for a Teams channel.
+    Teams,
+    /// Drafts of posts on social networks.
+    Social,
 }
 
 impl Format {
     /// Every format, in the order in which places of outputs are told.
-    pub const ALL: [Format; 5] = [Self::Html, Self::Eml, Self::Md, Self::Txt, Self::Json];
+    pub const ALL: [Format; 10] =
+        [Self::Html, Self::Eml, Self::Md, Self::Txt, Self::Json, Self::Atom, Self::Slack, Self::Discord, Self::Teams, Self::Social];
 
-    /// The ending of a file, without the dot.
-    pub fn extension(self) -> &'static str {
+    /// The name that people type.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Html => "html",
             Self::Eml => "eml",
             Self::Md => "md",
             Self::Txt => "txt",
             Self::Json => "json",
+            Self::Atom => "atom",
+            Self::Slack => "slack",
+            Self::Discord => "discord",
+            Self::Teams => "teams",
+            Self::Social => "social",
+        }
+    }
+
+    /// The ending of a file, without the dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Slack => "slack.json",
+            Self::Discord => "discord.json",
+            Self::Teams => "teams.json",
+            Self::Social => "social.json",
+            other => other.name(),
         }
     }
 
@@ -81,7 +114,8 @@ impl Format {
             Self::Eml => "message/rfc822",
             Self::Md => "text/markdown; charset=utf-8",
             Self::Txt => "text/plain; charset=utf-8",
-            Self::Json => "application/json",
+            Self::Json | Self::Slack | Self::Discord | Self::Teams | Self::Social => "application/json",
+            Self::Atom => "application/atom+xml; charset=utf-8",
         }
     }
 }
@@ -94,7 +128,7 @@ impl fmt::Display for Format {
 
 /// A name that is no format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a format: use html, eml, md, txt or json")]
+#[error("`{0}` is not a format: use html, eml, md, txt, json, atom, slack, discord, teams or social")]
 pub struct FormatError(String);
 
 impl FromStr for Format {
@@ -102,7 +136,10 @@ impl FromStr for Format {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wanted = text.trim().to_ascii_lowercase();
-        Self::ALL.into_iter().find(|format| format.extension() == wanted).ok_or_else(|| FormatError(text.chars().take(40).collect()))
+        Self::ALL
+            .into_iter()
+            .find(|format| wanted == format.name() || wanted == format.extension())
+            .ok_or_else(|| FormatError(text.chars().take(40).collect()))
     }
 }
 
@@ -149,6 +186,14 @@ pub struct Context {
     pub list_id: Option<String>,
     /// Addresses for `List-Unsubscribe`, from the list's settings; left out if there is none.
     pub unsubscribe: Vec<String>,
+    /// Who sends the mail, `Name <address>`; the contact where it is not given.
+    pub from: Option<String>,
+    /// For a mail that only tries how it looks: something that no other mail has.
+    pub test: Option<String>,
+    /// Whether links in the mail say that they were followed there.
+    pub utm: bool,
+    /// How drafts of posts are written.
+    pub social: SocialConfig,
 }
 
 impl Context {
@@ -169,6 +214,10 @@ impl Context {
             edit_hash: None,
             list_id: None,
             unsubscribe: Vec::new(),
+            from: None,
+            test: None,
+            utm: false,
+            social: SocialConfig::default(),
         }
     }
 
@@ -194,6 +243,14 @@ pub fn render(digest: &Digest, ctx: &Context, format: Format) -> Result<Vec<u8>,
         Format::Md => Ok(markdown::document(digest, ctx).into_bytes()),
         Format::Txt => Ok(text::document(digest, ctx).into_bytes()),
         Format::Json => json::document(digest, ctx).map(String::into_bytes),
+        Format::Atom => {
+            let entry = FeedEntry { digest: digest.clone(), published_at: ctx.published_at, corrections: ctx.corrections.clone() };
+            atom::feed(&[entry], ctx).map(String::into_bytes)
+        }
+        Format::Slack => chat::document(&slack::messages(digest, ctx)),
+        Format::Discord => chat::document(&discord::messages(digest, ctx)),
+        Format::Teams => chat::document(&teams::messages(digest, ctx)),
+        Format::Social => social::document(digest, ctx).map(String::into_bytes),
     }
 }
 
@@ -205,6 +262,7 @@ mod tests {
     fn formats_go_by_their_endings() {
         for format in Format::ALL {
             assert_eq!(format.extension().parse::<Format>(), Ok(format));
+            assert_eq!(format.name().parse::<Format>(), Ok(format));
         }
         assert_eq!(" HTML ".parse::<Format>(), Ok(Format::Html));
         assert!("pdf".parse::<Format>().is_err());

@@ -3,7 +3,7 @@
 
 use crate::model::{
     ActivityId, ActivityKind, Balance, BuilderId, Correction, Credited, Digest, DigestState, Group, Outcome, OutcomeCode, Pick, Reason,
-    ReasonTerm, Section, Seq, WeekSupply,
+    ReasonTerm, Section, Seq, Upcoming, WeekSupply,
 };
 
 use super::Context;
@@ -79,6 +79,18 @@ fn pick(number: u32, kind: ActivityKind, language: &str, title: &str, summary: &
     }
 }
 
+fn coming(number: u32, kind: ActivityKind, language: &str, title: &str, starts_at: &str, builders: Vec<Credited>) -> Upcoming {
+    Upcoming {
+        activity: ActivityId::of_key(&format!("coming {number}")),
+        title: title.into(),
+        language: Some(language.into()),
+        kind,
+        url: format!("https://meet-{number}.example/events/{number}"),
+        starts_at: starts_at.parse().unwrap(),
+        builders,
+    }
+}
+
 fn section(category: &str, name: &str, picks: Vec<Pick>) -> Section {
     let picks = picks.into_iter().map(|pick| Pick { category: category.into(), ..pick }).collect();
     Section { category: category.into(), name: name.into(), intro: None, picks }
@@ -96,6 +108,7 @@ fn digest(sections: Vec<Section>) -> Digest {
         rules_version: 1,
         intro: None,
         sections,
+        coming_up: Vec::new(),
         outcomes: vec![Outcome {
             work: ActivityId::of_key("left out"),
             members: vec![ActivityId::of_key("left out")],
@@ -223,6 +236,24 @@ pub(crate) fn rich() -> Digest {
     );
     undated.published_at = None;
     Digest {
+        coming_up: vec![
+            coming(
+                1,
+                ActivityKind::Talk,
+                "en",
+                "Queues that forget nothing",
+                "2026-12-01T17:00:00Z",
+                vec![from("NG", builder(15, "Ngozi Eze"))],
+            ),
+            coming(
+                2,
+                ActivityKind::Event,
+                "ar",
+                "لقاء المطورين: الرسائل والطوابير",
+                "2026-12-09T16:30:00Z",
+                vec![from("SA", builder(5, "محمد العتيبي"))],
+            ),
+        ],
         intro: Some("A week of migrations: three teams moved something large, and nobody was woken up for it.".into()),
         ..digest(vec![
             section("serverless", "Serverless", vec![companions, lead, thai]),
@@ -280,11 +311,23 @@ pub(crate) fn full(text: &str) -> Digest {
             }
         }
     }
+    for coming in &mut digest.coming_up {
+        coming.title = text.into();
+        coming.language = Some(text.into());
+        coming.url = format!("https://ok.example/{text}?q={text}#{text}");
+        for builder in &mut coming.builders {
+            builder.name = text.into();
+            builder.slug = text.into();
+            builder.country = Some(text.into());
+        }
+    }
     // What a well-formed language, country and slug add, so that a plain text shows every element there is.
     let pick = &mut digest.sections[1].picks[0];
     pick.language = Some("en".into());
     pick.builders[0].country = Some("KE".into());
     pick.builders[0].slug = "ada".into();
+    digest.coming_up[0].language = Some("en".into());
+    digest.coming_up[0].builders[0].country = Some("KE".into());
     digest
 }
 
@@ -309,6 +352,10 @@ pub(crate) fn context() -> Context {
         edit_hash: None,
         list_id: None,
         unsubscribe: Vec::new(),
+        from: None,
+        test: None,
+        utm: false,
+        social: crate::config::SocialConfig::default(),
     }
 }
 

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::prose::{clean, cut, direction};
 use super::{Context, country_name, language};
-use crate::model::{ActivityKind, Credited, Digest, DigestState, Pick, Week};
+use crate::model::{ActivityKind, Credited, Digest, DigestState, Pick, Upcoming, Week};
 
 /// The most characters of a summary (DIGEST.md section 7).
 const SUMMARY: usize = 280;
@@ -20,11 +20,15 @@ const TITLE: usize = 300;
 const NAME: usize = 120;
 /// Longer addresses do not survive mail programs and old browsers.
 const ADDRESS: usize = 2_000;
+/// So many talks are announced at most.
+const COMING: usize = 20;
 /// Words read in a minute.
 const PACE: u32 = 220;
 
 const MONTHS: [&str; 12] =
     ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// A digest as words.
 #[derive(Debug, Clone)]
@@ -43,6 +47,8 @@ pub struct Shown {
     pub lead: Option<ShownWork>,
     /// Without the lead, and without sections that it leaves empty.
     pub sections: Vec<ShownSection>,
+    /// Talks and events that are still to come.
+    pub coming_up: Vec<ShownUpcoming>,
     /// The sentence of a week without works.
     pub nothing: Option<&'static str>,
     /// `Draft: not published yet.` while it is none.
@@ -105,6 +111,23 @@ pub struct ShownWork {
     pub instant: Option<String>,
 }
 
+/// A talk or event that is still to come, as words.
+#[derive(Debug, Clone)]
+pub struct ShownUpcoming {
+    pub id: String,
+    pub kind: &'static str,
+    pub language: Option<String>,
+    pub lang: Option<String>,
+    pub dir: &'static str,
+    pub title: String,
+    pub url: Option<String>,
+    pub builders: Vec<ShownBuilder>,
+    /// `Tuesday, 1 December`, in UTC.
+    pub date: String,
+    /// The instant in RFC 3339.
+    pub instant: String,
+}
+
 /// Somebody who made a work.
 #[derive(Debug, Clone)]
 pub struct ShownBuilder {
@@ -155,6 +178,7 @@ impl Shown {
             preview: preview(works, builders.len(), categories, lead.and_then(|pick| pick.builders.first())),
             lead: lead.map(ShownWork::of),
             sections,
+            coming_up: digest.coming_up.iter().take(COMING).map(ShownUpcoming::of).collect(),
             nothing: (works == 0).then_some("Nothing to report this week: no new work of our builders could be chosen."),
             draft: (ctx.state != DigestState::Published).then_some("Draft: not published yet."),
             more: None,
@@ -194,6 +218,14 @@ impl Shown {
         self
     }
 
+    /// Marks the works' addresses with where they were followed.
+    pub(crate) fn tag_links(&mut self, source: &str, medium: &str) {
+        let works = self.lead.iter_mut().chain(self.sections.iter_mut().flat_map(|section| &mut section.works));
+        for url in works.filter_map(|work| work.url.as_mut()) {
+            *url = super::social::with_utm(url, source, medium, &self.week);
+        }
+    }
+
     /// The works in the order shown: the lead, then the sections.
     pub fn works(&self) -> impl Iterator<Item = &ShownWork> {
         self.lead.iter().chain(self.sections.iter().flat_map(|section| &section.works))
@@ -203,6 +235,9 @@ impl Shown {
 impl ShownWork {
     /// Puts a work into words.
     pub fn of(pick: &Pick) -> Self {
+        if let Some(removed) = &pick.removed {
+            return Self::tombstone(pick, removed);
+        }
         let title = short(&pick.title, TITLE);
         let lang = pick.language.as_deref().and_then(language::tag);
         let gloss = pick.title_gloss.as_deref().map(|gloss| short(gloss, TITLE));
@@ -224,6 +259,26 @@ impl ShownWork {
         }
     }
 
+    /// A line in the place of a work that was taken out after publication.
+    fn tombstone(pick: &Pick, removed: &str) -> Self {
+        Self {
+            id: pick.work.to_string(),
+            kind: "Taken out",
+            length: None,
+            language: None,
+            lang: None,
+            dir: "ltr",
+            title: short(removed, 1_200),
+            gloss: None,
+            url: None,
+            also: Vec::new(),
+            summary: None,
+            builders: Vec::new(),
+            date: None,
+            instant: None,
+        }
+    }
+
     /// `ARTICLE · 8 min · 日本語`.
     pub fn label(&self) -> String {
         [Some(self.kind.to_uppercase()), self.length.clone(), self.language.clone()].into_iter().flatten().collect::<Vec<_>>().join(" · ")
@@ -237,6 +292,26 @@ impl ShownWork {
             rest.push_str(part);
         }
         rest
+    }
+}
+
+impl ShownUpcoming {
+    fn of(coming: &Upcoming) -> Self {
+        let title = short(&coming.title, TITLE);
+        let lang = coming.language.as_deref().and_then(language::tag);
+        let starts = coming.starts_at.to_zoned(TimeZone::UTC).date();
+        Self {
+            id: coming.activity.to_string(),
+            kind: kind_label(coming.kind),
+            language: lang.as_deref().map(language::name),
+            lang,
+            dir: direction(&title),
+            title: if title.is_empty() { "Untitled".to_owned() } else { title },
+            url: web_address(&coming.url),
+            builders: coming.builders.iter().map(ShownBuilder::of).collect(),
+            date: format!("{}, {}", WEEKDAYS[usize::from(starts.weekday().to_monday_zero_offset().unsigned_abs()) % 7], day(starts)),
+            instant: instant(coming.starts_at),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::Context;
 use super::prose::{balance, isolate, wrap};
-use super::shown::{Shown, ShownBuilder, ShownCorrection, ShownWork};
+use super::shown::{Shown, ShownBuilder, ShownCorrection, ShownUpcoming, ShownWork};
 use crate::model::Digest;
 
 const WIDTH: usize = 72;
@@ -47,6 +47,16 @@ pub(crate) fn write(shown: &Shown) -> String {
         for work in &section.works {
             page.blank();
             page.work(work);
+        }
+    }
+    if !shown.coming_up.is_empty() {
+        page.blank();
+        page.blank();
+        page.text("Coming up");
+        page.rule('-');
+        for coming in &shown.coming_up {
+            page.blank();
+            page.upcoming(coming);
         }
     }
     if let Some(more) = &shown.more {
@@ -141,6 +151,17 @@ impl Page {
         }
         self.text(&line);
         for address in work.url.iter().chain(work.also.iter().map(|(_, address)| address)) {
+            self.0.push_str(address);
+            self.0.push('\n');
+        }
+    }
+
+    fn upcoming(&mut self, coming: &ShownUpcoming) {
+        let label = [Some(coming.date.clone()), Some(coming.kind.to_owned()), coming.language.as_deref().map(isolate)];
+        self.text(&label.into_iter().flatten().collect::<Vec<_>>().join(" · "));
+        self.field(&coming.title);
+        self.text(&by_line(&coming.builders, isolate));
+        if let Some(address) = &coming.url {
             self.0.push_str(address);
             self.0.push('\n');
         }

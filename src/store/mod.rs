@@ -3,6 +3,7 @@
 //! [`Store`] is the seam: neither its methods nor [`StoreError`] show anything of SQLite. Inside, each file has plain
 //! functions over a connection, and this one runs them: writes on the one writer's thread, reads off the async threads.
 
+mod deliveries;
 mod desks;
 mod digests;
 mod documents;
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 use crate::model::{Seq, SourceId, SourceState};
 use sqlite::{Durability, Extent, Sqlite};
 
+pub use deliveries::{DeliveryEnd, DeliveryRow, NewDelivery};
 pub use desks::{DeskRow, DraftParts, LinkAnswer, NewEdit, Refresh, Taken};
 pub use digests::{DigestRow, Edition, EditionKind, Head, NewApproval, NewDraft, NewEdition};
 pub use documents::Evidence;
@@ -136,9 +138,15 @@ impl Store {
 
     /// Takes the right to collect, or says which process has it.
     pub fn lock_collecting(&self) -> Result<CollectorLock, StoreError> {
+        self.lock_named("lock")
+    }
+
+    /// A lock beside the database whose name ends so.
+    fn lock_named(&self, ending: &str) -> Result<CollectorLock, StoreError> {
         use std::io::{Read, Seek, Write};
         let mut name = self.path.clone().into_os_string();
-        name.push(".lock");
+        name.push(".");
+        name.push(ending);
         let broken = |error: std::io::Error| StoreError::Broken(format!("cannot lock {}: {error}", self.path.display()));
         let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&name).map_err(broken)?;
         // `clarion status` holds the lock for an instant, only to see whether it is free: that is no reason to stop.

@@ -141,6 +141,24 @@ impl Store {
         .await
     }
 
+    /// Talks and events that begin after one instant and not after another, soonest first.
+    pub async fn ahead(&self, after: Timestamp, until: Timestamp) -> Result<Vec<ActivityRow>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT a.body, coalesce(m.work, a.id) FROM activities a LEFT JOIN work_members m ON m.activity = a.id
+                 WHERE a.kind IN ('talk', 'event') AND a.published_at > ?1 AND a.published_at <= ?2 ORDER BY a.published_at, a.id",
+            )?;
+            let mut rows = statement.query([to_millis(after), to_millis(until)])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let body = row.get_ref(0)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
+                found.push(ActivityRow { activity: serde_json::from_str(body)?, work: row.get(1)? });
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     /// One activity by its id.
     pub async fn activity(&self, id: &str) -> Result<Option<Activity>, StoreError> {
         let id = id.to_owned();

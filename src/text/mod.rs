@@ -6,10 +6,12 @@
 //! All functions take time linear in their input and never recurse on it.
 
 mod content;
+mod count;
 mod markup;
 mod plain;
 mod reference;
 
 pub use content::{count_words, html_to_content, html_to_text, text_to_content};
+pub use count::{URL_LENGTH, addresses, graphemes, mastodon_length, utf16, x_length};
 pub use plain::{collapse, cut, fold, plain};
 pub use reference::{Decoded, decode, reference, remap_c1};

@@ -81,6 +81,15 @@ struct MergedLine {
     why: &'static str,
 }
 
+struct AmplifiedLine {
+    title: String,
+    lang: Option<String>,
+    channel: String,
+    url: Option<String>,
+    week: String,
+    at: Moment,
+}
+
 #[derive(Template)]
 #[template(path = "pages/builder.html", whitespace = "minimize")]
 struct Record {
@@ -94,6 +103,7 @@ struct Record {
     calendar_text: String,
     kinds: Vec<KindLine>,
     sources: Vec<SourceLine>,
+    amplified: Vec<AmplifiedLine>,
     timeline_head: String,
     filtered: bool,
     months: Vec<Month>,
@@ -156,6 +166,18 @@ fn put_together(state: &AppState, view: &BuilderRecordView, kind: Option<Activit
         calendar_text,
         kinds: kinds(view, kind),
         sources: view.sources.iter().map(|source| SourceLine::of(source, now)).collect(),
+        amplified: view
+            .amplified
+            .iter()
+            .map(|posted| AmplifiedLine {
+                title: short(&posted.title, TITLE),
+                lang: posted.language.as_deref().and_then(language_tag),
+                channel: short(&posted.channel, NAME),
+                url: web_address(&posted.url),
+                week: posted.week.to_string(),
+                at: Moment::of(posted.at, now),
+            })
+            .collect(),
         timeline_head,
         filtered: kind.is_some(),
         months: months(&view.timeline, now),

@@ -12,8 +12,9 @@ use super::state::{Answer, AppState, Pages, PagesError};
 use crate::clock::ManualClock;
 use crate::config::Config;
 use crate::model::{
-    ActivityId, ActivityKind, BuilderRecordView, BuilderRow, Digest, DigestSummary, HealthView, HomeView, HostRow, MergeRule, MergedView,
-    OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, SourceId, SourceKind, SourceRow, SourceStatus, TaskRow, TimelineItem, Week,
+    ActivityId, ActivityKind, AmplifiedView, BuilderRecordView, BuilderRow, Digest, DigestSummary, HealthView, HomeView, HostRow,
+    MergeRule, MergedView, OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, SourceId, SourceKind, SourceRow, SourceStatus,
+    TaskRow, TimelineItem, Week,
 };
 use crate::render::sample as digests;
 use crate::render::{FeedEntry, Format, feed, render};
@@ -162,6 +163,14 @@ impl Sample {
             sources: (0..4).map(|at| self.source(at)).collect(),
             found,
             timeline,
+            amplified: vec![AmplifiedView {
+                week: "2026-W47".parse().unwrap(),
+                title: self.say("queue-tools 2.0"),
+                language: Some(self.say("en")),
+                channel: self.say("mastodon"),
+                url: self.say("https://social.example/@lantern/1"),
+                at: now().saturating_sub(SignedDuration::from_hours(20)).unwrap(),
+            }],
         }
     }
 

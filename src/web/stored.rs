@@ -11,8 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::state::{Answer, Pages, PagesError};
 use crate::flow::Context;
 use crate::model::{
-    ActivityId, Builder, BuilderId, BuilderRecordView, BuilderRow, Correction, DigestState, DigestSummary, HealthView, HomeView, HostRow,
-    MergedView, OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week,
+    ActivityId, AmplifiedView, Builder, BuilderId, BuilderRecordView, BuilderRow, Correction, DeliveryState, DigestState, DigestSummary,
+    HealthView, HomeView, HostRow, MergedView, OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow, SourceState,
+    TaskRow, TimelineItem, Week,
 };
 use crate::render::{self, FeedEntry, Format};
 use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError, WorkRow};
@@ -41,6 +42,8 @@ struct Published {
     outcomes: HashMap<ActivityId, Vec<(Week, OutcomeCode)>>,
 }
 
+/// So many posts about a builder are shown.
+const AMPLIFIED: usize = 20;
 /// So many digests are in the Atom feed.
 const FEED: usize = 20;
 
@@ -162,6 +165,7 @@ impl StoredPages {
         };
         let rows = self.ctx.store.activities(filter).await?;
         let works = self.ctx.store.works_of(rows.iter().map(|row| row.activity.id.clone()).collect()).await?;
+        let amplified = self.amplified(builder.id).await?;
         let timeline =
             rows.iter().map(|row| self.timeline_item(row, works.get(&row.activity.id), &zone, &sources, &published.outcomes)).collect();
         Ok(Some(BuilderRecordView {
@@ -179,7 +183,32 @@ impl StoredPages {
             sources,
             found,
             timeline,
+            amplified,
         }))
+    }
+
+    /// What was posted about works of a builder, each with its title as published.
+    async fn amplified(&self, builder: BuilderId) -> Result<Vec<AmplifiedView>, StoreError> {
+        let mut posted = self.ctx.store.amplified(Some(builder)).await?;
+        posted.truncate(AMPLIFIED);
+        let mut digests = HashMap::new();
+        let mut views = Vec::with_capacity(posted.len());
+        for posted in posted {
+            let digest = match digests.entry(posted.week) {
+                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+                std::collections::hash_map::Entry::Vacant(new) => new.insert(self.ctx.store.digest(posted.week).await?),
+            };
+            let pick = digest.as_ref().and_then(|row| row.digest.picks().find(|pick| pick.work == posted.work));
+            views.push(AmplifiedView {
+                week: posted.week,
+                title: pick.map(|pick| pick.title.clone()).unwrap_or_default(),
+                language: pick.and_then(|pick| pick.language.clone()),
+                channel: posted.channel,
+                url: posted.url,
+                at: posted.at,
+            });
+        }
+        Ok(views)
     }
 
     fn timeline_item(
@@ -259,6 +288,22 @@ impl StoredPages {
                 failed: last.as_ref().is_some_and(|slot| slot.state == "failed"),
                 outcome: last.map(|slot| if slot.note.is_empty() { slot.state } else { slot.note }),
                 next_at: crate::schedule::next_slot(cron, &schedule.zone, now).ok(),
+            });
+        }
+        for row in ctx.store.deliveries(None).await? {
+            let outcome = match row.state {
+                DeliveryState::Doubt => format!("it may have arrived: look there, then say so with `clarion digest resolve`. {}", row.note),
+                DeliveryState::Failed => format!("not sent: {}", row.note),
+                DeliveryState::Planned if row.attempts > 0 => format!("not sent yet: {}", row.note),
+                _ => continue,
+            };
+            tasks.push(TaskRow {
+                name: format!("sending {} to {}", row.week, row.channel),
+                last_at: Some(row.ended_at.unwrap_or(row.planned_at)),
+                elapsed_ms: None,
+                failed: row.state != DeliveryState::Planned,
+                outcome: Some(outcome),
+                next_at: (row.state == DeliveryState::Planned).then_some(row.next_at),
             });
         }
         let seq = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);

@@ -25,7 +25,7 @@ fn the_demo_gives_the_same_bytes_anywhere_and_others_for_another_seed() {
         assert_eq!((done.code, done.err.as_str()), (0, ""), "{done:?}");
         let told = done.json();
         let files = told["outputs"].as_array().unwrap();
-        assert_eq!(files.len(), 5);
+        assert_eq!(files.len(), 10);
         files.iter().map(|file| std::fs::read(folder.join(file.as_str().unwrap())).unwrap()).collect::<Vec<_>>()
     };
     let (one, two, other) = std::thread::scope(|scope| {

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use crate::support::site::{Site, answer};
 use crate::support::{configure, good, json, run};
 
-const FORMATS: [&str; 5] = ["html", "eml", "md", "txt", "json"];
+const FORMATS: [&str; 10] = ["html", "eml", "md", "txt", "json", "atom", "slack", "discord", "teams", "social"];
 
 /// A post that is good enough: long, on topic, with a summary and code.
 fn item(site: &Site, path: &str, title: &str, days_before_end: i64) -> String {

@@ -46,7 +46,7 @@ fn platforms(asked: &Asked) -> Vec<u8> {
         "/yt" if asked.path.contains("playlist_id=PLtallowtallow") => {
             answer("200 OK", feed, include_str!("../../fixtures/youtube/channel.xml"))
         }
-        "/token" if asked.body.contains("grant_type=client_credentials") => {
+        "/token" if String::from_utf8_lossy(&asked.body).contains("grant_type=client_credentials") => {
             answer("200 OK", json, "{\"access_token\":\"apptoken\",\"expires_in\":5000000,\"token_type\":\"bearer\"}")
         }
         "/helix/users" | "/helix/videos" if asked.header("authorization") != Some("Bearer apptoken") => {

@@ -7,6 +7,8 @@ mod cli;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod deliver;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod digest;

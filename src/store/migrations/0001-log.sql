@@ -129,6 +129,7 @@ CREATE TABLE activities (                    -- with row ids: its rows are too l
     body          TEXT NOT NULL              -- the rest of the activity, as JSON
 ) STRICT;
 CREATE INDEX activities_by_time ON activities (effective_at, id);
+CREATE INDEX activities_ahead ON activities (published_at) WHERE kind IN ('talk', 'event');
 CREATE TABLE sightings (
     entry    INTEGER PRIMARY KEY,
     activity TEXT NOT NULL
@@ -235,6 +236,53 @@ CREATE TABLE corrections (                   -- of published digests; each is an
     text TEXT NOT NULL
 ) STRICT;
 CREATE INDEX corrections_by_time ON corrections (at);
+
+-- Deliveries: one message to one place. Every step is a fact of the log too; addresses and messages stand here and in the
+-- payloads alone.
+CREATE TABLE delivery_plans (
+    week TEXT PRIMARY KEY,                   -- what goes where was planned, once
+    at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE deliveries (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    week       TEXT NOT NULL,
+    channel    TEXT NOT NULL,                -- its name in the settings
+    kind       TEXT NOT NULL,
+    part       INTEGER NOT NULL,             -- 1 …
+    parts      INTEGER NOT NULL,
+    state      TEXT NOT NULL,                -- planned, trying, offered, sent, doubt, failed
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    repeats    INTEGER NOT NULL DEFAULT 0,   -- sent again although it may have arrived
+    hash       TEXT NOT NULL,                -- SHA-256 of the message, hex
+    mark       TEXT NOT NULL,                -- Message-ID, or the id that a webhook is sent with
+    target     TEXT NOT NULL,
+    planned_at INTEGER NOT NULL,
+    next_at    INTEGER NOT NULL,
+    ended_at   INTEGER,
+    note       TEXT NOT NULL DEFAULT '',
+    body       BLOB NOT NULL,
+    fallback   BLOB,
+    UNIQUE (week, channel, part)
+) STRICT;
+CREATE INDEX deliveries_open ON deliveries (state) WHERE state IN ('planned', 'trying', 'offered', 'doubt');
+
+-- The ledger of posts about featured works, made by hand.
+CREATE TABLE amplified (
+    seq     INTEGER PRIMARY KEY REFERENCES log (seq),
+    week    TEXT NOT NULL,
+    work    TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    url     TEXT NOT NULL,
+    person  TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    UNIQUE (week, work, channel, url)
+) STRICT;
+CREATE TABLE amplified_builders (
+    seq     INTEGER NOT NULL REFERENCES amplified (seq),
+    builder INTEGER NOT NULL,
+    PRIMARY KEY (seq, builder)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX amplified_of_builder ON amplified_builders (builder);
 
 -- Timed tasks: every slot runs exactly once, or is recorded as missed.
 CREATE TABLE slots (

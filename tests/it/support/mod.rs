@@ -3,6 +3,7 @@
 
 pub(crate) mod daemon;
 pub(crate) mod site;
+pub(crate) mod smtp;
 pub(crate) mod world;
 
 use std::path::Path;

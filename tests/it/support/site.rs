@@ -11,7 +11,7 @@ pub(crate) struct Asked {
     pub(crate) path: String,
     /// Names in lower case.
     headers: Vec<(String, String)>,
-    pub(crate) body: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Asked {
@@ -63,12 +63,11 @@ impl Site {
             .take_while(|line| !line.is_empty())
             .filter_map(|line| line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())))
             .collect();
-        let mut asked = Asked { path, headers, body: String::new() };
+        let mut asked = Asked { path, headers, body: Vec::new() };
         // What is sent along is read, or the connection breaks off before the answer has arrived.
         if let Some(length) = asked.header("content-length").and_then(|length| length.parse().ok()) {
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).ok()?;
-            asked.body = String::from_utf8_lossy(&body).into_owned();
+            asked.body = vec![0; length];
+            reader.read_exact(&mut asked.body).ok()?;
         }
         self.asked.lock().unwrap().push(asked.clone());
         let bytes = answer(&asked);

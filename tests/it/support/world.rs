@@ -186,7 +186,8 @@ impl World {
 
     /// A member of that name.
     pub(crate) async fn builder(&self, name: &str) -> Slug {
-        let slug = Slug::parse(&name.to_lowercase().replace(' ', "-")).unwrap();
+        let slug = Slug::parse(&name.to_lowercase().replace(' ', "-"));
+        let slug = slug.unwrap_or_else(|_| Slug::parse(&format!("member-{}", name.len())).unwrap());
         let builder: Builder = serde_json::from_value(serde_json::json!({
             "id": 0, "slug": slug, "name": name, "categories": [], "handles": {}, "switches": {},
         }))
