@@ -14,7 +14,16 @@ pub(super) enum MeasureCommand {
     /// Services and categories of labelled items.
     Topics {
         /// Files of labelled items, a JSON object a line.
-        #[arg(value_name = "FILE", default_values = ["fixtures/topics/worked.jsonl", "fixtures/topics/held.jsonl"])]
+        #[arg(value_name = "FILE", default_values = ["fixtures/topics/worked.jsonl", "fixtures/topics/held.jsonl", "fixtures/topics/fresh.jsonl"])]
+        files: Vec<PathBuf>,
+        /// Show what was missed as well.
+        #[arg(long)]
+        misses: bool,
+    },
+    /// Which of labelled pairs the rules make one work.
+    Works {
+        /// Files of labelled pairs, a JSON object a line.
+        #[arg(value_name = "FILE", default_values = ["fixtures/works/pairs.jsonl"])]
         files: Vec<PathBuf>,
         /// Show what was missed as well.
         #[arg(long)]
@@ -26,6 +35,7 @@ pub(super) enum MeasureCommand {
 pub(super) fn run(global: &Global, command: &MeasureCommand) -> anyhow::Result<()> {
     match command {
         MeasureCommand::Topics { files, misses } => topics(global, files, *misses),
+        MeasureCommand::Works { files, misses } => works(global, files, *misses),
     }
 }
 
@@ -69,6 +79,40 @@ fn topics(global: &Global, files: &[PathBuf], misses: bool) -> anyhow::Result<()
         if let Some((wanted, found)) = &miss.category {
             text.push_str(&format!("    category {wanted}, found {found}\n"));
         }
+    }
+    output::print(&text)
+}
+
+fn works(global: &Global, files: &[PathBuf], misses: bool) -> anyhow::Result<()> {
+    let mut figures = measure::works(files)?;
+    if !misses {
+        figures.misses.clear();
+    }
+    if global.json {
+        return output::print_json(&figures);
+    }
+    let mut text = format!(
+        "{} pairs in {} languages, {} of them one work\nprecision {:.3}   recall {:.3}   ({} found, {} right; {} otherwise together)\n\n",
+        figures.pairs,
+        figures.languages.len(),
+        figures.labelled_same,
+        figures.precision,
+        figures.recall,
+        figures.found_same,
+        figures.right_same,
+        figures.unlike_together
+    );
+    let rows = figures.cases.iter().map(|case| vec![case.about.clone(), case.pairs.to_string(), case.right.to_string()]);
+    text.push_str(&output::table(&["case", "pairs", "right"], rows.collect()));
+    for miss in &figures.misses {
+        let verdict = if miss.same { "not joined" } else { "joined wrongly" };
+        let suggested = if miss.suggested { ", suggested" } else { "" };
+        text.push_str(&format!(
+            "\n{} ({verdict}{suggested})\n    {}\n    {}\n",
+            miss.about,
+            output::safe(&miss.one),
+            output::safe(&miss.other)
+        ));
     }
     output::print(&text)
 }

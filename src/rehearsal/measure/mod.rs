@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 pub use topics::{CategoryFigures, TopicFigures, TopicMiss, topics};
-pub use works::{PairFigures, PairMiss, works};
+pub use works::{CaseFigures, PairFigures, PairMiss, works};
 
 /// Why labels cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +50,7 @@ fn f1(precision: f64, recall: f64) -> f64 {
     if precision + recall == 0.0 { 0.0 } else { 2.0 * precision * recall / (precision + recall) }
 }
 
-/// A share, or the figure of a group with neither cause nor claim: as a number with three digits after the point.
+/// A share with three digits after the point.
 fn rounded(share: f64) -> f64 {
     (share * 1000.0).round() / 1000.0
 }
