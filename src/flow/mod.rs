@@ -17,7 +17,7 @@ mod upkeep;
 mod weather;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use secrecy::SecretString;
 
@@ -85,7 +85,8 @@ pub struct Context {
     pub store: Arc<Store>,
     pub fetcher: Arc<Fetcher>,
     pub collectors: Arc<Collectors>,
-    pub classifier: Arc<Classifier>,
+    /// Made when first asked for: most commands never classify.
+    classifier: Arc<OnceLock<Classifier>>,
     pub clock: Arc<dyn Clock>,
     pub weather: Arc<Weather>,
     /// The program's categories as effective: the configured ones, or the built-in.
@@ -103,7 +104,7 @@ impl Context {
         let categories = if config.digest.categories.is_empty() { digest::builtin_categories() } else { config.digest.categories.clone() };
         let regions = if config.digest.regions.is_empty() { digest::builtin_regions() } else { config.digest.regions.clone() };
         Ok(Self {
-            classifier: Arc::new(Classifier::new(&categories)),
+            classifier: Arc::default(),
             categories: Arc::new(categories),
             regions: Arc::new(regions),
             collectors: Arc::new(collectors),
@@ -113,6 +114,11 @@ impl Context {
             weather: Arc::default(),
             clock,
         })
+    }
+
+    /// The classifier of the program's categories.
+    pub fn classifier(&self) -> &Classifier {
+        self.classifier.get_or_init(|| Classifier::new(&self.categories))
     }
 
     /// Writes what is waiting and closes the database.

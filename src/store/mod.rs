@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::model::{Poll, Seq, SourceId, SourceState};
+use crate::model::{Seq, SourceId, SourceState};
 use sqlite::{Durability, Extent, Sqlite};
 
 pub use digests::{DigestRow, Edition, NewDraft};
@@ -102,8 +102,8 @@ pub struct Store {
 
 struct Unwritten {
     state: Arc<SourceState>,
-    /// The poll that it comes from; none where only the next one was moved.
-    poll: Option<Poll>,
+    /// Whether nothing but its times differs from what is written.
+    only_times: bool,
 }
 
 impl Store {
