@@ -265,21 +265,26 @@ impl Dictionary {
         for text in scans.iter().map(|scan| scan.folded.as_str()).chain(tag_words.iter().map(String::as_str)) {
             for place in self.company.all(text) {
                 for (rule, favors) in self.asked_by.get(place).into_iter().flatten() {
-                    if *favors {
-                        setting.in_favor.insert(*rule)
-                    } else {
-                        setting.against.insert(*rule)
-                    };
+                    let rules = if *favors { &mut setting.in_favor } else { &mut setting.against };
+                    rules.insert(*rule);
                 }
             }
         }
         let names_maker =
             |text: &str| MAKERS.iter().any(|maker| text.match_indices(maker).any(|(at, _)| is_whole(text, at, at + maker.len())));
-        setting.of_maker = scans
-            .iter()
-            .any(|scan| names_maker(&scan.folded) || scan.matches.iter().any(|found| matches!(found.meaning, Some((_, Sense::Clear)))))
+        // A name that could mean something else, of which the text says nothing, is of the maker's world too.
+        let is_of_maker = |scan: &Scan, found: &Found<Option<(usize, Sense)>>| match found.meaning {
+            Some((_, Sense::Clear)) => true,
+            Some((_, Sense::Ruled(rule))) => {
+                let capital = is_capital(&scan.cased[found.start..found.end]);
+                !setting.against.contains(&rule) && self.rules.get(rule).is_some_and(|rule| !rule.needs_any && (capital || !rule.capital))
+            }
+            _ => false,
+        };
+        let of_maker = scans.iter().any(|scan| names_maker(&scan.folded) || scan.matches.iter().any(|found| is_of_maker(scan, found)))
             || tag_words.iter().any(|tag| MAKERS.iter().any(|maker| tag.starts_with(maker)))
             || links.iter().any(|link| self.of_link(link).is_some());
+        setting.of_maker = of_maker;
         setting
     }
 
@@ -506,7 +511,8 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> Vec<&'static str> {
-        let dictionary = Dictionary::new();
+        static DICTIONARY: LazyLock<Dictionary> = LazyLock::new(Dictionary::new);
+        let dictionary = &*DICTIONARY;
         let scan = dictionary.scan(text);
         let setting = dictionary.setting(&[&scan], &[], &[]);
         dictionary.named_in(&scan, &setting).into_iter().map(|service| dictionary.services[service].name).collect()
