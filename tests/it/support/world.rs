@@ -191,6 +191,11 @@ impl World {
         all.iter().find(|activity| activity.title == title).unwrap_or_else(|| panic!("{title} is not among {titles:?}")).clone()
     }
 
+    /// What the world's clock shows.
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// How many facts the log holds.
     pub(crate) async fn facts(&self) -> u64 {
         self.ctx.store.counters().await.unwrap().facts
