@@ -135,6 +135,8 @@ pub struct ScheduleConfig {
     pub devto: Pace,
     /// When links of works that may be featured are looked at.
     pub links: String,
+    /// When counts are asked for that ordinary polls missed.
+    pub engagement: String,
     /// When the database is checked and old poll records are dropped.
     pub upkeep: String,
     /// The longest that one run of a timed task may take.
@@ -153,6 +155,7 @@ impl Default for ScheduleConfig {
             github: pace(15, 60, 360),
             devto: pace(30, 120, 720),
             links: "20 * * * *".into(),
+            engagement: "5,35 * * * *".into(),
             upkeep: "30 3 * * *".into(),
             run_limit: Period::minutes(60),
         }
@@ -652,8 +655,8 @@ impl Serialize for AddressRange {
 pub enum ConfigError {
     #[error("no configuration at {path}: `clarion init` writes one, --config or CLARION_CONFIG names another place")]
     Missing { path: PathBuf },
-    #[error("cannot read the configuration {path}: {source}")]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("cannot read the configuration {path}: {reason}")]
+    Unreadable { path: PathBuf, reason: std::io::Error },
     #[error("the configuration {path} is empty: `clarion init` in another folder writes a sample")]
     Empty { path: PathBuf },
     #[error("{path}: {message}")]
@@ -668,7 +671,7 @@ impl Config {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(ConfigError::Missing { path: path.into() }),
-            Err(source) => return Err(ConfigError::Unreadable { path: path.into(), source }),
+            Err(reason) => return Err(ConfigError::Unreadable { path: path.into(), reason }),
         };
         if text.trim().is_empty() {
             return Err(ConfigError::Empty { path: path.into() });
@@ -731,6 +734,7 @@ impl Config {
         for (key, cron) in [
             ("schedule.cut_off", &self.schedule.cut_off),
             ("schedule.links", &self.schedule.links),
+            ("schedule.engagement", &self.schedule.engagement),
             ("schedule.upkeep", &self.schedule.upkeep),
         ] {
             if let Err(message) = check_cron(cron) {
@@ -843,9 +847,37 @@ fn told(text: &str, path: &Path, error: &toml::de::Error) -> ConfigError {
         Some(rest) => {
             format!("unknown key {}", rest.replace(", expected one of ", "; known here are ").replace(", expected ", "; known here is "))
         }
-        None => message,
+        None => plainly(&message),
     };
     ConfigError::Value { path: path.into(), line, key, message }
+}
+
+/// What serde says of a value's type, in the words of those who edit the file.
+fn plainly(message: &str) -> String {
+    if message == "invalid socket address syntax" {
+        return "is no address with a port: write `127.0.0.1:8484`".into();
+    }
+    if let Some(key) = message.strip_prefix("missing field ") {
+        return format!("{key} is missing");
+    }
+    let Some((given, wanted)) = message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) else {
+        return message.to_owned();
+    };
+    let wanted = match wanted {
+        "a sequence" => "a list in brackets is wanted, such as `[\"one\", \"two\"]`",
+        "socket address" => "an address with a port is wanted, in quotes, such as `\"127.0.0.1:8484\"`",
+        "a boolean" => "`true` or `false` is wanted",
+        "a string" | "string" | "path string" | "a borrowed string" => "a text in quotes is wanted",
+        wanted if wanted.split(' ').any(is_whole) => "a whole number is wanted",
+        wanted if wanted.starts_with("struct ") || wanted == "a map" => "a table of keys is wanted, such as `{ key = \"value\" }`",
+        wanted => return format!("{wanted} is wanted, not {given}"),
+    };
+    format!("{wanted}, not {given}")
+}
+
+/// Whether it is the name of a type of whole numbers.
+fn is_whole(name: &str) -> bool {
+    name.strip_prefix(['i', 'u']).is_some_and(|size| size == "size" || (!size.is_empty() && size.bytes().all(|b| b.is_ascii_digit())))
 }
 
 /// The line, from 1, that a byte is on.
@@ -1007,6 +1039,21 @@ mod tests {
         ] {
             let told = parse(text).unwrap_err().to_string();
             assert!(told.starts_with(message), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_type_is_told_in_words_that_say_what_to_write() {
+        for (text, says) in [
+            ("[network]\nallow = \"127.0.0.0/8\"\n", "a list in brackets is wanted"),
+            ("[network]\nconcurrency = \"many\"\n", "a whole number is wanted"),
+            ("[web]\nlisten = 8484\n", "an address with a port is wanted"),
+            ("[web]\nlisten = \"127.0.0.1\"\n", "write `127.0.0.1:8484`"),
+            ("[program]\nname = 7\n", "a text in quotes is wanted, not integer `7`"),
+            ("[schedule]\nfeeds = { min = \"1h\" }\n", "`default` is missing"),
+        ] {
+            let told = parse(text).unwrap_err().to_string();
+            assert!(told.starts_with("clarion.toml: line 2: ") && told.contains(says), "{text}{told}");
         }
     }
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::flow::{self, Context, Lanes};
-use crate::model::{SourceStatus, Week};
+use crate::model::{Source, SourceState, SourceStatus, Week};
 use crate::store::{Claim, StoreError};
 use crate::{schedule, telemetry, web};
 
@@ -104,24 +104,78 @@ pub async fn run(
     Ok(())
 }
 
-/// A storage fault that lasts is told once an hour, not with every poll.
+/// Whether anything can be recorded. A fault that lasts is told once an hour, not with every poll; and while it lasts,
+/// sources are not asked again and again for what cannot be kept.
 #[derive(Default)]
-struct Troubled(std::sync::Mutex<Option<std::time::Instant>>);
+struct Troubled(std::sync::Mutex<Option<Trouble>>);
+
+struct Trouble {
+    told_at: std::time::Instant,
+    offered_at: std::time::Instant,
+    /// How many offers came to nothing, and whether the last one has been counted.
+    offers: u32,
+    counted: bool,
+    /// A poll or a settling could not be kept; else there was only no room for one.
+    failed: bool,
+}
+
+/// So long after a poll could not be recorded the next is tried, and twice as long each time after.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 impl Troubled {
     fn tell(&self, error: &StoreError) {
-        let mut since = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if since.is_none_or(|told| told.elapsed() > Duration::from_hours(1)) {
+        self.note(error, true);
+    }
+
+    fn note(&self, error: &StoreError, failed: bool) {
+        let mut trouble = self.lock();
+        let now = std::time::Instant::now();
+        let told_at = trouble.as_ref().map(|trouble| trouble.told_at).filter(|told_at| told_at.elapsed() <= Duration::from_hours(1));
+        if told_at.is_none() {
             tracing::error!("nothing can be recorded: {error}");
-            *since = Some(std::time::Instant::now());
         }
+        let trouble = trouble.get_or_insert(Trouble { told_at: now, offered_at: now, offers: 0, counted: true, failed });
+        trouble.failed |= failed;
+        trouble.told_at = told_at.unwrap_or(now);
+        trouble.offers += u32::from(!std::mem::replace(&mut trouble.counted, true));
     }
 
     fn over(&self) {
-        let mut since = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if since.take().is_some() {
+        if self.lock().take().is_some() {
             tracing::info!("recording works again");
         }
+    }
+
+    /// Whether sources may be asked now.
+    async fn may_ask(&self, ctx: &Context) -> bool {
+        // What is fetched now could not be kept: nobody is asked for it.
+        if !ctx.store.has_room() {
+            self.note(&StoreError::Full, false);
+            return false;
+        }
+        if self.lock().is_none() {
+            return true;
+        }
+        if let Err(error) = ctx.store.probe().await {
+            self.note(&error, false);
+            return false;
+        }
+        if self.lock().as_ref().is_some_and(|trouble| !trouble.failed) {
+            self.over();
+            return true;
+        }
+        let mut trouble = self.lock();
+        let Some(trouble) = trouble.as_mut() else { return true };
+        if trouble.offered_at.elapsed() < TRY_AGAIN * 2u32.pow(trouble.offers.min(6)) {
+            return false;
+        }
+        trouble.offered_at = std::time::Instant::now();
+        trouble.counted = false;
+        true
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Trouble>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -159,6 +213,7 @@ async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<
     let timed = [
         Timed { job: "cut_off", cron: ctx.config.schedule.cut_off.clone() },
         Timed { job: "links", cron: ctx.config.schedule.links.clone() },
+        Timed { job: "engagement", cron: ctx.config.schedule.engagement.clone() },
         Timed { job: "upkeep", cron: ctx.config.schedule.upkeep.clone() },
     ];
     let running = Arc::new(std::sync::Mutex::new(std::collections::HashSet::new()));
@@ -175,10 +230,16 @@ async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<
             }
         }
         let now = ctx.clock.now();
-        if let Err(error) = offer_due(&ctx, &lanes, now, first).await {
-            troubled.tell(&error);
+        match ctx.store.pollable().await {
+            Ok(all) => {
+                count_by_status(&all);
+                if troubled.may_ask(&ctx).await {
+                    offer_due(&ctx, &lanes, all, now, first);
+                    first = false;
+                }
+            }
+            Err(error) => troubled.tell(&error),
         }
-        first = false;
         for task in &timed {
             if !running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(task.job) {
                 continue;
@@ -213,11 +274,10 @@ async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<
 const LAST_CALL: SignedDuration = SignedDuration::from_hours(1);
 
 /// Lines up what is due. At the start, what fell due while we were away is spread, so that nobody meets a burst.
-async fn offer_due(ctx: &Context, lanes: &Lanes, now: Timestamp, first: bool) -> Result<(), StoreError> {
-    let all = ctx.store.pollable().await?;
+fn offer_due(ctx: &Context, lanes: &Lanes, all: Vec<(Arc<Source>, SourceState)>, now: Timestamp, first: bool) {
     let cut_off = schedule::next_slot(&ctx.config.schedule.cut_off, &ctx.config.schedule.zone, now).ok();
     let closing = cut_off.filter(|cut_off| cut_off.duration_since(now) <= LAST_CALL);
-    let last_call = |state: &crate::model::SourceState| {
+    let last_call = |state: &SourceState| {
         closing.is_some_and(|cut_off| {
             // Once is enough, whatever came of it.
             let asked = state.last_poll_at.is_some_and(|last| cut_off.duration_since(last) <= LAST_CALL);
@@ -240,7 +300,13 @@ async fn offer_due(ctx: &Context, lanes: &Lanes, now: Timestamp, first: bool) ->
         }
     }
     lanes.offer(due);
-    Ok(())
+}
+
+fn count_by_status(all: &[(Arc<Source>, SourceState)]) {
+    for status in [SourceStatus::New, SourceStatus::Ok, SourceStatus::Failing, SourceStatus::Blocked, SourceStatus::Gone] {
+        let count = all.iter().filter(|(_, state)| state.status == status).count();
+        metrics::gauge!(telemetry::SOURCES, "status" => status.as_str()).set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+    }
 }
 
 /// Runs the newest slot of a task that is due and not over. Older ones that were missed are recorded as missed.
@@ -257,11 +323,8 @@ async fn run_due_slot(ctx: &Context, job: &'static str, cron: &str) -> anyhow::R
         }
         Some(newest) => {
             // Only the newest is made up; the others are on record as missed.
-            let mut missed = schedule::next_slot(cron, zone, newest.slot_at)?;
-            while missed < slot {
-                ctx.store.finish_slot(job, missed, "missed", "the daemon did not run then", now).await?;
-                missed = schedule::next_slot(cron, zone, missed)?;
-            }
+            let (missed, note) = missed_between(cron, zone, newest.slot_at, slot)?;
+            ctx.store.miss_slots(job, missed, &note, now).await?;
         }
         // Before the first run nothing was missed. A record that another command made may be drafted from all the same.
         None if job == "upkeep" || !ctx.store.has_activities().await? => {
@@ -297,6 +360,33 @@ async fn run_due_slot(ctx: &Context, job: &'static str, cron: &str) -> anyhow::R
     Ok(())
 }
 
+/// The slots between two that nobody ran, with a word on them. Of very many only the newest is named, and how many it
+/// stands for.
+fn missed_between(
+    cron: &str,
+    zone: &str,
+    after: Timestamp,
+    before: Timestamp,
+) -> Result<(Vec<Timestamp>, String), schedule::ScheduleError> {
+    const NAMED: usize = 12;
+    const COUNTED: usize = 5_000;
+    let mut missed = Vec::new();
+    let mut at = schedule::next_slot(cron, zone, after)?;
+    while at < before && missed.len() <= COUNTED {
+        missed.push(at);
+        at = schedule::next_slot(cron, zone, at)?;
+    }
+    let note = "the daemon did not run then".to_owned();
+    match (missed.first().copied(), missed.len()) {
+        (Some(first), count) if count > NAMED => {
+            let newest = schedule::last_slot(cron, zone, before.saturating_sub(SignedDuration::from_millis(1)).unwrap_or(before))?;
+            let others = if count > COUNTED { format!("more than {COUNTED}") } else { (count - 1).to_string() };
+            Ok((vec![newest], format!("{note}, nor {others} times before, from {first:.0} on")))
+        }
+        _ => Ok((missed, note)),
+    }
+}
+
 /// A panic in a task is its failure, and nobody else's.
 async fn catch<T: Send + 'static>(work: impl Future<Output = T>) -> Result<T, ()> {
     use std::task::Poll;
@@ -327,6 +417,10 @@ async fn run_job(ctx: &Context, job: &str, slot: Timestamp) -> anyhow::Result<St
             let report = flow::check_links(ctx).await?;
             Ok(format!("looked at {} links, {} missing", report.checked, report.missing))
         }
+        "engagement" => {
+            let report = flow::engagement(ctx).await?;
+            Ok(format!("extra questions: {}, counts kept: {}", report.asked, report.sampled))
+        }
         "upkeep" => {
             let report = flow::upkeep(ctx).await?;
             anyhow::ensure!(report.faults.is_empty(), "the database is damaged: {}", report.faults.join("; "));
@@ -348,16 +442,7 @@ async fn publish_approved(ctx: &Context, now: Timestamp) {
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are exact enough as floats")]
 async fn measure(ctx: &Context, lanes: &Lanes, now: Timestamp) -> Result<(), StoreError> {
-    let states = ctx.store.source_states().await?;
-    let mut by_status = std::collections::BTreeMap::new();
-    for state in states.values() {
-        *by_status.entry(state.status.as_str()).or_insert(0u32) += 1;
-    }
-    let oldest = flow::oldest_overdue(ctx, now).await?.as_secs();
-    for status in [SourceStatus::New, SourceStatus::Ok, SourceStatus::Failing, SourceStatus::Blocked, SourceStatus::Gone] {
-        let count = by_status.get(status.as_str()).copied().unwrap_or(0);
-        metrics::gauge!(telemetry::SOURCES, "status" => status.as_str()).set(f64::from(count));
-    }
+    let oldest = ctx.store.oldest_overdue(now).await?.as_secs();
     metrics::gauge!(telemetry::OLDEST_OVERDUE).set(oldest as f64);
     metrics::gauge!(telemetry::QUEUE).set((ctx.store.queue_depth() + lanes.in_flight()) as f64);
     let (_, last) = ctx.store.settled_and_last().await?;
@@ -365,5 +450,29 @@ async fn measure(ctx: &Context, lanes: &Lanes, now: Timestamp) -> Result<(), Sto
     if let Ok(file) = std::fs::metadata(ctx.store.path()) {
         metrics::gauge!(telemetry::DATABASE_BYTES).set(file.len() as f64);
     }
-    Ok(())
+    ctx.store.count_ahead().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_pause_of_a_dense_schedule_is_one_line_and_a_short_one_is_named_whole() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let missed = |cron: &str, after: &str, before: &str| {
+            let (slots, note) = missed_between(cron, "UTC", at(after), at(before)).unwrap();
+            (slots.iter().map(Timestamp::to_string).collect::<Vec<_>>(), note)
+        };
+        let (slots, note) = missed("0 6 * * MON", "2026-11-02T06:00:00Z", "2026-11-23T06:00:00Z");
+        assert_eq!(slots, ["2026-11-09T06:00:00Z", "2026-11-16T06:00:00Z"]);
+        assert_eq!(note, "the daemon did not run then");
+        assert!(missed("0 6 * * MON", "2026-11-16T06:00:00Z", "2026-11-23T06:00:00Z").0.is_empty());
+        let (slots, note) = missed("*/30 * * * *", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z");
+        assert_eq!(slots, ["2026-11-01T23:30:00Z"]);
+        assert_eq!(note, "the daemon did not run then, nor 46 times before, from 2026-11-01T00:30:00Z on");
+        let (slots, note) = missed("* * * * *", "2024-01-01T00:00:00Z", "2026-11-02T00:00:00Z");
+        assert_eq!(slots, ["2026-11-01T23:59:00Z"]);
+        assert!(note.contains("more than 5000 times"), "{note}");
+    }
 }

@@ -36,6 +36,7 @@ pub(super) async fn backup(global: &Global, args: BackupArgs) -> anyhow::Result<
 
 pub(super) fn restore(global: &Global, args: &RestoreArgs) -> anyhow::Result<()> {
     let target = args.dir.join("clarion.db");
+    store::verify_file(&args.file).with_context(|| format!("{} is not restored", args.file.display()))?;
     let made = !args.dir.exists();
     std::fs::create_dir_all(&args.dir).with_context(|| format!("cannot make the folder {}", args.dir.display()))?;
     let restored = store::restore_file(&args.file, &target);

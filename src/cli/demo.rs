@@ -131,7 +131,7 @@ async fn rehearse(
     cut_off: jiff::Timestamp,
     week: Week,
 ) -> anyhow::Result<()> {
-    let (plan, changes) = registry::plan_import(ctx, roster.as_bytes(), RosterFormat::Csv).await?;
+    let (plan, changes, _) = registry::plan_import(ctx, roster.as_bytes(), RosterFormat::Csv).await?;
     ctx.store.change_roster(changes, clock.now()).await?;
     if !global.json {
         output::tell(&format!("imported {} lines of the roster", plan.lines.len()));

@@ -24,7 +24,7 @@ pub(super) enum DigestCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct WeekArgs {
-    /// The week, such as 2026-W47; the last whole week unless told otherwise.
+    /// The week, such as 2026-W47; unless told otherwise the last whole week, or until its cut-off the one before.
     week: Option<Week>,
     /// Print the digest in this format.
     #[arg(long, value_enum)]
@@ -69,7 +69,15 @@ pub(super) async fn run(global: &Global, command: DigestCommand) -> anyhow::Resu
 }
 
 async fn dispatch(global: &Global, ctx: &Context, command: DigestCommand) -> anyhow::Result<()> {
-    let week_of = |args: &WeekArgs| args.week.unwrap_or_else(|| Week::last_whole(ctx.clock.now()));
+    let week_of = |args: &WeekArgs| {
+        args.week.unwrap_or_else(|| {
+            let (week, waits) = flow::default_week(ctx);
+            if let Some((last, cut_off)) = waits {
+                output::tell(&format!("{last} is cut off at {cut_off:.0}: until then {week} is meant where no week is named"));
+            }
+            week
+        })
+    };
     match command {
         DigestCommand::Draft(args) => {
             let row = flow::draft(ctx, week_of(&args)).await?;

@@ -89,6 +89,7 @@ async fn database(findings: &mut Findings, ctx: &Context) {
         }
         Err(error) => findings.add("database", Verdict::Bad, error.to_string()),
     }
+    disk(findings, ctx).await;
     let now = ctx.clock.now();
     let newest = match ctx.store.newest_fact(FactKind::RosterChanged).await {
         Ok(fact) => fact.map(|fact| fact.at),
@@ -100,6 +101,33 @@ async fn database(findings: &mut Findings, ctx: &Context) {
             findings.add("clock", Verdict::Bad, text);
         }
         _ => findings.add("clock", Verdict::Good, format!("{now:.0}; time zones come from {}", zones())),
+    }
+}
+
+/// Below this the disk is as good as full.
+const LITTLE: u64 = 32 << 20;
+/// Below this somebody should make room: a digest's backup, a longer log and the system itself want some.
+const SCARCE: u64 = 512 << 20;
+
+async fn disk(findings: &mut Findings, ctx: &Context) {
+    if let Err(error) = ctx.store.probe().await {
+        return findings.add("disk", Verdict::Bad, error.to_string());
+    }
+    let Some(free) = ctx.store.free_space() else { return };
+    let left = format!("{} are left beside {}", size(free), ctx.store.path().display());
+    match free {
+        0..LITTLE => findings.add("disk", Verdict::Bad, format!("nearly full: {left}; free some space before recording stops")),
+        LITTLE..SCARCE => findings.add("disk", Verdict::Warning, format!("{left}: that is little, free some space")),
+        _ => findings.add("disk", Verdict::Good, left),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size for people")]
+fn size(bytes: u64) -> String {
+    if bytes < 1 << 30 {
+        format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+    } else {
+        format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
     }
 }
 

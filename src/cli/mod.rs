@@ -29,7 +29,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError};
-use crate::flow::Context;
+use crate::flow::{Context, ContextError};
 use crate::store::Store;
 use crate::telemetry;
 
@@ -128,10 +128,15 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
         Err(error) if error.downcast_ref::<output::Quiet>().is_some() => ExitCode::FAILURE,
         Err(error) => {
             output::complain(&format!("{error:#}"));
-            let usage = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<output::Usage>());
+            let usage = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<output::Usage>() || is_setting(cause));
             ExitCode::from(if usage { 2 } else { 1 })
         }
     }
+}
+
+/// Whether it is what a setting names that cannot be used.
+fn is_setting(cause: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(cause.downcast_ref(), Some(ContextError::Token { .. }))
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<()> {

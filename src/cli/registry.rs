@@ -8,9 +8,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::Global;
 use super::output::{self, Quiet, counted};
 use crate::collect::discover::{self, PageNeed, Pasted};
-use crate::flow::Context;
+use crate::config::{Category, Config, Region};
+use crate::flow::{self, Context};
 use crate::model::{Slug, SourceKind};
-use crate::registry::{self, ImportPlan, LineOutcome, RosterFormat};
+use crate::registry::{self, Doubt, ImportPlan, LineOutcome, RosterFormat};
 use crate::store::RosterChange;
 
 #[derive(Debug, Subcommand)]
@@ -52,7 +53,10 @@ pub(super) async fn run(global: &Global, command: RegistryCommand) -> anyhow::Re
     if let RegistryCommand::Check { file } = &command {
         let roster = read(file)?;
         let plan = registry::plan(&roster, &[], &[], &resolve);
-        return report(global, &plan, true, true);
+        // Without a configuration the built-in regions and categories hold.
+        let config = if global.config.exists() { global.config("warn")? } else { Config::default() };
+        let doubts = doubts_in(&roster, &flow::regions_of(&config), &flow::categories_of(&config));
+        return report(global, &plan, &doubts, true, true);
     }
     let ctx = global.context().await?;
     let done = match command {
@@ -94,20 +98,31 @@ fn resolve(kind: Option<SourceKind>, pasted: &str) -> Result<(SourceKind, String
 async fn import(global: &Global, ctx: &Context, file: &Path, dry_run: bool) -> anyhow::Result<()> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read the roster {}", file.display()))?;
     let format = RosterFormat::of(file, &bytes);
-    let (plan, changes) =
+    let (plan, changes, doubts) =
         plan_import(ctx, &bytes, format).await.with_context(|| format!("the roster {} cannot be read", file.display()))?;
     if !dry_run {
         ctx.store.change_roster(changes, ctx.clock.now()).await?;
     }
-    report(global, &plan, dry_run, false)
+    report(global, &plan, &doubts, dry_run, false)
 }
 
 /// What a roster would change beside what the store holds.
-pub(super) async fn plan_import(ctx: &Context, bytes: &[u8], format: RosterFormat) -> anyhow::Result<(ImportPlan, Vec<RosterChange>)> {
+pub(super) async fn plan_import(
+    ctx: &Context,
+    bytes: &[u8],
+    format: RosterFormat,
+) -> anyhow::Result<(ImportPlan, Vec<RosterChange>, Vec<Doubt>)> {
     let roster = registry::read(bytes, format)?;
     let plan = registry::plan(&roster, &ctx.store.builders().await?, &ctx.store.sources().await?, &resolve);
     let changes = changes(&plan);
-    Ok((plan, changes))
+    let doubts = doubts_in(&roster, &ctx.regions, &ctx.categories);
+    Ok((plan, changes, doubts))
+}
+
+fn doubts_in(roster: &registry::Roster, regions: &[Region], categories: &[Category]) -> Vec<Doubt> {
+    let regions: Vec<&str> = regions.iter().map(|region| region.key.as_str()).collect();
+    let categories: Vec<&str> = categories.iter().map(|category| category.key.as_str()).collect();
+    registry::doubts(roster, &regions, &categories)
 }
 
 /// The changes that a plan asks of the store, builders before what they own.
@@ -123,11 +138,11 @@ fn changes(plan: &ImportPlan) -> Vec<RosterChange> {
     builders.chain(sources).collect()
 }
 
-fn report(global: &Global, plan: &ImportPlan, dry_run: bool, is_check: bool) -> anyhow::Result<()> {
+fn report(global: &Global, plan: &ImportPlan, doubts: &[Doubt], dry_run: bool, is_check: bool) -> anyhow::Result<()> {
     let counts = plan.counts();
     if global.json {
         output::print_json(&serde_json::json!({
-            "dry_run": dry_run, "lines": plan.lines, "absent": plan.absent,
+            "dry_run": dry_run, "lines": plan.lines, "doubts": doubts, "absent": plan.absent,
             "absent_sources": plan.absent_sources.iter().map(|absent| serde_json::json!({
                 "builder": absent.builder, "source": absent.id.to_string(), "kind": absent.kind, "url": absent.url,
             })).collect::<Vec<_>>(),
@@ -147,6 +162,9 @@ fn report(global: &Global, plan: &ImportPlan, dry_run: bool, is_check: bool) -> 
             };
             let words: Vec<&str> = what.split_whitespace().chain([outcome.as_str()]).collect();
             text.push_str(&format!("line {}: {}\n", line.line, words.join(" ")));
+        }
+        for doubt in doubts {
+            text.push_str(&format!("look at line {}: {} {}\n", doubt.line, doubt.builder, output::safe(&doubt.text)));
         }
         for slug in &plan.absent {
             text.push_str(&format!("not in this file, and kept: {slug}\n"));
@@ -218,4 +236,16 @@ async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
         })
         .collect();
     output::print(&output::table(&["builder", "name", "country", "categories", "sources"], rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_names_only_keys_that_the_defaults_know() {
+        let roster = registry::read(registry::SAMPLE.as_bytes(), RosterFormat::Csv).unwrap();
+        let config = Config::default();
+        assert_eq!(doubts_in(&roster, &flow::regions_of(&config), &flow::categories_of(&config)), []);
+    }
 }

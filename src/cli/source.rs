@@ -84,7 +84,7 @@ fn described(found: &flow::Discovered) -> String {
         text.push_str(&format!("calls itself \u{201c}{}\u{201d}\n", output::safe(title)));
     }
     if let Some(entries) = found.entries {
-        text.push_str(&format!("shows {entries} entries\n"));
+        text.push_str(&if entries == 1 { "shows 1 entry\n".to_owned() } else { format!("shows {entries} entries\n") });
     }
     if let Some(warning) = &found.warning {
         text.push_str(&format!("could not be read just now: {}\n", output::safe(warning)));

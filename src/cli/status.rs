@@ -15,6 +15,7 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
     let states = ctx.store.source_states().await?;
     let sources = ctx.store.sources().await?;
     let digests = ctx.store.digests().await?;
+    let overdue = ctx.store.oldest_overdue(now).await?.as_secs();
     let slots = ctx.store.slots_of("cut_off", 1).await?;
     let running = match ctx.store.lock_collecting() {
         Ok(_) => None,
@@ -32,7 +33,6 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
             ill.push((source, state));
         }
     }
-    let overdue = states.values().filter_map(|state| state.next_poll_at).min().map_or(0, |next| now.duration_since(next).as_secs().max(0));
     let last = digests.first();
     if global.json {
         return output::print_json(&json!({

@@ -29,10 +29,11 @@ impl Devto {
     }
 
     fn request(&self, username: &str, page: u32) -> Request {
-        Request {
-            accept: "application/vnd.forem.api-v1+json",
-            ..Request::get(format!("{}/articles?username={username}&page={page}", self.api_url))
-        }
+        self.at(&format!("articles?username={username}&page={page}"))
+    }
+
+    fn at(&self, path: &str) -> Request {
+        Request { accept: "application/vnd.forem.api-v1+json", ..Request::get(format!("{}/{path}", self.api_url)) }
     }
 }
 
@@ -41,8 +42,20 @@ impl Collector for Devto {
         sources.iter().map(|(source, state)| ask_for(source, state, self.request(&source.locator, 1))).collect()
     }
 
+    fn count(&self, _source: &Arc<Source>, entry: &Entry) -> Option<Request> {
+        let key = entry.platform_key.as_deref()?;
+        let id: u64 = key.strip_prefix("devto:")?.parse().ok()?;
+        Some(Request { about: Some(key.to_owned()), ..self.at(&format!("articles/{id}")) })
+    }
+
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
-        let articles = list(parse(document, PLATFORM)?, PLATFORM)?;
+        let value = parse(document, PLATFORM)?;
+        if ask.request.about.is_some() {
+            let entries: Vec<Entry> = article_of(&value).into_iter().collect();
+            let skipped = u32::from(entries.is_empty());
+            return Ok(for_source(ask, Reading { entries, skipped, ..Reading::default() }));
+        }
+        let articles = list(value, PLATFORM)?;
         let mut reading = Reading::default();
         for article in &articles {
             match article_of(article) {
@@ -162,6 +175,30 @@ mod tests {
         assert!(read("[]", 1).unwrap().entries.is_empty());
         assert_eq!(read("<!doctype html>", 1).unwrap_err(), ReadError::Html);
         assert_eq!(read(" \n", 1).unwrap_err(), ReadError::Empty);
+    }
+
+    #[test]
+    fn a_single_article_is_asked_by_its_id_and_tells_its_counts() {
+        let devto = Devto::new(&Config::default().devto);
+        let source = Arc::new(Source {
+            id: SourceId(2),
+            kind: SourceKind::Devto,
+            locator: "tallowick".into(),
+            url: String::new(),
+            owners: Vec::new(),
+            paused: false,
+            left: false,
+        });
+        let entry = |key: &str| Entry { platform_key: Some(key.into()), ..Entry::default() };
+        let request = devto.count(&source, &entry("devto:81")).unwrap();
+        assert_eq!(request.url, "https://dev.to/api/articles/81");
+        assert!(devto.count(&source, &entry("devto:../users")).is_none() && devto.count(&source, &Entry::default()).is_none());
+        let ask = Ask { kind: SourceKind::Devto, request, sources: vec![source], page: 1 };
+        let text = r#"{"id":81,"title":"Wax","tag_list":"aws, iam","public_reactions_count":5,"comments_count":2}"#;
+        let document = Document::of_bytes(ask.request.url.clone(), text, jiff::Timestamp::UNIX_EPOCH);
+        let read = devto.read(&ask, &document).unwrap().remove(0);
+        assert_eq!(read.entries[0].platform_key.as_deref(), Some("devto:81"));
+        assert_eq!((read.entries[0].counts.likes, read.entries[0].counts.comments), (Some(5), Some(2)));
     }
 
     #[test]

@@ -216,16 +216,49 @@ impl Collector for Github {
             .collect()
     }
 
+    fn count(&self, _source: &Arc<Source>, entry: &Entry) -> Option<Request> {
+        let key = entry.platform_key.as_deref()?;
+        let (what, id) = key.strip_prefix("gh:")?.split_once(':')?;
+        let id: u64 = id.parse().ok()?;
+        let url = Url::parse(entry.link.as_deref()?).ok()?;
+        let path: Vec<&str> = url.path().trim_start_matches('/').split('/').collect();
+        let repo = path.get(..2).map(|parts| parts.join("/")).filter(|repo| is_repo_name(repo))?;
+        let place = match what {
+            "release" => format!("repos/{repo}/releases/{id}"),
+            "repo" => format!("repos/{repo}"),
+            "pr" => format!("repos/{repo}/pulls/{}", path.get(3)?.parse::<u64>().ok()?),
+            _ => return None,
+        };
+        Some(Request { about: Some(key.to_owned()), ..self.request(&place) })
+    }
+
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
         let value = parse(document, PLATFORM)?;
-        if ask.request.about.is_some() {
-            return Ok(for_source(ask, self.read_pull(ask, &value)));
+        match ask.request.about.as_deref() {
+            Some(key) if key.starts_with("gh:pr:") => return Ok(for_source(ask, self.read_pull(ask, &value))),
+            Some(key) => return Ok(for_source(ask, read_counts(key, &value))),
+            None => {}
         }
         let events = list(value, PLATFORM)?;
         let mut reading = self.read_events(&events);
         reading.next.extend(self.next_page(ask, document, events.len()));
         Ok(for_source(ask, reading))
     }
+}
+
+/// The counts of a release or a repository, asked for by its key; nothing if the answer is about another.
+fn read_counts(key: &str, value: &Value) -> Reading {
+    let what = key.trim_start_matches("gh:").split(':').next().unwrap_or_default();
+    let Some(id) = number(value, &["id"]).filter(|id| key == format!("gh:{what}:{id}")) else {
+        return Reading { skipped: 1, ..Reading::default() };
+    };
+    let counts = match what {
+        // A release without reactions leaves them out.
+        "release" => Counts { likes: number(value, &["reactions", "total_count"]).or(Some(0)), ..Counts::default() },
+        _ => Counts { stars: number(value, &["stargazers_count"]), ..Counts::default() },
+    };
+    let entry = Entry { platform_key: Some(format!("gh:{what}:{id}")), counts, ..Entry::default() };
+    Reading { entries: vec![entry], ..Reading::default() }
 }
 
 /// What one event comes to.
@@ -459,6 +492,35 @@ mod tests {
         assert_eq!(reading.entries[0].link.as_deref(), Some("https://github.com/guildhall/sconce/pull/12"));
         assert!(read("guildmaster", PULL).entries.is_empty(), "merged for somebody else");
         assert!(read("tallowick", &PULL.replace("\"merged\": true", "\"merged\": false")).entries.is_empty());
+    }
+
+    #[test]
+    fn counts_are_asked_where_the_piece_is_and_read_only_of_that_piece() {
+        let github = github();
+        let entry = |key: &str, link: &str| Entry { platform_key: Some(key.into()), link: Some(link.into()), ..Entry::default() };
+        for (key, link, wanted) in [
+            ("gh:release:7", "https://github.com/ada/lamp/releases/tag/v1", Some("repos/ada/lamp/releases/7")),
+            ("gh:repo:8", "https://github.com/ada/lamp", Some("repos/ada/lamp")),
+            ("gh:pr:9", "https://github.com/ada/lamp/pull/12", Some("repos/ada/lamp/pulls/12")),
+            ("gh:pr:9", "https://github.com/ada/lamp", None),
+            ("gh:release:x", "https://github.com/ada/lamp", None),
+            ("gh:repo:8", "https://github.com/ada", None),
+            ("gh:repo:8", "https://github.com/ada/..%2F..%2Fuser", None),
+        ] {
+            let url = github.count(&source(), &entry(key, link)).map(|request| request.url);
+            assert_eq!(url, wanted.map(|path| format!("https://api.github.com/{path}")), "{key} {link}");
+        }
+        let counts = |key: &str, text: &str| {
+            let link = "https://github.com/ada/lamp/releases/tag/v1";
+            let request = github.count(&source(), &entry(key, link)).unwrap();
+            let ask = Ask { kind: SourceKind::GithubUser, request, sources: vec![source()], page: 1 };
+            let document = Document::of_bytes(ask.request.url.clone(), text, jiff::Timestamp::UNIX_EPOCH);
+            github.read(&ask, &document).unwrap().remove(0).entries.first().map(|entry| entry.counts)
+        };
+        assert_eq!(counts("gh:release:7", r#"{"id":7,"reactions":{"total_count":4}}"#).unwrap().likes, Some(4));
+        assert_eq!(counts("gh:release:7", r#"{"id":7}"#).unwrap().likes, Some(0));
+        assert_eq!(counts("gh:repo:8", r#"{"id":8,"stargazers_count":31}"#).unwrap().stars, Some(31));
+        assert_eq!(counts("gh:repo:8", r#"{"id":9,"stargazers_count":31}"#), None, "the name went to another repository");
     }
 
     #[test]

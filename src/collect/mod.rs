@@ -31,6 +31,12 @@ pub trait Collector: Send + Sync {
     /// Reads an answer: a reading for each source that it speaks of.
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError>;
 
+    /// The cheapest question that tells the counts of an entry, where the platform has one: of a single piece by its id,
+    /// or of the list that it stands in. Its answer is for [`Collector::read`].
+    fn count(&self, _source: &Arc<Source>, _entry: &Entry) -> Option<Request> {
+        None
+    }
+
     /// Whether one of [`Reading::next`] is worth asking, given what the poll told so far and the platform keys that the
     /// log knows of the source: a further page while all is new, a detail while its entry is unknown.
     fn wants(&self, request: &Request, told: &mut dyn Iterator<Item = &Entry>, known: &HashSet<String>) -> bool {

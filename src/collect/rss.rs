@@ -22,6 +22,10 @@ impl Collector for Rss {
             .collect()
     }
 
+    fn count(&self, source: &Arc<Source>, _entry: &Entry) -> Option<Request> {
+        Some(Request::get(&source.locator))
+    }
+
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
         let mut reading = feed::read_feed(document)?;
         mark_shared_links(&mut reading.entries);

@@ -18,14 +18,19 @@ impl Youtube {
     pub(super) fn new(config: &YoutubeConfig) -> Self {
         Self { feed_url: config.feed_url.as_str().to_owned() }
     }
+
+    fn request(&self, source: &Source) -> Request {
+        Request::get(format!("{}?channel_id={}", self.feed_url, source.locator))
+    }
 }
 
 impl Collector for Youtube {
     fn plan(&self, sources: &[(Arc<Source>, SourceState)]) -> Vec<Ask> {
-        sources
-            .iter()
-            .map(|(source, state)| ask_for(source, state, Request::get(format!("{}?channel_id={}", self.feed_url, source.locator))))
-            .collect()
+        sources.iter().map(|(source, state)| ask_for(source, state, self.request(source))).collect()
+    }
+
+    fn count(&self, source: &Arc<Source>, _entry: &Entry) -> Option<Request> {
+        Some(self.request(source))
     }
 
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {

@@ -7,6 +7,7 @@
 mod header;
 mod outcome;
 mod pace;
+mod robots;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +22,14 @@ use tokio::time::Instant;
 use url::Url;
 
 pub use outcome::{Fetch, FetchError, FetchOutcome};
+pub use robots::Visit;
 
 use crate::clock::Clock;
 use crate::config::{BaseUrl, NetworkConfig};
 use crate::model::{Auth, Document, Request};
 use crate::net::{Answer, Client, NetError, Outgoing};
 use pace::{LONGEST_PAUSE, Pace, Turn};
+use robots::{Robots, Rules};
 
 /// What feeds are asked for with (PLATFORMS.md section 9).
 const FEEDS: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1";
@@ -55,6 +58,7 @@ pub struct Fetcher {
     min_gap: Duration,
     max_body: u64,
     max_redirects: u32,
+    robots: Robots,
 }
 
 /// Where a request has come to on its way through redirects.
@@ -95,6 +99,7 @@ impl Fetcher {
             min_gap: network.min_gap.0,
             max_body: network.max_body.0,
             max_redirects: network.max_redirects,
+            robots: Robots::default(),
         }
     }
 
@@ -121,6 +126,38 @@ impl Fetcher {
         let outcome = self.follow(request, &mut way, &mut elapsed).await;
         let elapsed_ms = u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX);
         Fetch { outcome, status: way.status, elapsed_ms, bytes: way.bytes }
+    }
+
+    /// Whether the site lets programs read that page. Asks for its robots.txt at most once a day.
+    pub async fn may_visit(&self, url: &str) -> Visit {
+        let Ok(url) = Url::parse(url.trim()) else { return Visit::Unknown(NetError::Unreadable.to_string()) };
+        let now = self.clock.now();
+        let origin = url.origin().ascii_serialization();
+        let rules = match self.robots.known(&origin, now) {
+            Some(rules) => rules,
+            None => match self.ask_robots(&origin).await {
+                Ok(rules) => self.robots.remember(origin, rules, now),
+                Err(reason) => return Visit::Unknown(reason),
+            },
+        };
+        if rules.allow(&url) { Visit::Allowed } else { Visit::Disallowed }
+    }
+
+    async fn ask_robots(&self, origin: &str) -> Result<Rules, String> {
+        let request = Request { accept: "text/plain, */*;q=0.1", ..Request::get(format!("{origin}/robots.txt")) };
+        let fetched = self.fetch(&request).await;
+        match fetched.outcome {
+            FetchOutcome::Fetched(document) => Ok(Rules::read(&document.bytes)),
+            // There are no rules (RFC 9309 section 2.3.1.3).
+            FetchOutcome::Gone
+            | FetchOutcome::Blocked { .. }
+            | FetchOutcome::Failed(FetchError::TooManyRedirects { .. } | FetchError::BadRedirect { .. }) => Ok(Rules::default()),
+            FetchOutcome::Failed(_) if fetched.status.is_some_and(|status| (400..500).contains(&status)) => Ok(Rules::default()),
+            FetchOutcome::Failed(error) => Err(error.to_string()),
+            FetchOutcome::Deferred { error, .. } => Err(error),
+            FetchOutcome::Held { until } => Err(format!("the site asks to be left alone until {until:.0}")),
+            FetchOutcome::NotModified { .. } => Err("the site answers that nothing changed, although it was not asked that".into()),
+        }
     }
 
     async fn follow(&self, request: &Request, way: &mut Way, elapsed: &mut Duration) -> FetchOutcome {

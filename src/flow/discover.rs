@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::collect::discover::{self, Pasted};
-use crate::fetch::{FetchError, FetchOutcome};
+use crate::fetch::{FetchError, FetchOutcome, Visit};
 use crate::model::{Document, Reading, Request, Slug, SourceKind};
 use crate::store::{RosterChange, RosterReport, StoreError};
 
@@ -30,7 +30,12 @@ pub async fn check_pasted(ctx: &Context, pasted: &str) -> Result<Discovered, Str
 }
 
 async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
+    // A page is read as a program reads it, which a site may not want. A feed is asked because somebody registered it.
+    look(ctx, url).await?;
     let document = fetch(ctx, Request { accept: "text/html, */*;q=0.1", ..Request::get(url) }).await?;
+    if document.final_url != url {
+        look(ctx, &document.final_url).await?;
+    }
     if let Some(reading) = read(&document) {
         let locator = discover::feed_locator(document.moved_to.as_deref().unwrap_or(url)).ok_or("the address cannot be used")?;
         return Ok(found(SourceKind::Rss, locator.clone(), locator, &reading, Vec::new()));
@@ -52,6 +57,9 @@ async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
     }
     // Usual places, tried without following redirects: many sites send unknown paths to their home page.
     for guess in discover::guesses(&document.final_url) {
+        if look(ctx, &guess).await.is_err() {
+            continue;
+        }
         let Ok(document) = fetch(ctx, Request::get(&guess)).await else { continue };
         if document.final_url == guess
             && let Some(reading) = read(&document)
@@ -61,6 +69,17 @@ async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
         }
     }
     Err(format!("{url} is a web page that names no feed, and none was found in the usual places: paste the feed's own address"))
+}
+
+/// Whether a page may be looked at, or a sentence why not.
+async fn look(ctx: &Context, url: &str) -> Result<(), String> {
+    match ctx.fetcher.may_visit(url).await {
+        Visit::Allowed => Ok(()),
+        Visit::Disallowed => {
+            Err(format!("{url} is not to be read by programs (so says the site's robots.txt): paste the address of its feed"))
+        }
+        Visit::Unknown(reason) => Err(reason),
+    }
 }
 
 /// Reads a source once, so that a person sees what it holds before it is taken. What may be a passing trouble is a

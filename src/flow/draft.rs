@@ -68,6 +68,23 @@ pub async fn preview(ctx: &Context, week: Week) -> Result<Digest, DraftError> {
     compute(ctx, week, cut_off, now).await
 }
 
+/// The week that is meant where none is named: the last whole week, or until its cut-off the one before. With it the week
+/// that is still to be cut off, and when.
+pub fn default_week(ctx: &Context) -> (Week, Option<(Week, Timestamp)>) {
+    let now = ctx.clock.now();
+    let last = Week::last_whole(now);
+    let mut week = last;
+    // Cut-offs may be as rare as once a month.
+    for _ in 0..6 {
+        match cut_off(ctx, week) {
+            Ok(cut_off) if now < cut_off => week = week.previous(),
+            _ => break,
+        }
+    }
+    let waits = cut_off(ctx, last).ok().filter(|_| week != last).map(|cut_off| (last, cut_off));
+    (week, waits)
+}
+
 /// The first cut-off after the week's end.
 fn cut_off(ctx: &Context, week: Week) -> Result<Timestamp, DraftError> {
     let before = week.end().saturating_sub(SignedDuration::from_millis(1)).unwrap_or(week.end());

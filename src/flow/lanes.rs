@@ -221,17 +221,6 @@ pub(super) fn is_due(state: &SourceState, wanted_by_name: bool, now: Timestamp) 
     Ok(state.status != SourceStatus::Gone && state.next_poll_at.is_none_or(|next| next <= now))
 }
 
-/// By how much the most overdue source is late.
-pub async fn oldest_overdue(ctx: &Context, now: Timestamp) -> Result<jiff::SignedDuration, StoreError> {
-    let mut oldest = jiff::SignedDuration::ZERO;
-    for (_, state) in ctx.store.pollable().await? {
-        if let Some(next) = state.next_poll_at.filter(|_| state.status != SourceStatus::Gone) {
-            oldest = oldest.max(now.duration_since(next.max(state.not_before.unwrap_or(next))));
-        }
-    }
-    Ok(oldest)
-}
-
 /// Hosts that asked to be left alone before this process began are left alone by it too.
 pub async fn keep_quiet(ctx: &Context) -> Result<(), StoreError> {
     close_hosts(ctx, &ctx.store.pollable().await?, ctx.clock.now());

@@ -6,6 +6,7 @@
 mod decide;
 mod discover;
 mod draft;
+mod engagement;
 mod explain;
 mod lanes;
 mod links;
@@ -32,9 +33,10 @@ use crate::topic::Classifier;
 
 pub use decide::{approve, set_paused};
 pub use discover::{Discovered, add_source, check_pasted};
-pub use draft::{DraftError, draft, preview};
+pub use draft::{DraftError, default_week, draft, preview};
+pub use engagement::{Engagement, EngagementReport, engagement};
 pub use explain::{Check, Explanation, explain};
-pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, oldest_overdue, pass};
+pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, pass};
 pub use links::{LinksReport, check_links};
 pub use poll::Queued;
 pub use publish::{PublishError, publish, render_context};
@@ -78,6 +80,16 @@ fn read_token(config: &GithubConfig) -> Result<Option<SecretString>, ContextErro
     Ok(Some(token.to_owned().into()))
 }
 
+/// The categories under this configuration: its own, or the built-in.
+pub fn categories_of(config: &Config) -> Vec<Category> {
+    if config.digest.categories.is_empty() { digest::builtin_categories() } else { config.digest.categories.clone() }
+}
+
+/// The regions under this configuration.
+pub fn regions_of(config: &Config) -> Vec<Region> {
+    if config.digest.regions.is_empty() { digest::builtin_regions() } else { config.digest.regions.clone() }
+}
+
 /// What stories work with, built once.
 #[derive(Clone)]
 pub struct Context {
@@ -89,6 +101,7 @@ pub struct Context {
     classifier: Arc<OnceLock<Classifier>>,
     pub clock: Arc<dyn Clock>,
     pub weather: Arc<Weather>,
+    pub engagement: Arc<Engagement>,
     /// The program's categories as effective: the configured ones, or the built-in.
     pub categories: Arc<Vec<Category>>,
     /// The program's regions as effective.
@@ -101,8 +114,7 @@ impl Context {
         let github = GithubAccess { api_url: config.github.api_url.clone(), token: read_token(&config.github)? };
         let fetcher = Fetcher::new(&config.network, github, Arc::clone(&clock))?;
         let collectors = Collectors::new(&config.github, &config.youtube, &config.devto);
-        let categories = if config.digest.categories.is_empty() { digest::builtin_categories() } else { config.digest.categories.clone() };
-        let regions = if config.digest.regions.is_empty() { digest::builtin_regions() } else { config.digest.regions.clone() };
+        let (categories, regions) = (categories_of(&config), regions_of(&config));
         Ok(Self {
             classifier: Arc::default(),
             categories: Arc::new(categories),
@@ -112,6 +124,7 @@ impl Context {
             store: Arc::new(store),
             config: Arc::new(config),
             weather: Arc::default(),
+            engagement: Arc::default(),
             clock,
         })
     }

@@ -14,7 +14,7 @@ pub enum PublishError {
     NoDraft(Week),
     #[error("the digest of {0} is not approved: nothing is published without `clarion digest approve {0}`")]
     NotApproved(Week),
-    #[error("the digest of {week} is in its cooling-off until {until}: publish it then, or pull it back before")]
+    #[error("the digest of {week} is in its cooling-off until {until:.0}: publish it then")]
     CoolingOff { week: Week, until: Timestamp },
     #[error("the digest of {0} has nothing to say: an empty week is not published")]
     Empty(Week),

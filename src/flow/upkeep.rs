@@ -21,6 +21,7 @@ pub async fn upkeep(ctx: &Context) -> Result<UpkeepReport, StoreError> {
     let keep = SignedDuration::try_from(ctx.config.store.keep_polls.0).unwrap_or(SignedDuration::MAX);
     let before = ctx.clock.now().saturating_sub(keep).unwrap_or(jiff::Timestamp::MIN);
     let dropped = ctx.store.prune_polls(before).await?;
+    ctx.store.prune_slots(before).await?;
     let faults = ctx.store.check().await?;
     super::tell_lasting(ctx).await?;
     for fault in &faults {

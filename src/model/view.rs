@@ -161,6 +161,8 @@ pub struct SourceRow {
     pub last_success_at: Option<Timestamp>,
     pub last_new_at: Option<Timestamp>,
     pub next_poll_at: Option<Timestamp>,
+    /// Its host asked for quiet until then.
+    pub quiet_until: Option<Timestamp>,
     pub entries: u64,
     /// Repairs that its last document needed.
     pub repairs: Vec<String>,

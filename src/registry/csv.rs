@@ -7,7 +7,7 @@
 use crate::model::{Builder, Owner, Slug, Source};
 
 use super::field::{self, FIELDS, NETWORKS};
-use super::{Fields, LineIndex, Refusal, Roster, RosterError, RosterLine, RosterSource, brief, check_pasted};
+use super::{AuthorFilter, Fields, LineIndex, Refusal, Roster, RosterError, RosterLine, RosterSource, brief, check_pasted};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,13 +140,16 @@ fn row(record: &::csv::StringRecord, columns: &[Column], line: usize) -> Result<
         fields.insert(name, value);
     }
     let kind = text(Column::Kind).map(str::parse).transpose().map_err(refuse)?;
-    let author = text(Column::Author).map(str::to_owned);
+    let author = text(Column::Author).map_or(AuthorFilter::Unsaid, |author| match author {
+        "-" => AuthorFilter::Everybody,
+        author => AuthorFilter::Only(author.to_owned()),
+    });
     let source = match text(Column::Url) {
         Some(url) => {
             check_pasted(url).map_err(refuse)?;
             Some(RosterSource { kind, url: url.to_owned(), author })
         }
-        None if kind.is_some() || author.is_some() => return Err(refuse("names a kind or an author, but no url".into())),
+        None if kind.is_some() || author != AuthorFilter::Unsaid => return Err(refuse("names a kind or an author, but no url".into())),
         None => None,
     };
     Ok(RosterLine { line, builder, fields, source })

@@ -106,8 +106,19 @@ pub struct RosterSource {
     pub kind: Option<SourceKind>,
     /// The address, handle or id as it was pasted.
     pub url: String,
-    /// Only entries by this author count for the builder.
-    pub author: Option<String>,
+    pub author: AuthorFilter,
+}
+
+/// What a line says of whose entries count for the builder.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum AuthorFilter {
+    /// Nothing: what is on record holds.
+    #[default]
+    Unsaid,
+    /// All entries count.
+    Everybody,
+    /// Only entries by this author.
+    Only(String),
 }
 
 /// A line that could be read.
@@ -134,6 +145,42 @@ pub struct Refusal {
 pub struct Roster {
     pub lines: Vec<RosterLine>,
     pub refused: Vec<Refusal>,
+}
+
+/// A value that is taken as it stands, but means nothing under the present configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Doubt {
+    pub line: usize,
+    pub builder: Slug,
+    /// Lower case, no full stop.
+    pub text: String,
+}
+
+/// The regions and categories that the roster names and the configuration does not, each at the first line of its builder.
+pub fn doubts(roster: &Roster, regions: &[&str], categories: &[&str]) -> Vec<Doubt> {
+    let mut doubts: Vec<Doubt> = Vec::new();
+    for line in &roster.lines {
+        for (field, setting, known) in [("region", "digest.regions", regions), ("category", "digest.categories", categories)] {
+            let said = line.fields.get(field).and_then(Option::as_deref).unwrap_or_default();
+            for key in said.split(';').filter(|key| !key.is_empty() && !known.contains(key)) {
+                let near = known.iter().find(|known| plain(known) == plain(key));
+                let hint = match near {
+                    Some(near) => format!("it is written `{near}`"),
+                    None => format!("known are {}", known.join(", ")),
+                };
+                let text = format!("{field} `{}` is not among `{setting}`, so it counts for nothing: {hint}", brief(key));
+                if !doubts.iter().any(|doubt| doubt.builder == line.builder && doubt.text == text) {
+                    doubts.push(Doubt { line: line.line, builder: line.builder.clone(), text });
+                }
+            }
+        }
+    }
+    doubts
+}
+
+/// A key without what people write otherwise.
+fn plain(key: &str) -> String {
+    key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// Reads a roster. Errs only where the file as a whole cannot be used: a column is missing or unknown, the text is no TOML.
@@ -261,6 +308,24 @@ mod tests {
         let wide: Vec<u8> =
             [0xff, 0xfe].into_iter().chain("builder\tname\tkind\turl\nada\tAda\t\t\n".encode_utf16().flat_map(u16::to_le_bytes)).collect();
         assert_eq!(read(&wide, RosterFormat::Csv).unwrap().lines.len(), 1);
+    }
+
+    #[test]
+    fn keys_that_the_configuration_does_not_know_are_named_with_their_line() {
+        let text = "builder,name,kind,url,region,category\n\
+            ada,Ada,,https://a.example/,Western Africa,containers;cooking\n\
+            ada,,,https://a.example/2,Western Africa,containers;cooking\n\
+            bob,Bob,,,western_africa,\n";
+        let roster = read(text.as_bytes(), RosterFormat::Csv).unwrap();
+        let doubts = doubts(&roster, &["western_africa"], &["containers"]);
+        let said: Vec<_> = doubts.iter().map(|doubt| (doubt.line, doubt.text.as_str())).collect();
+        assert_eq!(
+            said,
+            [
+                (2, "region `Western Africa` is not among `digest.regions`, so it counts for nothing: it is written `western_africa`"),
+                (2, "category `cooking` is not among `digest.categories`, so it counts for nothing: known are containers"),
+            ]
+        );
     }
 
     #[test]

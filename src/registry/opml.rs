@@ -11,7 +11,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::model::{Builder, Slug, Source};
 
-use super::{Fields, LineIndex, Refusal, Roster, RosterError, RosterLine, RosterSource, check_pasted, field};
+use super::{AuthorFilter, Fields, LineIndex, Refusal, Roster, RosterError, RosterLine, RosterSource, check_pasted, field};
 
 /// Names our own attributes, by which an export comes back as it was.
 const NAMESPACE: &str = "urn:clarion:roster";
@@ -100,13 +100,26 @@ fn outline(
         fields.insert("name", Some(field::normal("name", &name)?));
         check_pasted(url)?;
         let kind = outline.kind.as_deref().map(str::parse).transpose()?;
-        Ok(RosterLine { line, builder, fields, source: Some(RosterSource { kind, url: url.clone(), author: outline.author.clone() }) })
+        Ok(RosterLine {
+            line,
+            builder,
+            fields,
+            source: Some(RosterSource { kind, url: url.clone(), author: author_of(outline.author.as_deref()) }),
+        })
     };
     match read() {
         Ok(line) => roster.lines.push(line),
         Err(reason) => roster.refused.push(Refusal { line, builder: known, reason }),
     }
     None
+}
+
+fn author_of(attribute: Option<&str>) -> AuthorFilter {
+    match attribute {
+        None => AuthorFilter::Unsaid,
+        Some("") => AuthorFilter::Everybody,
+        Some(author) => AuthorFilter::Only(author.to_owned()),
+    }
 }
 
 fn attributes(element: &BytesStart<'_>) -> Outline {
@@ -117,10 +130,12 @@ fn attributes(element: &BytesStart<'_>) -> Outline {
         // A stray ampersand in an address is common: such a value is taken as it stands.
         let value = unescape(&attribute.value).map_or_else(|_| attribute.value.to_string(), std::borrow::Cow::into_owned);
         let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
-        if value.is_empty() {
+        let key = attribute.key.as_ref().to_ascii_lowercase();
+        // An empty filter says that there is none; anything else that is empty says nothing.
+        if value.is_empty() && key != "clarion:author" {
             continue;
         }
-        let slot = match attribute.key.as_ref().to_ascii_lowercase().as_str() {
+        let slot = match key.as_str() {
             "text" => &mut text,
             "title" => &mut title,
             "xmlurl" => &mut outline.url,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::model::{Builder, BuilderId, Owner, Slug, Source, SourceId, SourceKind};
 
-use super::{Roster, RosterLine, check_pasted, field};
+use super::{AuthorFilter, Roster, RosterLine, check_pasted, field};
 
 /// What an import would do. Nothing has been done yet.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -124,7 +124,7 @@ struct Claim {
     kind: SourceKind,
     locator: String,
     url: String,
-    author: Option<String>,
+    author: AuthorFilter,
 }
 
 /// A line on its way through the plan.
@@ -205,7 +205,7 @@ fn candidate<'a>(line: &'a RosterLine, resolve: &Resolve<'_>) -> Candidate<'a> {
 /// Refuses lines that say something else than an earlier line of the same builder.
 fn refuse_contradictions(candidates: &mut [Candidate<'_>], members: &[usize]) {
     let mut said: HashMap<&str, (usize, &Option<String>)> = HashMap::new();
-    let mut claimed: HashMap<(SourceKind, String), (usize, Option<String>)> = HashMap::new();
+    let mut claimed: HashMap<(SourceKind, String), (usize, AuthorFilter)> = HashMap::new();
     for &index in members {
         let candidate = &mut candidates[index];
         if candidate.refused.is_some() {
@@ -329,7 +329,11 @@ fn plan_builder(
                 kind: claim.kind,
                 locator: claim.locator.clone(),
                 url: claim.url.clone(),
-                author: claim.author.clone(),
+                author: match &claim.author {
+                    AuthorFilter::Only(author) => Some(author.clone()),
+                    AuthorFilter::Everybody => None,
+                    AuthorFilter::Unsaid => owner_of(claim, known, sources).and_then(|owner| owner.author.clone()),
+                },
             });
             if let ClaimStep::Changed(what) = step {
                 fields.push(what);
@@ -359,14 +363,25 @@ enum ClaimStep {
 
 fn step_of(claim: &Claim, known: Option<&Builder>, sources: &HashMap<(SourceKind, &str), &Source>) -> Option<ClaimStep> {
     let source = sources.get(&(claim.kind, claim.locator.as_str()));
-    let owner = source.and_then(|source| source.owners.iter().find(|owner| known.is_some_and(|known| known.id == owner.builder)));
-    match (source, owner) {
+    match (source, owner_of(claim, known, sources)) {
         (Some(source), Some(_)) if source.left => Some(ClaimStep::Changed("source")),
-        // An author that is left out says nothing, like any empty field.
-        (Some(_), Some(owner)) if claim.author.is_some() && owner.author != claim.author => Some(ClaimStep::Changed("author")),
-        (Some(_), Some(_)) => None,
+        (Some(_), Some(owner)) => {
+            let changed = match &claim.author {
+                // An author that is left out says nothing, like any empty field.
+                AuthorFilter::Unsaid => false,
+                AuthorFilter::Everybody => owner.author.is_some(),
+                AuthorFilter::Only(author) => owner.author.as_ref() != Some(author),
+            };
+            changed.then_some(ClaimStep::Changed("author"))
+        }
         _ => Some(ClaimStep::New),
     }
+}
+
+/// The claim as it is on record.
+fn owner_of<'a>(claim: &Claim, known: Option<&Builder>, sources: &HashMap<(SourceKind, &str), &'a Source>) -> Option<&'a Owner> {
+    let source = sources.get(&(claim.kind, claim.locator.as_str()))?;
+    source.owners.iter().find(|owner| known.is_some_and(|known| known.id == owner.builder))
 }
 
 fn absent_sources(candidates: &[Candidate<'_>], builders: &HashMap<&Slug, &Builder>, current_sources: &[Source]) -> Vec<AbsentSource> {
@@ -540,6 +555,38 @@ mod tests {
         let ada = &record.builders[0];
         assert_eq!((ada.country.as_deref(), ada.email.as_deref()), (Some("GH"), Some("ada@example.org")));
         assert!(ada.handles.is_empty() && ada.switches.not_featured, "what is not spoken of stays");
+    }
+
+    #[test]
+    fn a_filter_stays_until_it_is_emptied() {
+        let toml = |author: &str| {
+            format!("[[builder]]\nslug = \"ada\"\nname = \"Ada\"\n[[builder.source]]\nurl = \"https://team.example/feed\"\n{author}")
+        };
+        let opml = |author: &str| {
+            format!(
+                "<opml version=\"2.0\" xmlns:clarion=\"https://clarion.example/\"><body><outline text=\"Ada\" clarion:builder=\"ada\">\
+                 <outline type=\"rss\" text=\"t\" xmlUrl=\"https://team.example/feed\"{author}/></outline></body></opml>"
+            )
+        };
+        let csv = |author: &str| format!("builder,name,kind,url,author\nada,Ada,,https://team.example/feed,{author}\n");
+        let filter = |record: &Record| record.sources[0].owners[0].author.clone();
+        for (format, unsaid, emptied) in [
+            (RosterFormat::Toml, toml(""), toml("author = \"\"\n")),
+            (RosterFormat::Opml, opml(""), opml(" clarion:author=\"\"")),
+            (RosterFormat::Csv, csv(""), csv("-")),
+        ] {
+            let mut record = Record::default();
+            record.import(&csv("Ada N"), RosterFormat::Csv);
+            assert!(record.import(&unsaid, format).sources.is_empty(), "{format}");
+            record.sources[0].left = true;
+            record.import(&unsaid, format);
+            assert_eq!(filter(&record).as_deref(), Some("Ada N"), "{format}: a place that returns keeps its filter");
+            record.sources[0].left = false;
+            let plan = record.import(&emptied, format);
+            assert!(plan.lines.iter().any(|line| line.outcome == LineOutcome::Changed { fields: vec!["author"] }), "{format}: {plan:?}");
+            assert_eq!(filter(&record), None, "{format}");
+            assert!(record.import(&emptied, format).is_empty(), "{format}");
+        }
     }
 
     #[test]

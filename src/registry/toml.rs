@@ -1,7 +1,7 @@
 //! The roster in TOML: a `[[builder]]` for each member, a `[[builder.source]]` for each place.
 //!
 //! A builder is one line of the report, each of its sources another. A key that is left out says nothing, an empty text
-//! empties the field.
+//! empties the field: an empty `author` lets all entries count again.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use ::toml::de::{DeTable, DeValue};
 use crate::model::{Builder, Slug, Source};
 
 use super::field::{self, FIELDS, NETWORKS};
-use super::{Fields, LineIndex, Refusal, Roster, RosterError, RosterLine, RosterSource, brief, check_pasted};
+use super::{AuthorFilter, Fields, LineIndex, Refusal, Roster, RosterError, RosterLine, RosterSource, brief, check_pasted};
 
 /// A fault and the bytes that it is about.
 type Fault = (Range<usize>, String);
@@ -129,7 +129,12 @@ fn source(table: &DeTable<'_>) -> Result<RosterSource, String> {
     let url = text("url")?.ok_or("a source needs a url")?;
     check_pasted(&url)?;
     let kind = text("kind")?.map(|kind| kind.parse()).transpose()?;
-    Ok(RosterSource { kind, url, author: text("author")? })
+    let author = match (table.contains_key("author"), text("author")?) {
+        (_, Some(author)) => AuthorFilter::Only(author),
+        (true, None) => AuthorFilter::Everybody,
+        (false, None) => AuthorFilter::Unsaid,
+    };
+    Ok(RosterSource { kind, url, author })
 }
 
 /// A text, whole number, switch or date as text.

@@ -36,6 +36,9 @@ pub use sources::{Known, NewEntry, PollRecord};
 pub use views::{ActivityRow, Counters, LogFilter};
 pub use works::WorkRow;
 
+/// With less than this on the disk nothing is recorded: a poll with its document may need as much.
+const NO_ROOM: u64 = 256 << 10;
+
 /// Why the store could not do what was asked. The text says what to do where something can be done.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -68,7 +71,11 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
+        use rusqlite::{ErrorCode, ffi};
+        // Where there is no room for the index of the write-ahead log, SQLite speaks of an error of input and output.
+        if error.sqlite_error().is_some_and(|told| told.extended_code == ffi::SQLITE_IOERR_SHMSIZE) {
+            return Self::Full;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly,
@@ -98,6 +105,8 @@ pub struct Store {
     path: PathBuf,
     /// States that changed without a fact: written together, at the latest a minute later.
     unwritten: Mutex<HashMap<SourceId, Unwritten>>,
+    /// What whole tables held when they were last counted.
+    tally: tokio::sync::Mutex<Option<Arc<views::Tally>>>,
 }
 
 struct Unwritten {
@@ -112,7 +121,7 @@ impl Store {
         let path = path.to_owned();
         tokio::task::spawn_blocking(move || {
             let sqlite = Sqlite::open(&path)?;
-            Ok(Self { sqlite, path, unwritten: Mutex::default() })
+            Ok(Self { sqlite, path, unwritten: Mutex::default(), tally: tokio::sync::Mutex::default() })
         })
         .await
         .map_err(|_| StoreError::Closed)?
@@ -155,14 +164,32 @@ impl Store {
         }
     }
 
-    /// Whether the database can be written right now: a row is written and taken back.
+    /// Whether the database can be written right now, and has room to grow: a row of a few pages is written and taken
+    /// back.
     pub async fn probe(&self) -> Result<(), StoreError> {
+        if !self.has_room() {
+            return Err(StoreError::Full);
+        }
         self.write(|connection| {
-            connection
-                .execute_batch("SAVEPOINT probe; INSERT OR REPLACE INTO meta VALUES ('probe', ''); ROLLBACK TO probe; RELEASE probe")?;
+            connection.execute_batch(
+                "SAVEPOINT probe; INSERT OR REPLACE INTO meta VALUES ('probe', hex(zeroblob(8192))); ROLLBACK TO probe; RELEASE probe",
+            )?;
             Ok(())
         })
         .await
+    }
+
+    /// Whether the disk has room for what one poll may bring.
+    pub fn has_room(&self) -> bool {
+        self.free_space().is_none_or(|free| free >= NO_ROOM)
+    }
+
+    /// The bytes that are left to us on the disk of the database; `None` where the system does not say.
+    pub fn free_space(&self) -> Option<u64> {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let told = rustix::fs::statvfs(folder).ok()?;
+        // Some file systems know no size, and say 0 of everything.
+        (told.f_blocks > 0).then(|| told.f_bavail.saturating_mul(told.f_frsize))
     }
 
     /// How many writes wait.

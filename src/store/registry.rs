@@ -153,14 +153,30 @@ pub(super) fn stopped(connection: &Connection) -> Result<std::collections::HashS
 
 /// All sources with their owners, ordered by id.
 pub(super) fn sources(connection: &Connection) -> Result<Vec<Source>, StoreError> {
+    sources_where(connection, None)
+}
+
+/// The sources that a builder owns, with all their owners, ordered by id.
+pub(super) fn sources_of(connection: &Connection, builder: BuilderId) -> Result<Vec<Source>, StoreError> {
+    sources_where(connection, Some(builder))
+}
+
+fn sources_where(connection: &Connection, builder: Option<BuilderId>) -> Result<Vec<Source>, StoreError> {
+    let builder = builder.map(|builder| builder.0);
+    let wanted = |source: &str| match builder {
+        Some(_) => format!("{source} IN (SELECT source FROM owners WHERE builder = ?1)"),
+        None => "?1 IS NULL".to_owned(),
+    };
     let mut owners: BTreeMap<i64, Vec<Owner>> = BTreeMap::new();
-    let mut statement = connection.prepare_cached("SELECT source, builder, author FROM owners ORDER BY source, builder")?;
-    let mut rows = statement.query([])?;
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT source, builder, author FROM owners WHERE {} ORDER BY source, builder", wanted("source")))?;
+    let mut rows = statement.query([builder])?;
     while let Some(row) = rows.next()? {
         owners.entry(row.get(0)?).or_default().push(Owner { builder: BuilderId(row.get(1)?), author: row.get(2)? });
     }
-    let mut statement = connection.prepare_cached("SELECT id, kind, locator, url, paused, left FROM sources ORDER BY id")?;
-    let mut rows = statement.query([])?;
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT id, kind, locator, url, paused, left FROM sources WHERE {} ORDER BY id", wanted("id")))?;
+    let mut rows = statement.query([builder])?;
     let mut sources = Vec::new();
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;

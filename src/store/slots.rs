@@ -75,6 +75,34 @@ impl Store {
         .await
     }
 
+    /// Records slots that nobody ran and nobody will.
+    pub async fn miss_slots(&self, job: &str, slots: Vec<Timestamp>, note: &str, now: Timestamp) -> Result<(), StoreError> {
+        let (job, note) = (job.to_owned(), note.to_owned());
+        self.write_safely(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "INSERT OR IGNORE INTO slots (job, slot_at, state, worker, lease_until, started_at, finished_at, note)
+                 VALUES (?1, ?2, 'missed', '', 0, ?3, ?3, ?4)",
+            )?;
+            for slot in slots {
+                statement.execute(params![job, to_millis(slot), to_millis(now), note])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Drops the records of runs before an instant, but for the newest of each task, and says how many.
+    pub async fn prune_slots(&self, before: Timestamp) -> Result<usize, StoreError> {
+        self.write(move |connection| {
+            let dropped = connection.execute(
+                "DELETE FROM slots WHERE slot_at < ?1 AND slot_at < (SELECT max(slot_at) FROM slots o WHERE o.job = slots.job)",
+                [to_millis(before)],
+            )?;
+            Ok(dropped)
+        })
+        .await
+    }
+
     /// Frees the slots that a dead worker of this database left claimed: only for whoever holds the collector's lock.
     pub async fn release_slots(&self) -> Result<usize, StoreError> {
         self.write_safely(|connection| Ok(connection.execute("DELETE FROM slots WHERE state = 'claimed'", [])?)).await

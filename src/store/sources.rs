@@ -1,16 +1,16 @@
 //! What is remembered of sources between polls, and the record of a poll: facts, document and state in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 use serde_json::json;
 
 use super::documents::{self, Evidence};
 use super::log::{NewFact, append};
 use super::{Store, StoreError, Unwritten, registry, to_millis};
-use crate::model::{Arrival, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceState};
+use crate::model::{Arrival, BuilderId, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceState, SourceStatus};
 
 /// An entry that the log knows already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +104,8 @@ fn put_poll(connection: &Connection, poll: &Poll) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn sample(connection: &Connection, at: Timestamp, entry: i64, age: GridAge, counts: Counts) -> Result<(), StoreError> {
+/// Whether it is the first count of that entry at that age, and so a fact.
+fn sample(connection: &Connection, at: Timestamp, entry: i64, age: GridAge, counts: Counts) -> Result<bool, StoreError> {
     let inserted = connection
         .prepare_cached("INSERT OR IGNORE INTO samples (entry, age, at, counts) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![entry, age.hours(), to_millis(at), serde_json::to_string(&counts)?])?;
@@ -112,7 +113,7 @@ fn sample(connection: &Connection, at: Timestamp, entry: i64, age: GridAge, coun
         let detail = json!({"age": age.hours(), "counts": counts}).to_string();
         append(connection, &NewFact { at, kind: FactKind::Sampled, subject: format!("e{entry}"), detail, payload: None })?;
     }
-    Ok(())
+    Ok(inserted > 0)
 }
 
 fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError> {
@@ -173,7 +174,7 @@ impl Store {
         let mut all = self
             .read(|connection| {
                 let stopped = registry::stopped(connection)?;
-                let mut states = states(connection)?;
+                let mut states = states(connection, None)?;
                 let sources = registry::sources(connection)?;
                 let wanted = sources
                     .into_iter()
@@ -197,11 +198,129 @@ impl Store {
 
     /// The states of all sources that have one.
     pub async fn source_states(&self) -> Result<HashMap<SourceId, SourceState>, StoreError> {
-        let mut all = self.read(states).await?;
+        let mut all = self.read(|connection| states(connection, None)).await?;
         for (source, newer) in self.unwritten().iter() {
             all.insert(*source, SourceState::clone(&newer.state));
         }
         Ok(all)
+    }
+
+    /// The sources of a builder, each with what is remembered of it, ordered by id.
+    pub async fn sources_of(&self, builder: BuilderId) -> Result<Vec<(Source, SourceState)>, StoreError> {
+        let mut all = self
+            .read(move |connection| {
+                let mut states = states(connection, Some(builder))?;
+                let sources = registry::sources_of(connection, builder)?.into_iter();
+                Ok(sources
+                    .map(|source| {
+                        let state = states.remove(&source.id).unwrap_or_default();
+                        (source, state)
+                    })
+                    .collect::<Vec<_>>())
+            })
+            .await?;
+        let unwritten = self.unwritten();
+        for (source, state) in &mut all {
+            if let Some(newer) = unwritten.get(&source.id) {
+                *state = SourceState::clone(&newer.state);
+            }
+        }
+        Ok(all)
+    }
+
+    /// By how much the most overdue source that may be polled is late; zero if none is.
+    pub async fn oldest_overdue(&self, now: Timestamp) -> Result<SignedDuration, StoreError> {
+        // What is remembered and not yet written is newer than what the table says.
+        let unwritten: HashMap<SourceId, Arc<SourceState>> =
+            self.unwritten().iter().map(|(source, newer)| (*source, Arc::clone(&newer.state))).collect();
+        let oldest = self
+            .read(move |connection| {
+                let mut polled = connection.prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM sources s WHERE s.id = ?1 AND s.paused = 0 AND s.left = 0
+                       AND EXISTS (SELECT 1 FROM owners o JOIN builders b ON b.id = o.builder
+                                   WHERE o.source = s.id AND coalesce(b.body ->> '$.switches.stop_collecting', 0) = 0))",
+                )?;
+                let mut oldest: Option<Timestamp> = None;
+                for (source, state) in &unwritten {
+                    let due = state.next_poll_at.filter(|next| *next < now && state.status != SourceStatus::Gone);
+                    if let Some(due) = due.map(|next| next.max(state.not_before.unwrap_or(next)))
+                        && polled.query_row([source.0], |row| row.get(0))?
+                    {
+                        oldest = Some(oldest.map_or(due, |oldest| oldest.min(due)));
+                    }
+                }
+                let mut statement = connection.prepare_cached(
+                    "SELECT source, max(next_poll_at, coalesce(not_before, next_poll_at)) AS due
+                     FROM source_times JOIN source_states USING (source)
+                     WHERE next_poll_at < ?1 AND status <> 'gone' ORDER BY due",
+                )?;
+                let mut rows = statement.query([to_millis(now)])?;
+                // The first that counts is as late as any.
+                while let Some(row) = rows.next()? {
+                    let source = SourceId(row.get(0)?);
+                    if !unwritten.contains_key(&source) && polled.query_row([source.0], |row| row.get(0))? {
+                        let due = super::from_millis(row.get(1)?)?;
+                        oldest = Some(oldest.map_or(due, |oldest| oldest.min(due)));
+                        break;
+                    }
+                }
+                Ok(oldest)
+            })
+            .await?;
+        Ok(oldest.map_or(SignedDuration::ZERO, |due| now.duration_since(due).max(SignedDuration::ZERO)))
+    }
+
+    /// The entries that have reached an age of the grid within the last three hours, but were not counted at it; of each
+    /// the age.
+    pub async fn uncounted(&self, now: Timestamp) -> Result<Vec<(i64, GridAge)>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT s.entry FROM activities a JOIN sightings s ON s.activity = a.id
+                 WHERE a.effective_at > ?1 AND a.effective_at <= ?3 AND a.published_at > ?2 AND a.published_at <= ?3
+                   AND NOT EXISTS (SELECT 1 FROM samples c WHERE c.entry = s.entry AND c.age = ?4)
+                 ORDER BY s.entry",
+            )?;
+            let mut due = Vec::new();
+            for age in GridAge::ALL {
+                let ago = |hours: i64| to_millis(now.saturating_sub(SignedDuration::from_hours(hours)).unwrap_or(now));
+                // What was announced is dated after it was first seen, by weeks at most.
+                let (seen, from, to) = (ago(age.hours() + 24 * 60), ago(age.hours() + 3), ago(age.hours()));
+                let ids = statement.query_map([seen, from, to, age.hours()], |row| row.get(0))?;
+                for id in ids {
+                    due.push((id?, age));
+                }
+            }
+            Ok(due)
+        })
+        .await
+    }
+
+    /// Which of these sources have ever told counts.
+    pub async fn counting_sources(&self, asked: HashSet<SourceId>) -> Result<HashSet<SourceId>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM entries e JOIN samples c ON c.entry = e.id WHERE e.source = ?1)")?;
+            let mut counting = HashSet::new();
+            for source in asked {
+                if statement.query_row([source.0], |row| row.get(0))? {
+                    counting.insert(source);
+                }
+            }
+            Ok(counting)
+        })
+        .await
+    }
+
+    /// Keeps counts of entries, each as a fact unless the age was counted already; answers how many were new.
+    pub async fn record_samples(&self, samples: Vec<(i64, GridAge, Counts)>, at: Timestamp) -> Result<u32, StoreError> {
+        self.write(move |connection| {
+            let mut new = 0;
+            for (entry, age, counts) in &samples {
+                new += u32::from(sample(connection, at, *entry, *age, *counts)?);
+            }
+            Ok(new)
+        })
+        .await
     }
 
     /// The entries that the log knows of a source.
@@ -308,12 +427,14 @@ impl Store {
     }
 }
 
-fn states(connection: &Connection) -> Result<HashMap<SourceId, SourceState>, StoreError> {
+/// The states of all sources, or of those that a builder owns.
+fn states(connection: &Connection, owner: Option<BuilderId>) -> Result<HashMap<SourceId, SourceState>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT source, body, next_poll_at, not_before, last_poll_at, last_success_at, interval_s
-         FROM source_states JOIN source_times USING (source)",
+         FROM source_states JOIN source_times USING (source)
+         WHERE ?1 IS NULL OR source IN (SELECT source FROM owners WHERE builder = ?1)",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query([owner.map(|owner| owner.0)])?;
     let mut states = HashMap::new();
     while let Some(row) = rows.next()? {
         let body = row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
@@ -329,4 +450,61 @@ fn states(connection: &Connection) -> Result<HashMap<SourceId, SourceState>, Sto
         states.insert(SourceId(row.get(0)?), state);
     }
     Ok(states)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Builder, Slug, SourceKind};
+    use crate::store::RosterChange;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_most_overdue_source_is_told_without_reading_all() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(&scratch.path().join("clarion.db")).await.unwrap();
+        let now: Timestamp = "2026-03-02T12:00:00Z".parse().unwrap();
+        let mut changes = Vec::new();
+        for (slug, stop) in [("ada", false), ("zoe", true)] {
+            let slug = Slug::parse(slug).unwrap();
+            let builder: Builder = serde_json::from_value(json!({
+                "id": 0, "slug": slug, "name": "A", "categories": [], "handles": {}, "switches": {"stop_collecting": stop},
+            }))
+            .unwrap();
+            changes.push(RosterChange::Builder(Box::new(builder)));
+            for n in 0..6 {
+                let url = format!("https://{slug}-{n}.example/feed");
+                changes.push(RosterChange::Source {
+                    builder: slug.clone(),
+                    kind: SourceKind::Rss,
+                    locator: url.clone(),
+                    url,
+                    author: None,
+                });
+            }
+        }
+        store.change_roster(changes, now).await.unwrap();
+        let hours = |hours: i64| now - SignedDuration::from_hours(hours);
+        let state = |due: i64| SourceState { status: SourceStatus::Ok, next_poll_at: Some(hours(due)), ..SourceState::default() };
+        assert_eq!(store.oldest_overdue(now).await.unwrap(), SignedDuration::ZERO, "nothing was ever asked");
+        // Paused, gone, held back, of somebody who told us to stop, on time: none of them is late.
+        store.remember(SourceId(1), state(50), false);
+        store.remember(SourceId(2), SourceState { status: SourceStatus::Gone, ..state(40) }, false);
+        store.remember(SourceId(3), SourceState { not_before: Some(hours(3)), ..state(30) }, false);
+        store.remember(SourceId(4), state(5), false);
+        store.remember(SourceId(5), state(-1), false);
+        store.remember(SourceId(7), state(60), false);
+        store.change_roster(vec![RosterChange::Paused { source: SourceId(1), paused: true }], now).await.unwrap();
+        for written in [false, true] {
+            assert_eq!(store.oldest_overdue(now).await.unwrap(), SignedDuration::from_hours(5), "written: {written}");
+            store.flush_states().await.unwrap();
+        }
+        // What was asked meanwhile is late no more, though the table does not say so yet.
+        store.remember(SourceId(4), state(-2), true);
+        assert_eq!(store.oldest_overdue(now).await.unwrap(), SignedDuration::from_hours(3));
+        let of_ada = store.sources_of(BuilderId(1)).await.unwrap();
+        assert_eq!(of_ada.len(), 6);
+        assert_eq!(of_ada[3].1.next_poll_at, Some(hours(-2)));
+        assert!(of_ada.iter().all(|(source, _)| source.owners.len() == 1 && source.owners[0].builder == BuilderId(1)));
+        store.close().await.unwrap();
+    }
 }

@@ -1,6 +1,8 @@
 //! What people ask to see: the activities of the log, sources at a glance, counters.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params, params_from_iter};
@@ -8,7 +10,7 @@ use serde::Serialize;
 
 use super::works::read_activity;
 use super::{Store, StoreError, from_millis, log, settled, to_millis};
-use crate::model::{Activity, ActivityKind, BuilderId, SourceId};
+use crate::model::{Activity, ActivityKind, BuilderId, Seq, SourceId};
 
 /// Which activities are wanted.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +46,50 @@ pub struct Counters {
     pub database_bytes: u64,
 }
 
+/// What whole tables hold, and what it cost to know.
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// The places in the log up to which it was counted: recorded, and settled.
+    places: (Seq, Seq),
+    counted_at: Instant,
+    took: Duration,
+    activities: u64,
+    works: u64,
+    evidence_bytes: u64,
+    entries: BTreeMap<SourceId, u64>,
+}
+
+/// While the log moves, counting may take this part of the time: a small database is counted whenever somebody asks, a
+/// large one now and then.
+const SHARE: u32 = 100;
+
+impl Tally {
+    fn of(connection: &Connection) -> Result<Self, StoreError> {
+        let begun = Instant::now();
+        let mut statement = connection.prepare_cached("SELECT source, count(*) FROM entries GROUP BY source")?;
+        let entries =
+            statement.query_map([], |row| Ok((SourceId(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())))?.collect::<Result<_, _>>()?;
+        Ok(Self {
+            places: places(connection)?,
+            counted_at: begun,
+            activities: count(connection, "SELECT count(*) FROM activities")?,
+            works: count(connection, "SELECT count(*) FROM works")?,
+            evidence_bytes: count(connection, "SELECT coalesce(sum(length(body)), 0) FROM evidence")?,
+            entries,
+            took: begun.elapsed(),
+        })
+    }
+
+    /// Whether it still holds, or is at least young for what it cost.
+    fn serves(&self, places: (Seq, Seq), patience: u32) -> bool {
+        self.places == places || self.counted_at.elapsed() < self.took.saturating_mul(SHARE).saturating_mul(patience)
+    }
+}
+
+fn places(connection: &Connection) -> Result<(Seq, Seq), StoreError> {
+    Ok((log::last_seq(connection)?, settled::settled_seq(connection)?))
+}
+
 fn count(connection: &Connection, sql: &'static str) -> Result<u64, StoreError> {
     Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
@@ -54,16 +100,22 @@ impl Store {
         self.read(move |connection| {
             let mut wheres = vec!["1 = 1"];
             let mut values: Vec<rusqlite::types::Value> = Vec::new();
+            // A builder's credits carry the time too, so that a page of them reads no more than that page.
+            let (tables, at, id) = match filter.builder {
+                Some(_) => ("credits c CROSS JOIN activities a ON a.id = c.activity", "c.effective_at", "c.activity"),
+                None => ("activities a", "a.effective_at", "a.id"),
+            };
             if let Some(builder) = filter.builder {
-                wheres.push("a.id IN (SELECT activity FROM credits WHERE builder = ?)");
+                wheres.push("c.builder = ?");
                 values.push(builder.0.into());
             }
+            let (since, before) = (format!("{at} >= ?"), format!("{at} < ?"));
             if let Some(from) = filter.from {
-                wheres.push("a.effective_at >= ?");
+                wheres.push(&since);
                 values.push(to_millis(from).into());
             }
             if let Some(to) = filter.to {
-                wheres.push("a.effective_at < ?");
+                wheres.push(&before);
                 values.push(to_millis(to).into());
             }
             if let Some(kind) = filter.kind {
@@ -73,8 +125,8 @@ impl Store {
             values.push(filter.limit.map_or(-1, i64::from).into());
             values.push(i64::from(filter.skip).into());
             let sql = format!(
-                "SELECT a.body, coalesce(m.work, a.id) FROM activities a LEFT JOIN work_members m ON m.activity = a.id
-                 WHERE {} ORDER BY a.effective_at DESC, a.id LIMIT ? OFFSET ?",
+                "SELECT a.body, coalesce(m.work, a.id) FROM {tables} LEFT JOIN work_members m ON m.activity = a.id
+                 WHERE {} ORDER BY {at} DESC, {id} LIMIT ? OFFSET ?",
                 wheres.join(" AND ")
             );
             let mut statement = connection.prepare_cached(&sql)?;
@@ -113,15 +165,14 @@ impl Store {
         .await
     }
 
-    /// How many entries each source has told: of all, or of those that a builder owns.
-    pub async fn entries_of_sources(&self, owner: Option<BuilderId>) -> Result<BTreeMap<SourceId, u64>, StoreError> {
+    /// How many entries each source of a builder has told.
+    pub async fn entries_of(&self, owner: BuilderId) -> Result<BTreeMap<SourceId, u64>, StoreError> {
         self.read(move |connection| {
-            let wanted =
-                if owner.is_some() { "WHERE source IN (SELECT source FROM owners WHERE builder = ?1)" } else { "WHERE ?1 IS NULL" };
-            let mut statement =
-                connection.prepare_cached(&format!("SELECT source, count(*) FROM entries {wanted} GROUP BY source ORDER BY source"))?;
+            let mut statement = connection.prepare_cached(
+                "SELECT source, count(*) FROM entries WHERE source IN (SELECT source FROM owners WHERE builder = ?1) GROUP BY source",
+            )?;
             let counts = statement
-                .query_map([owner.map(|owner| owner.0)], |row| Ok((SourceId(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())))?
+                .query_map([owner.0], |row| Ok((SourceId(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())))?
                 .collect::<Result<_, _>>()?;
             Ok(counts)
         })
@@ -196,21 +247,75 @@ impl Store {
         self.read(|connection| Ok(connection.query_row("SELECT EXISTS (SELECT 1 FROM activities)", [], |row| row.get(0))?)).await
     }
 
-    /// Sizes of what is held.
+    /// Sizes of what is held. Of a large database whose log moves, what whole tables hold is as it was a little ago.
     pub async fn counters(&self) -> Result<Counters, StoreError> {
-        self.read(|connection| {
+        let tally = self.tally(2).await?;
+        self.read(move |connection| {
+            let (facts, settled) = places(connection)?;
             Ok(Counters {
                 builders: count(connection, "SELECT count(*) FROM builders")?,
                 sources: count(connection, "SELECT count(*) FROM sources WHERE left = 0")?,
-                entries: count(connection, "SELECT count(*) FROM entries")?,
-                activities: count(connection, "SELECT count(*) FROM activities")?,
-                works: count(connection, "SELECT count(*) FROM works")?,
-                facts: log::last_seq(connection)?.0.unsigned_abs(),
-                settled: settled::settled_seq(connection)?.0.unsigned_abs(),
-                evidence_bytes: count(connection, "SELECT coalesce(sum(length(body)), 0) FROM evidence")?,
+                entries: tally.entries.values().sum(),
+                activities: tally.activities,
+                works: tally.works,
+                facts: facts.0.unsigned_abs(),
+                settled: settled.0.unsigned_abs(),
+                evidence_bytes: tally.evidence_bytes,
                 database_bytes: count(connection, "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")?,
             })
         })
         .await
+    }
+
+    /// How many entries each source has told, as old as [`Store::counters`].
+    pub async fn entries_by_source(&self) -> Result<BTreeMap<SourceId, u64>, StoreError> {
+        Ok(self.tally(2).await?.entries.clone())
+    }
+
+    /// Counts ahead of those who will ask, where the last count is getting old.
+    pub async fn count_ahead(&self) -> Result<(), StoreError> {
+        self.tally(1).await.map(|_| ())
+    }
+
+    /// The last count if it serves, else a new one. Of many who ask at once, one counts.
+    async fn tally(&self, patience: u32) -> Result<Arc<Tally>, StoreError> {
+        let mut known = self.tally.lock().await;
+        if let Some(tally) = &*known {
+            let places = self.read(places).await?;
+            if tally.serves(places, patience) {
+                return Ok(Arc::clone(tally));
+            }
+        }
+        let counted = Arc::new(self.read(Tally::of).await?);
+        *known = Some(Arc::clone(&counted));
+        Ok(counted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dear_count_is_used_for_longer_while_the_log_moves() {
+        let tally = |ago: u64, took: u64| Tally {
+            places: (Seq(5), Seq(5)),
+            counted_at: Instant::now().checked_sub(Duration::from_millis(ago)).unwrap(),
+            took: Duration::from_millis(took),
+            activities: 0,
+            works: 0,
+            evidence_bytes: 0,
+            entries: BTreeMap::new(),
+        };
+        let moved = (Seq(6), Seq(5));
+        for (ago, took, places, serves) in [
+            (5_000, 0, (Seq(5), Seq(5)), true),
+            (50, 0, moved, false),
+            (5_000, 100, moved, true),
+            (50_000, 100, moved, false),
+            (50_000, 600, (Seq(6), Seq(6)), true),
+        ] {
+            assert_eq!(tally(ago, took).serves(places, 1), serves, "{ago} ms ago, took {took} ms, now at {places:?}");
+        }
     }
 }

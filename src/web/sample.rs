@@ -121,6 +121,7 @@ impl Sample {
             last_success_at: (status != SourceStatus::New).then(|| hours(if ill { 400 } else { 1 })),
             last_new_at: (status != SourceStatus::New).then(|| hours(90)),
             next_poll_at: Some(if at % 9 == 3 { hours(5) } else { hours(-2) }),
+            quiet_until: None,
             entries: 12 + 31 * at as u64,
             repairs: if at % 4 == 1 { vec![self.say("bare ampersands were escaped")] } else { Vec::new() },
         }

@@ -9,14 +9,14 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::state::{Answer, Pages, PagesError};
-use crate::flow::{self, Context};
+use crate::flow::Context;
 use crate::model::{
     ActivityId, Builder, BuilderId, BuilderRecordView, BuilderRow, DigestState, DigestSummary, HealthView, HomeView, HostRow, MergedView,
     OperatorView, OutcomeCode, RecordQuery, Seq, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week,
 };
 use crate::render::{self, FeedEntry, Format};
 use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError, WorkRow};
-use crate::{schedule, telemetry};
+use crate::telemetry;
 
 /// Pages on an open store.
 pub struct StoredPages {
@@ -92,17 +92,32 @@ impl StoredPages {
         self.ctx.categories.iter().find(|category| category.key == key).map(|category| category.name.clone())
     }
 
-    async fn source_rows(&self, wanted: Option<BuilderId>) -> Result<Vec<SourceRow>, StoreError> {
+    /// All sources as the operator sees them.
+    async fn all_sources(&self) -> Result<Vec<SourceRow>, StoreError> {
         let store = &self.ctx.store;
-        let states = store.source_states().await?;
-        let entries = store.entries_of_sources(wanted).await?;
-        let builders: HashMap<BuilderId, Builder> = store.builders().await?.into_iter().map(|builder| (builder.id, builder)).collect();
-        let mut sources = store.sources().await?;
-        sources.retain(|source| wanted.is_none_or(|id| source.owners.iter().any(|owner| owner.builder == id)));
+        let mut states = store.source_states().await?;
+        let entries = store.entries_by_source().await?;
+        let builders = by_id(store.builders().await?);
+        let sources = store.sources().await?.into_iter();
+        Ok(sources
+            .map(|source| {
+                let state = states.remove(&source.id).unwrap_or_default();
+                let entries = entries.get(&source.id).copied().unwrap_or(0);
+                source_row(source, state, entries, &builders)
+            })
+            .collect())
+    }
+
+    /// The sources of a builder.
+    async fn own_sources(&self, builder: &Builder) -> Result<Vec<SourceRow>, StoreError> {
+        let store = &self.ctx.store;
+        let entries = store.entries_of(builder.id).await?;
+        let sources = store.sources_of(builder.id).await?;
+        let shared = sources.iter().flat_map(|(source, _)| &source.owners).any(|owner| owner.builder != builder.id);
+        let builders = by_id(if shared { store.builders().await? } else { vec![builder.clone()] });
         Ok(sources
             .into_iter()
-            .map(|source| {
-                let state = states.get(&source.id).cloned().unwrap_or_default();
+            .map(|(source, state)| {
                 let entries = entries.get(&source.id).copied().unwrap_or(0);
                 source_row(source, state, entries, &builders)
             })
@@ -115,7 +130,7 @@ impl StoredPages {
         };
         let zone = builder.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
         let times = self.ctx.store.activity_times(builder.id).await?;
-        let sources = self.source_rows(Some(builder.id)).await?;
+        let sources = self.own_sources(&builder).await?;
         let today = self.ctx.clock.now().to_zoned(zone.clone()).date();
         let first_day = today.saturating_sub(jiff::Span::new().days(53 * 7));
         let mut kinds = BTreeMap::new();
@@ -212,14 +227,20 @@ impl StoredPages {
         let now = ctx.clock.now();
         let counters = ctx.store.counters().await?;
         let mut hosts: BTreeMap<String, Timestamp> = BTreeMap::new();
-        let states = ctx.store.source_states().await?;
-        for source in ctx.store.sources().await? {
-            let Some(until) = states.get(&source.id).and_then(|state| state.quiet_until).filter(|until| *until > now) else { continue };
+        let sources = self.all_sources().await?;
+        for source in &sources {
+            let Some(until) = source.quiet_until.filter(|until| *until > now) else { continue };
             let host = url::Url::parse(&source.url).ok().and_then(|url| url.host_str().map(str::to_owned));
             let latest = hosts.entry(host.unwrap_or_else(|| source.kind.to_string())).or_insert(until);
             *latest = until.max(*latest);
         }
-        let timed = [("cut_off", "weekly cut-off", &ctx.config.schedule.cut_off), ("upkeep", "upkeep", &ctx.config.schedule.upkeep)];
+        let schedule = &ctx.config.schedule;
+        let timed = [
+            ("cut_off", "weekly cut-off", &schedule.cut_off),
+            ("links", "links", &schedule.links),
+            ("engagement", "counts", &schedule.engagement),
+            ("upkeep", "upkeep", &schedule.upkeep),
+        ];
         let mut tasks = Vec::new();
         for (job, name, cron) in timed {
             let last = ctx.store.slots_of(job, 1).await?.into_iter().next();
@@ -231,12 +252,12 @@ impl StoredPages {
                     .and_then(|slot| u64::try_from(slot.finished_at?.duration_since(slot.started_at).as_millis()).ok()),
                 failed: last.as_ref().is_some_and(|slot| slot.state == "failed"),
                 outcome: last.map(|slot| if slot.note.is_empty() { slot.state } else { slot.note }),
-                next_at: schedule::next_slot(cron, &ctx.config.schedule.zone, now).ok(),
+                next_at: crate::schedule::next_slot(cron, &schedule.zone, now).ok(),
             });
         }
         let seq = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         Ok(OperatorView {
-            sources: self.source_rows(None).await?,
+            sources,
             hosts: hosts.into_iter().map(|(host, until)| HostRow { host, until }).collect(),
             tasks,
             entries: counters.entries,
@@ -248,6 +269,10 @@ impl StoredPages {
             queue: ctx.store.queue_depth() as u64,
         })
     }
+}
+
+fn by_id(builders: Vec<Builder>) -> HashMap<BuilderId, Builder> {
+    builders.into_iter().map(|builder| (builder.id, builder)).collect()
 }
 
 fn source_row(source: Source, state: SourceState, entries: u64, builders: &HashMap<BuilderId, Builder>) -> SourceRow {
@@ -272,6 +297,7 @@ fn source_row(source: Source, state: SourceState, entries: u64, builders: &HashM
         last_success_at: state.last_success_at,
         last_new_at: state.last_new_at,
         next_poll_at: state.next_poll_at,
+        quiet_until: state.quiet_until,
         entries,
         repairs: state.repairs,
     }
@@ -371,7 +397,7 @@ impl Pages for StoredPages {
                 }
             }
             let now = self.ctx.clock.now();
-            let late = flow::oldest_overdue(&self.ctx, now).await?;
+            let late = self.ctx.store.oldest_overdue(now).await?;
             if late > SignedDuration::from_hours(6) {
                 problems.push("polling has fallen behind by more than six hours".into());
             }

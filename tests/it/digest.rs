@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clarion::clock::{Clock, SystemClock};
+use clarion::flow;
 use clarion::model::Week;
 use jiff::SignedDuration;
 
@@ -214,4 +215,17 @@ fn a_backup_is_verified_and_comes_back_and_a_changed_one_never_does() {
     configure(&folder.join("back"), "");
     assert_eq!(good(&folder.join("back"), &["log", "export"]), before);
     assert_eq!(json(&folder.join("back"), &["rebuild"])["same"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn until_the_cut_off_the_week_before_is_meant_where_none_is_named() {
+    let world = crate::support::world::World::at("2026-11-30T03:00:00Z").await;
+    let week = |text: &str| text.parse::<Week>().unwrap();
+    let cut_off = "2026-11-30T06:00:00Z".parse().unwrap();
+    assert_eq!(flow::default_week(&world.ctx), (week("2026-W47"), Some((week("2026-W48"), cut_off))));
+    for late in ["2026-11-30T06:00:00Z", "2026-12-06T23:59:59Z"] {
+        world.clock.set(late.parse().unwrap());
+        assert_eq!(flow::default_week(&world.ctx), (week("2026-W48"), None));
+    }
+    assert_eq!(flow::draft(&world.ctx, flow::default_week(&world.ctx).0).await.unwrap().week, week("2026-W48"));
 }

@@ -11,6 +11,10 @@ mod demo;
 #[cfg(test)]
 mod digest;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod engagement;
+#[cfg(test)]
 mod fetch;
 #[cfg(test)]
 mod kill;

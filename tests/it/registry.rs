@@ -1,5 +1,9 @@
 //! The roster: every line accounted for, and nothing that is not http ever taken.
 
+use clarion::flow;
+use jiff::SignedDuration;
+
+use crate::support::world::{World, post, rss};
 use crate::support::{configure, good, json, run};
 
 /// What others tried to smuggle in, and two good ones with odd spelling.
@@ -120,4 +124,40 @@ fn what_a_builder_pastes_becomes_a_source_or_a_sentence() {
     run(folder, &["source", "check", "http://10.1.2.3/feed"]).refused(1, &["10.1.2.3", "network.allow"]);
     run(folder, &["source", "check", "https://me:secret@a.example/feed"]).refused(1, &["user name or password"]);
     assert!(good(folder, &["poll"]).contains("2 entries new"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_looked_at_only_where_the_site_lets_programs_and_feeds_wherever_somebody_registers_them() {
+    let world = World::at("2026-11-24T12:00:00Z").await;
+    let rules = "User-agent: *\nDisallow: /\nAllow: /open\n\nUser-agent: other\nAllow: /\n";
+    let page = "<html><head><link rel=\"alternate\" type=\"application/rss+xml\" href=\"/closed/feed.xml\"></head></html>";
+    let asked = || world.origin.arrivals().len();
+    world.origin.serve("/robots.txt", rules);
+    world.origin.serve("/open", page);
+    world.origin.serve("/closed", page);
+    world.origin.serve("/closed/feed.xml", rss(&[post("a", "A sieve", "Mon, 23 Nov 2026 09:00:00 GMT")]));
+
+    let refused = flow::check_pasted(&world.ctx, &world.url("/closed")).await.unwrap_err();
+    assert!(refused.contains("robots.txt") && refused.contains("address of its feed"), "{refused}");
+    assert_eq!(asked(), 1, "the page itself was not asked");
+    let found = flow::check_pasted(&world.ctx, &world.url("/open")).await.unwrap();
+    assert_eq!((found.url, found.entries), (world.url("/closed/feed.xml"), Some(1)), "the page names the feed, which is asked then");
+    assert_eq!(asked(), 3, "the rules are known for a day");
+    let found = flow::check_pasted(&world.ctx, &world.url("/closed/feed.xml")).await.unwrap();
+    assert_eq!((found.entries, asked()), (Some(1), 4), "a feed's own address is what was registered");
+
+    // Rules that cannot be had now allow nothing, those that are not there everything.
+    for (status, good) in [(500, false), (429, false), (404, true), (403, true)] {
+        let world = World::at("2026-11-24T12:00:00Z").await;
+        world.origin.serve_with("/robots.txt", status, "", "");
+        world.origin.serve("/open", page);
+        world.origin.serve("/closed/feed.xml", rss(&[]));
+        assert_eq!(flow::check_pasted(&world.ctx, &world.url("/open")).await.is_ok(), good, "{status}");
+        assert_eq!(world.origin.arrivals().len(), if good { 3 } else { 1 }, "{status}");
+    }
+
+    // A day later they are asked anew.
+    world.clock.advance(SignedDuration::from_hours(25));
+    world.origin.serve("/robots.txt", "");
+    assert!(flow::check_pasted(&world.ctx, &world.url("/closed")).await.is_ok());
 }

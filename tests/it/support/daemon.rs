@@ -17,9 +17,12 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts the daemon in that folder and waits until it says that it is ready.
     pub(crate) fn start(folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_clarion"))
-            .arg("serve")
-            .current_dir(folder)
+        Self::launch(Command::new(env!("CARGO_BIN_EXE_clarion")).arg("serve").current_dir(folder))
+    }
+
+    /// The same by another command, which ends in that program.
+    pub(crate) fn launch(command: &mut Command) -> Self {
+        let mut child = command
             .env_remove("CLARION_CONFIG")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
@@ -48,6 +51,11 @@ impl Daemon {
     /// What it said on standard error so far.
     pub(crate) fn told(&self) -> String {
         self.told.lock().unwrap().clone()
+    }
+
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// The port of its pages.
