@@ -28,6 +28,8 @@ pub struct Config {
     pub github: GithubConfig,
     pub youtube: YoutubeConfig,
     pub devto: DevtoConfig,
+    pub stackexchange: StackExchangeConfig,
+    pub bluesky: BlueskyConfig,
     pub digest: DigestConfig,
     pub web: WebConfig,
     pub log: LogConfig,
@@ -133,6 +135,10 @@ pub struct ScheduleConfig {
     pub youtube: Pace,
     pub github: Pace,
     pub devto: Pace,
+    /// Mastodon, Bluesky, Stack Exchange and GitLab.
+    pub social: Pace,
+    /// What GitHub has to be searched for: pull requests merged by others. Only `default` is used as the gap between two.
+    pub github_search: Pace,
     /// When links of works that may be featured are looked at.
     pub links: String,
     /// When counts are asked for that ordinary polls missed.
@@ -154,6 +160,8 @@ impl Default for ScheduleConfig {
             youtube: pace(30, 60, 360),
             github: pace(15, 60, 360),
             devto: pace(30, 120, 720),
+            social: pace(30, 120, 720),
+            github_search: pace(360, 720, 1440),
             links: "20 * * * *".into(),
             engagement: "5,35 * * * *".into(),
             upkeep: "30 3 * * *".into(),
@@ -173,6 +181,8 @@ pub struct GithubConfig {
     pub bots: Vec<String>,
     /// Pre-releases are recorded too.
     pub prereleases: bool,
+    /// How many members one question to the GraphQL interface is about; it is asked only with a token.
+    pub batch: u32,
 }
 
 impl Default for GithubConfig {
@@ -182,6 +192,7 @@ impl Default for GithubConfig {
             token_file: None,
             bots: vec!["renovate-bot".into(), "github-actions".into(), "dependabot".into()],
             prereleases: false,
+            batch: 15,
         }
     }
 }
@@ -211,6 +222,40 @@ pub struct DevtoConfig {
 impl Default for DevtoConfig {
     fn default() -> Self {
         Self { api_url: BaseUrl::of("https://dev.to/api") }
+    }
+}
+
+/// Stack Exchange.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StackExchangeConfig {
+    /// The root of the API; `/users/{ids}/answers` is added.
+    pub api_url: BaseUrl,
+    /// The key of a registered application; no secret, it only raises the daily number of requests.
+    pub key: Option<String>,
+    /// The filter that adds titles and links to answers.
+    pub filter: String,
+    /// The score from which on an answer may be featured; one that was accepted always may.
+    pub min_score: u32,
+}
+
+impl Default for StackExchangeConfig {
+    fn default() -> Self {
+        Self { api_url: BaseUrl::of("https://api.stackexchange.com/2.3"), key: None, filter: String::new(), min_score: 1 }
+    }
+}
+
+/// Bluesky.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BlueskyConfig {
+    /// The root of the public view; `/xrpc/…` is added.
+    pub api_url: BaseUrl,
+}
+
+impl Default for BlueskyConfig {
+    fn default() -> Self {
+        Self { api_url: BaseUrl::of("https://public.api.bsky.app") }
     }
 }
 
@@ -719,6 +764,8 @@ impl Config {
             ("youtube", self.schedule.youtube),
             ("github", self.schedule.github),
             ("devto", self.schedule.devto),
+            ("social", self.schedule.social),
+            ("github_search", self.schedule.github_search),
         ];
         for (name, pace) in paces {
             if pace.min.0 < Duration::from_mins(1) {
@@ -727,6 +774,9 @@ impl Config {
             if !(pace.min <= pace.default && pace.default <= pace.max) {
                 return fault(&format!("schedule.{name}"), "must hold min ≤ default ≤ max".into());
             }
+        }
+        if !(1..=20).contains(&self.github.batch) {
+            return fault("github.batch", "must be 1 to 20".into());
         }
         if let Err(error) = jiff::tz::TimeZone::get(&self.schedule.zone) {
             return fault("schedule.zone", format!("`{}` is no IANA time zone ({error})", self.schedule.zone));
@@ -945,6 +995,7 @@ mod tests {
     fn full() -> Config {
         let mut config = Config::default();
         config.github.token_file = Some("github-token".into());
+        config.stackexchange.key = Some("...".into());
         config.digest.categories = vec![Category {
             key: "k".into(),
             name: "n".into(),

@@ -144,8 +144,12 @@ pub fn pace(config: &ScheduleConfig, source: &Source) -> Pace {
     const SLOW_HOSTS: [&str; 4] = ["medium.com", "substack.com", "hashnode.dev", "hashnode.com"];
     match source.kind {
         SourceKind::YoutubeChannel => config.youtube,
-        SourceKind::GithubUser => config.github,
+        SourceKind::GithubUser | SourceKind::GithubOrg | SourceKind::GithubRepo => config.github,
         SourceKind::Devto => config.devto,
+        SourceKind::GitlabUser | SourceKind::GitlabProject | SourceKind::StackExchange | SourceKind::Mastodon | SourceKind::Bluesky => {
+            config.social
+        }
+        SourceKind::Sitemap => config.feeds,
         SourceKind::Rss => {
             let host = CanonicalUrl::parse(&source.locator).map(|url| url.host()).unwrap_or_default();
             let slow = |name: &&str| host.strip_suffix(*name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));

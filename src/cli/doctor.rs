@@ -5,10 +5,10 @@ use serde::Serialize;
 use super::output::{self, Quiet};
 use super::{Global, open};
 use crate::clock::SystemClock;
-use crate::config::{Config, Pace};
+use crate::config::Config;
 use crate::flow::Context;
 use crate::model::{FactKind, Request, SourceKind};
-use crate::telemetry;
+use crate::{schedule, telemetry};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -160,19 +160,11 @@ async fn network(findings: &mut Findings, ctx: &Context) {
 async fn expectations(findings: &mut Findings, ctx: &Context) -> anyhow::Result<()> {
     let sources = ctx.store.sources().await?;
     let config = &ctx.config.schedule;
-    let pace_of = |kind: SourceKind| -> Pace {
-        match kind {
-            SourceKind::Rss => config.feeds,
-            SourceKind::YoutubeChannel => config.youtube,
-            SourceKind::GithubUser => config.github,
-            SourceKind::Devto => config.devto,
-        }
-    };
     let mut requests = 0.0;
     let mut github = 0u32;
     for source in sources.iter().filter(|source| !source.left && !source.paused) {
-        requests += 86_400.0 / pace_of(source.kind).default.0.as_secs_f64();
-        github += u32::from(source.kind == SourceKind::GithubUser);
+        requests += 86_400.0 / schedule::pace(config, source).default.0.as_secs_f64();
+        github += u32::from(matches!(source.kind, SourceKind::GithubUser | SourceKind::GithubOrg));
     }
     if sources.is_empty() {
         findings.add("expect", Verdict::Expect, "no sources yet: `clarion registry import ROSTER`");

@@ -104,6 +104,14 @@ pub fn understand_as(kind: SourceKind, pasted: &str) -> Result<Pasted, NotASourc
         }
         SourceKind::GithubUser if is_name(name) => Ok(github(name)),
         SourceKind::Devto if is_name(name) => Ok(devto(name)),
+        SourceKind::GithubOrg
+        | SourceKind::GithubRepo
+        | SourceKind::GitlabUser
+        | SourceKind::GitlabProject
+        | SourceKind::StackExchange
+        | SourceKind::Mastodon
+        | SourceKind::Bluesky
+        | SourceKind::Sitemap => of_kind(kind, text),
         SourceKind::YoutubeChannel | SourceKind::GithubUser | SourceKind::Devto => {
             let found = understand(text)?;
             let fits = match &found {
@@ -132,9 +140,124 @@ pub fn understand_as(kind: SourceKind, pasted: &str) -> Result<Pasted, NotASourc
     }
 }
 
+/// Understands what a roster gives beside a kind that has addresses on many hosts, or names of its own.
+fn of_kind(kind: SourceKind, text: &str) -> Result<Pasted, NotASource> {
+    let unreadable = || NotASource::Unreadable(shown(text));
+    let bare = text.strip_prefix('@').unwrap_or(text);
+    let found = match (kind, bare.split_once('/')) {
+        (SourceKind::GithubOrg, None) if is_name(bare) && !bare.contains('.') => Some(github_org(bare)),
+        (SourceKind::GithubRepo, Some((owner, repo))) if is_name(owner) && !owner.contains('.') && is_name(repo) => {
+            Some(github_repo(owner, repo))
+        }
+        (SourceKind::GitlabUser, None) if is_name(bare) && !bare.contains('.') => Some(gitlab("https://gitlab.com", bare, kind)),
+        (SourceKind::GitlabProject, Some((group, _))) if is_name(group) && !group.contains('.') => {
+            Some(gitlab("https://gitlab.com", bare, kind))
+        }
+        (SourceKind::StackExchange, None) if bare.bytes().all(|b| b.is_ascii_digit()) => Some(stack_exchange("stackoverflow", bare)),
+        (SourceKind::StackExchange, None) => bare
+            .rsplit_once(':')
+            .filter(|(site, id)| is_name(site) && !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
+            .map(|(site, id)| stack_exchange(site, id)),
+        (SourceKind::Bluesky, None) if bare.starts_with("did:") || (is_name(bare) && bare.contains('.')) => Some(bluesky(bare)),
+        _ => None,
+    };
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    let found = understand(text);
+    if let Ok(Pasted::Source { kind: told, .. }) = &found
+        && *told == kind
+    {
+        return found;
+    }
+    let url = parse(text)?;
+    let parts = segments(&url);
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let root = url.origin().ascii_serialization();
+    let after = |name: &str| parts.iter().position(|part| *part == name).map(|at| &parts[at + 1..]);
+    let account = account_in(&url);
+    let told = match kind {
+        SourceKind::GithubOrg => {
+            after("orgs").or(Some(&parts[..])).and_then(<[&str]>::first).filter(|org| is_name(org)).map(|org| github_org(org))
+        }
+        SourceKind::GithubRepo => match after("repos").unwrap_or(&parts) {
+            [owner, repo, ..] if is_name(owner) && is_name(repo) => Some(github_repo(owner, repo)),
+            _ => None,
+        },
+        SourceKind::GitlabUser => Some(account.as_str()).filter(|user| is_name(user)).map(|user| gitlab(&root, user, kind)),
+        SourceKind::GitlabProject => {
+            let until = parts.iter().position(|part| *part == "-").unwrap_or(parts.len());
+            (until >= 2).then(|| gitlab(&root, &parts[..until].join("/"), kind))
+        }
+        SourceKind::StackExchange => {
+            let site = url
+                .query_pairs()
+                .find(|(name, _)| name == "site")
+                .map_or_else(|| "stackoverflow".to_owned(), |(_, site)| site.into_owned());
+            let id = after("users").and_then(<[&str]>::first).filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()));
+            id.filter(|_| is_name(&site)).map(|id| stack_exchange(&site, id))
+        }
+        SourceKind::Mastodon => {
+            let user = parts.first().map(|user| user.trim_start_matches('@').trim_end_matches(".rss")).filter(|user| is_name(user));
+            user.map(|user| mastodon_at(&root, user))
+        }
+        SourceKind::Bluesky => {
+            let actor = url.query_pairs().find(|(name, _)| name == "actor").map(|(_, actor)| actor.into_owned());
+            let actor = actor.or_else(|| after("profile").and_then(|rest| Some((*rest.first()?).to_owned())));
+            actor.filter(|actor| actor.starts_with("did:") || is_name(actor)).map(|actor| bluesky(&actor))
+        }
+        SourceKind::Sitemap => feed_locator(url.as_str()).map(|locator| sitemap(&locator)),
+        _ => None,
+    };
+    let own = url.host_str().is_none_or(is_platform);
+    match told.ok_or_else(unreadable)? {
+        // Another host that serves the same stays the address that people see.
+        Pasted::Source { kind, locator, .. } if !own => Ok(Pasted::Source { kind, locator, url: url.to_string() }),
+        told => Ok(told),
+    }
+}
+
+/// The name by which the API knows a site of Stack Exchange; `None` for any other host.
+pub fn stack_exchange_site(host: &str) -> Option<String> {
+    const SITES: &[(&str, &str)] = &[
+        ("stackoverflow.com", "stackoverflow"),
+        ("serverfault.com", "serverfault"),
+        ("superuser.com", "superuser"),
+        ("askubuntu.com", "askubuntu"),
+        ("stackapps.com", "stackapps"),
+        ("mathoverflow.net", "mathoverflow.net"),
+    ];
+    if let Some((_, site)) = SITES.iter().find(|(known, _)| *known == host) {
+        return Some((*site).to_owned());
+    }
+    // Sites in other languages, and those of the network's own domain.
+    let label = |rest: &str| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
+    if let Some(language) = host.strip_suffix(".stackoverflow.com").filter(|rest| label(rest)) {
+        return Some(format!("{language}.stackoverflow"));
+    }
+    host.strip_suffix(".stackexchange.com").filter(|rest| label(rest) && *rest != "api" && *rest != "data").map(str::to_owned)
+}
+
+/// The host of a site that the API knows by that name.
+pub fn stack_exchange_host(site: &str) -> String {
+    match site {
+        "stackoverflow" | "serverfault" | "superuser" | "askubuntu" | "stackapps" => format!("{site}.com"),
+        // Spelled with its domain already.
+        site => match site.rsplit_once('.') {
+            Some((_, "net" | "com")) => site.to_owned(),
+            Some((_, "stackoverflow")) => format!("{site}.com"),
+            _ => format!("{site}.stackexchange.com"),
+        },
+    }
+}
+
 /// Whether a host is that of a platform itself, whose addresses have one spelling for people.
 fn is_platform(host: &str) -> bool {
-    const PLATFORMS: [&str; 5] = ["youtube.com", "youtu.be", "github.com", "dev.to", "youtube-nocookie.com"];
+    const PLATFORMS: [&str; 8] =
+        ["youtube.com", "youtu.be", "github.com", "dev.to", "youtube-nocookie.com", "gitlab.com", "bsky.app", "stackexchange.com"];
+    if stack_exchange_site(host.strip_prefix("www.").unwrap_or(host)).is_some() {
+        return true;
+    }
     PLATFORMS.iter().any(|platform| host.strip_suffix(*platform).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
@@ -275,6 +398,9 @@ fn named(platform: &str, name: &str) -> Option<Result<Pasted, NotASource>> {
         "github" => checked(github(bare)),
         "devto" | "dev.to" => checked(devto(bare)),
         "medium" => checked(feed_at(&format!("https://medium.com/feed/@{bare}"))),
+        "gitlab" => checked(gitlab("https://gitlab.com", bare, SourceKind::GitlabUser)),
+        "bluesky" | "bsky" => checked(bluesky(bare)),
+        "did" => Ok(bluesky(&format!("did:{name}"))),
         "mastodon" => match bare.split_once('@') {
             Some((user, host)) => mastodon(user, host),
             None => Err(NotASource::Ambiguous(shown(name))),
@@ -296,9 +422,21 @@ fn address(text: &str) -> Result<Pasted, NotASource> {
     }
     let segments = segments(&url);
     if let [user] = segments.as_slice()
-        && let Some(user) = user.strip_prefix('@').filter(|user| is_name(user))
+        && let Some(user) = user.strip_prefix('@').map(|user| user.strip_suffix(".rss").unwrap_or(user)).filter(|user| is_name(user))
     {
-        return mastodon(user, url.host_str().unwrap_or_default());
+        return Ok(mastodon_at(&url.origin().ascii_serialization(), user));
+    }
+    // Sites that run GitLab under a name of their own show it in their addresses.
+    if host.starts_with("gitlab.") || segments.iter().any(|segment| segment == "-") {
+        let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+        if parts.last().is_some_and(|last| !has_ending(last, "atom")) {
+            return on_gitlab(&url, &parts);
+        }
+    }
+    if segments.last().is_some_and(|last| is_sitemap(last))
+        && let Some(locator) = feed_locator(url.as_str())
+    {
+        return Ok(sitemap(&locator));
     }
     if url.path().to_ascii_lowercase().ends_with(".ics") {
         return Err(NotASource::NotYet { platform: "a calendar" });
@@ -348,6 +486,23 @@ fn by_shape(url: &Url) -> Option<Pasted> {
     }
     match segments.as_slice() {
         [.., "users", user, "events"] | [.., "users", user, "events", "public"] if is_name(user) => Some(github(user)),
+        [.., "orgs", org, "repos"] if is_name(org) => Some(github_org(org)),
+        [.., "repos", owner, repo, "releases"] if is_name(owner) && is_name(repo) => Some(github_repo(owner, repo)),
+        [.., "users", id, "answers"] if id.bytes().all(|b| b.is_ascii_digit()) => {
+            parameter("site").filter(|site| is_name(site)).map(|site| stack_exchange(&site, id))
+        }
+        ["xrpc", "app.bsky.feed.getAuthorFeed"] => parameter("actor").map(|actor| bluesky(&actor)),
+        ["api", "v1", "accounts", "lookup"] => {
+            parameter("acct").filter(|user| is_name(user)).map(|user| mastodon_at(&url.origin().ascii_serialization(), &user))
+        }
+        ["api", "v4", "users"] => parameter("username")
+            .filter(|user| is_name(user))
+            .map(|user| gitlab(&url.origin().ascii_serialization(), &user, SourceKind::GitlabUser)),
+        ["api", "v4", "projects", path, "releases"] => {
+            // The path is written as one part of the address.
+            let path = path.replace("%2F", "/").replace("%2f", "/");
+            path.contains('/').then(|| gitlab(&url.origin().ascii_serialization(), &path, SourceKind::GitlabProject))
+        }
         [.., "api", "articles"] => parameter("username").filter(|user| is_name(user)).map(|user| devto(&user)),
         _ => None,
     }
@@ -369,6 +524,21 @@ fn on_platform(host: &str, url: &Url) -> Option<Result<Pasted, NotASource>> {
         "youtube.com" | "youtu.be" | "youtube-nocookie.com" => return Some(on_youtube(host, url, &segments)),
         "github.com" => return Some(on_github(&segments)),
         "dev.to" => return Some(on_devto(&segments)),
+        "gitlab.com" => {
+            return if segments.last().is_some_and(|last| has_ending(last, "atom")) { None } else { Some(on_gitlab(url, &segments)) };
+        }
+        "stackexchange.com" => {
+            return Some(Err(NotASource::Elsewhere {
+                platform: "a profile of the whole Stack Exchange network",
+                instead: "the profile on one of its sites, such as stackoverflow.com/users/…",
+            }));
+        }
+        "bsky.app" => {
+            return match segments.as_slice() {
+                ["profile", actor, ..] if actor.starts_with("did:") || (is_name(actor) && actor.contains('.')) => Some(Ok(bluesky(actor))),
+                _ => Some(Err(NotASource::Elsewhere { platform: "this page of Bluesky", instead: "a profile" })),
+            };
+        }
         "medium.com" => return Some(on_medium(&segments)),
         "hashnode.com" => return Some(Err(NotASource::Elsewhere { platform: "a Hashnode profile", instead: "the blog" })),
         "open.spotify.com" | "spotify.com" => {
@@ -423,11 +593,13 @@ fn on_platform(host: &str, url: &Url) -> Option<Result<Pasted, NotASource>> {
     {
         return feed(format!("https://{}/{path}", url.host_str().unwrap_or(host).to_ascii_lowercase()));
     }
-    if host == "bsky.app"
-        && let ["profile", did, ..] = segments.as_slice()
-        && did.starts_with("did:")
-    {
-        return feed(format!("https://bsky.app/profile/{did}/rss"));
+    if let Some(site) = stack_exchange_site(host) {
+        return match segments.as_slice() {
+            ["users", id, ..] if id.bytes().all(|b| b.is_ascii_digit()) => Some(Ok(stack_exchange(&site, id))),
+            ["feeds", ..] => None,
+            ["questions" | "q" | "a", ..] => Some(Err(NotASource::Single { what: "question or answer", instead: "the profile" })),
+            _ => Some(Err(NotASource::Elsewhere { platform: "this page of Stack Exchange", instead: "a profile" })),
+        };
     }
     None
 }
@@ -455,14 +627,7 @@ fn closed(host: &str) -> Option<&'static str> {
 
 /// Platforms that have an interface of their own which is not read here.
 fn not_yet(host: &str, segments: &[&str]) -> Option<&'static str> {
-    const PLATFORMS: &[(&str, &str)] = &[
-        ("twitch.tv", "Twitch"),
-        ("gitlab.com", "GitLab"),
-        ("stackoverflow.com", "Stack Overflow"),
-        ("stackexchange.com", "Stack Exchange"),
-        ("sessionize.com", "Sessionize"),
-        ("meetup.com", "Meetup"),
-    ];
+    const PLATFORMS: &[(&str, &str)] = &[("twitch.tv", "Twitch"), ("sessionize.com", "Sessionize"), ("meetup.com", "Meetup")];
     let is_feed = segments.iter().any(|segment| has_ending(segment, "atom") || has_ending(segment, "rss") || *segment == "feeds");
     PLATFORMS.iter().find(|(platform, _)| !is_feed && is_host(host, &[platform])).map(|(_, name)| *name)
 }
@@ -535,7 +700,10 @@ fn on_github(segments: &[&str]) -> Result<Pasted, NotASource> {
         "trending",
     ];
     match segments {
-        ["orgs" | "enterprises", ..] => Err(NotASource::NotYet { platform: "a GitHub organization" }),
+        ["orgs", org, ..] if is_name(org) => Ok(github_org(org)),
+        ["orgs" | "enterprises", ..] => {
+            Err(NotASource::Elsewhere { platform: "this page of GitHub", instead: "an organization's profile" })
+        }
         ["sponsors" | "users", user, ..] if is_name(user) => Ok(github(user)),
         [page, ..] if PAGES.contains(page) => {
             Err(NotASource::Elsewhere { platform: "this page of GitHub", instead: "a profile or repository" })
@@ -545,11 +713,12 @@ fn on_github(segments: &[&str]) -> Result<Pasted, NotASource> {
             user => Err(NotASource::Unreadable(shown(user))),
         },
         [owner, repo, ..] if is_name(owner) && repo.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) => {
-            if segments.last().is_some_and(|last| has_ending(last, "atom")) {
+            let is_feed = segments.last().is_some_and(|last| has_ending(last, "atom"));
+            if is_feed && segments.last() != Some(&"releases.atom") {
                 return Ok(feed_at(&format!("https://github.com/{}", segments.join("/"))));
             }
             let repo = repo.strip_suffix(".git").unwrap_or(repo);
-            Ok(feed_at(&format!("https://github.com/{owner}/{repo}/releases.atom")))
+            Ok(github_repo(owner, repo))
         }
         _ => Err(NotASource::Elsewhere { platform: "this page of GitHub", instead: "a profile or repository" }),
     }
@@ -581,9 +750,72 @@ fn on_medium(segments: &[&str]) -> Result<Pasted, NotASource> {
 
 fn mastodon(user: &str, host: &str) -> Result<Pasted, NotASource> {
     match Url::parse(&format!("https://{host}/")) {
-        Ok(url) if is_name(user) && url.host_str().is_some() && url.path() == "/" => Ok(feed_at(&format!("{url}@{user}.rss"))),
+        Ok(url) if is_name(user) && url.host_str().is_some() && url.path() == "/" => {
+            Ok(mastodon_at(&url.origin().ascii_serialization(), user))
+        }
         _ => Err(NotASource::Unreadable(shown(host))),
     }
+}
+
+/// Names are compared without regard to case.
+fn mastodon_at(root: &str, user: &str) -> Pasted {
+    let locator = format!("{root}/@{}", user.to_ascii_lowercase());
+    Pasted::Source { kind: SourceKind::Mastodon, url: locator.clone(), locator }
+}
+
+fn on_gitlab(url: &Url, segments: &[&str]) -> Result<Pasted, NotASource> {
+    const PAGES: &[&str] = &["explore", "dashboard", "help", "groups", "search", "admin", "api", "-", "projects"];
+    let root = url.origin().ascii_serialization();
+    let until = segments.iter().position(|part| *part == "-").unwrap_or(segments.len());
+    match &segments[..until] {
+        ["users", user, ..] if is_name(user) => Ok(gitlab(&root, user, SourceKind::GitlabUser)),
+        [page, ..] if PAGES.contains(page) => {
+            Err(NotASource::Elsewhere { platform: "this page of GitLab", instead: "a profile or project" })
+        }
+        [user] if is_name(user) => Ok(gitlab(&root, user, SourceKind::GitlabUser)),
+        path @ [_, _, ..] if path.iter().all(|part| is_name(part)) => {
+            let path = path.join("/");
+            Ok(gitlab(&root, path.strip_suffix(".git").unwrap_or(&path), SourceKind::GitlabProject))
+        }
+        _ => Err(NotASource::Elsewhere { platform: "this page of GitLab", instead: "a profile or project" }),
+    }
+}
+
+fn gitlab(root: &str, path: &str, kind: SourceKind) -> Pasted {
+    let locator = format!("{root}/{}", path.trim_matches('/').to_ascii_lowercase());
+    Pasted::Source { kind, url: locator.clone(), locator }
+}
+
+fn github_org(login: &str) -> Pasted {
+    let login = login.to_ascii_lowercase();
+    Pasted::Source { kind: SourceKind::GithubOrg, url: format!("https://github.com/{login}"), locator: login }
+}
+
+fn github_repo(owner: &str, repo: &str) -> Pasted {
+    let locator = format!("{owner}/{repo}").to_ascii_lowercase();
+    Pasted::Source { kind: SourceKind::GithubRepo, url: format!("https://github.com/{owner}/{repo}"), locator }
+}
+
+fn stack_exchange(site: &str, id: &str) -> Pasted {
+    let site = site.to_ascii_lowercase();
+    let url = format!("https://{}/users/{id}", stack_exchange_host(&site));
+    Pasted::Source { kind: SourceKind::StackExchange, locator: format!("{site}:{id}"), url }
+}
+
+fn bluesky(actor: &str) -> Pasted {
+    // Handles are compared without regard to case, DIDs with.
+    let locator = if actor.starts_with("did:") { actor.to_owned() } else { actor.to_ascii_lowercase() };
+    Pasted::Source { kind: SourceKind::Bluesky, url: format!("https://bsky.app/profile/{locator}"), locator }
+}
+
+fn sitemap(locator: &str) -> Pasted {
+    Pasted::Source { kind: SourceKind::Sitemap, locator: locator.to_owned(), url: locator.to_owned() }
+}
+
+/// Whether a file's name says that it is a site map.
+fn is_sitemap(file: &str) -> bool {
+    let file = file.to_ascii_lowercase();
+    file.contains("sitemap") && (has_ending(&file, "xml") || file.ends_with(".xml.gz"))
 }
 
 fn channel(id: &str) -> Pasted {
@@ -745,8 +977,8 @@ mod tests {
     fn what_builders_paste_becomes_the_right_source() {
         for (pasted, wanted) in [
             (" <https://GitHub.com/Ada> ", "github_user ada"),
-            ("github.com/ada/engine", "rss https://github.com/ada/engine/releases.atom"),
-            ("https://github.com/ada/engine.git", "rss https://github.com/ada/engine/releases.atom"),
+            ("github.com/ada/Engine", "github_repo ada/engine"),
+            ("https://github.com/ada/engine.git", "github_repo ada/engine"),
             ("github:ada", "github_user ada"),
             ("https://api.github.com/users/ada/events/public?per_page=100", "github_user ada"),
             ("http://127.0.0.1:9000/gh/users/ada/events/public", "github_user ada"),
@@ -780,9 +1012,24 @@ mod tests {
             ("velog.io/@ada", "rss https://v2.velog.io/rss/ada"),
             ("speakerdeck.com/ada", "rss https://speakerdeck.com/ada.atom"),
             ("vimeo.com/ada", "rss https://vimeo.com/ada/videos/rss"),
-            ("@ada@social.example.org", "rss https://social.example.org/@ada.rss"),
-            ("https://social.example.org/@ada", "rss https://social.example.org/@ada.rss"),
-            ("https://bsky.app/profile/did:plc:abc", "rss https://bsky.app/profile/did:plc:abc/rss"),
+            ("@ada@social.example.org", "mastodon https://social.example.org/@ada"),
+            ("https://social.example.org/@Ada", "mastodon https://social.example.org/@ada"),
+            ("https://social.example.org/@ada.rss", "mastodon https://social.example.org/@ada"),
+            ("https://bsky.app/profile/did:plc:aBc", "bluesky did:plc:aBc"),
+            ("bsky.app/profile/Ada.example.org", "bluesky ada.example.org"),
+            ("did:plc:abc", "bluesky did:plc:abc"),
+            ("https://gitlab.com/Ada", "gitlab_user https://gitlab.com/ada"),
+            ("https://gitlab.com/users/ada", "gitlab_user https://gitlab.com/ada"),
+            ("gitlab.com/guild/tools/lamp/-/releases", "gitlab_project https://gitlab.com/guild/tools/lamp"),
+            ("https://code.example.org/guild/lamp/-/tree/main", "gitlab_project https://code.example.org/guild/lamp"),
+            ("gitlab:ada", "gitlab_user https://gitlab.com/ada"),
+            ("https://stackoverflow.com/users/22656/ada-loam?tab=answers", "stackexchange stackoverflow:22656"),
+            ("https://devops.stackexchange.com/users/7/ada", "stackexchange devops:7"),
+            ("https://pt.stackoverflow.com/users/7", "stackexchange pt.stackoverflow:7"),
+            ("https://mathoverflow.net/users/7", "stackexchange mathoverflow.net:7"),
+            ("https://github.com/orgs/guildhall/repositories", "github_org guildhall"),
+            ("https://api.github.com/orgs/guildhall/repos?sort=created", "github_org guildhall"),
+            ("https://blog.example.org/sitemap_index.xml", "sitemap https://blog.example.org/sitemap_index.xml"),
             ("https://blog.example.org/index.xml.", "rss https://blog.example.org/index.xml"),
             ("feed:https://blog.example.org/x?format=1", "page https://blog.example.org/x?format=1"),
             ("https://blog.example.org/?feed=rss2", "rss https://blog.example.org/?feed=rss2"),

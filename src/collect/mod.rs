@@ -3,20 +3,31 @@
 //! In: sources that are due, and the documents that came back. Out: questions to ask, and entries as the source tells
 //! them. Pure and synchronous. Knows nothing of fetching, of the log or of what entries mean.
 
+mod bluesky;
 mod devto;
 pub mod discover;
+#[cfg(test)]
+mod faults;
 mod feed;
 mod github;
+mod github_repo;
+mod github_search;
+mod gitlab;
 mod json;
+mod mastodon;
 mod parse;
 mod repair;
 mod rss;
+mod sitemap;
+mod stackexchange;
 mod youtube;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::config::{DevtoConfig, GithubConfig, YoutubeConfig};
+use jiff::Timestamp;
+
+use crate::config::Config;
 use crate::model::{Ask, Document, Entry, ReadError, Reading, Request, Source, SourceKind, SourceState};
 
 pub use feed::read_feed;
@@ -45,6 +56,38 @@ pub trait Collector: Send + Sync {
             None => told.filter_map(|entry| entry.platform_key.as_ref()).all(|key| !known.contains(key)),
         }
     }
+
+    /// Questions beside those of `plan`, each for as many of these sources as one answer can serve. Their answers add
+    /// entries; validators, health and schedule of the sources are left alone.
+    fn sweep(&self, _sources: &[(Arc<Source>, SourceState)], _now: Timestamp) -> Vec<Ask> {
+        Vec::new()
+    }
+
+    /// What the platform means by an answer that is an error, or by one that [`Collector::read`] refused.
+    fn refused(&self, _ask: &Ask, _status: u16, _body: &[u8]) -> Meaning {
+        Meaning::AsItSays
+    }
+
+    /// Brings together what one poll told of a source over several answers, once all of them are read.
+    fn fold(&self, _reading: &mut Reading, _now: Timestamp) {}
+}
+
+/// What a platform means by an error.
+#[derive(Debug, Clone)]
+pub enum Meaning {
+    /// Nothing else than its status says.
+    AsItSays,
+    /// A limit is used up: come back after so many seconds, or after as long as back-off says.
+    Wait(Option<u64>, String),
+    /// The same is to be had in another way. The first question takes the place of the refused one; of a sweep, all do.
+    Instead(Vec<Ask>),
+    /// The account shows itself to nobody, or to no stranger.
+    Closed(String),
+}
+
+/// The few that are asked together, cut to that size.
+fn in_batches<T: Clone>(items: &[T], size: usize) -> impl Iterator<Item = Vec<T>> {
+    items.chunks(size.max(1)).map(<[T]>::to_vec)
 }
 
 /// The collector of every kind.
@@ -53,16 +96,28 @@ pub struct Collectors {
     youtube: youtube::Youtube,
     github: github::Github,
     devto: devto::Devto,
+    github_repo: github_repo::GithubRepo,
+    gitlab: gitlab::Gitlab,
+    stackexchange: stackexchange::StackExchange,
+    mastodon: mastodon::Mastodon,
+    bluesky: bluesky::Bluesky,
+    sitemap: sitemap::Sitemap,
 }
 
 impl Collectors {
     /// Collectors that ask at the addresses of the settings.
-    pub fn new(github: &GithubConfig, youtube: &YoutubeConfig, devto: &DevtoConfig) -> Self {
+    pub fn new(config: &Config) -> Self {
         Self {
             rss: rss::Rss,
-            youtube: youtube::Youtube::new(youtube),
-            github: github::Github::new(github),
-            devto: devto::Devto::new(devto),
+            youtube: youtube::Youtube::new(&config.youtube),
+            github: github::Github::new(&config.github).searching_every(config.schedule.github_search.default),
+            devto: devto::Devto::new(&config.devto),
+            github_repo: github_repo::GithubRepo::new(&config.github),
+            gitlab: gitlab::Gitlab,
+            stackexchange: stackexchange::StackExchange::new(&config.stackexchange),
+            mastodon: mastodon::Mastodon,
+            bluesky: bluesky::Bluesky::new(&config.bluesky),
+            sitemap: sitemap::Sitemap,
         }
     }
 
@@ -73,13 +128,20 @@ impl Collectors {
             SourceKind::YoutubeChannel => &self.youtube,
             SourceKind::GithubUser => &self.github,
             SourceKind::Devto => &self.devto,
+            SourceKind::GithubOrg | SourceKind::GithubRepo => &self.github_repo,
+            SourceKind::GitlabUser | SourceKind::GitlabProject => &self.gitlab,
+            SourceKind::StackExchange => &self.stackexchange,
+            SourceKind::Mastodon => &self.mastodon,
+            SourceKind::Bluesky => &self.bluesky,
+            SourceKind::Sitemap => &self.sitemap,
         }
     }
 }
 
 /// One question for one source, with the validators that its last answer gave.
 fn ask_for(source: &Arc<Source>, state: &SourceState, request: Request) -> Ask {
-    let request = Request { validators: state.validators.clone(), ..request };
+    let account = state.account.as_ref().map(|account| account.id.clone());
+    let request = Request { validators: state.validators.clone(), account, after: state.reached, ..request };
     Ask { kind: source.kind, request, sources: vec![Arc::clone(source)], page: 1 }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
@@ -69,6 +69,7 @@ struct Way {
     permanent: bool,
     status: Option<u16>,
     bytes: u64,
+    error_body: Vec<u8>,
     /// What is left of the time for the whole.
     budget: Duration,
 }
@@ -119,13 +120,19 @@ impl Fetcher {
     pub async fn fetch(&self, request: &Request) -> Fetch {
         let mut elapsed = Duration::ZERO;
         let Ok(url) = Url::parse(request.url.trim()) else {
-            return Fetch { outcome: FetchOutcome::Failed(NetError::Unreadable.into()), status: None, elapsed_ms: 0, bytes: 0 };
+            return Fetch {
+                outcome: FetchOutcome::Failed(NetError::Unreadable.into()),
+                status: None,
+                elapsed_ms: 0,
+                bytes: 0,
+                error_body: Vec::new(),
+            };
         };
-        let mut way = Way { url, hops: 0, permanent: true, status: None, bytes: 0, budget: self.timeout };
+        let mut way = Way { url, hops: 0, permanent: true, status: None, bytes: 0, error_body: Vec::new(), budget: self.timeout };
         way.url.set_fragment(None);
         let outcome = self.follow(request, &mut way, &mut elapsed).await;
         let elapsed_ms = u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX);
-        Fetch { outcome, status: way.status, elapsed_ms, bytes: way.bytes }
+        Fetch { outcome, status: way.status, elapsed_ms, bytes: way.bytes, error_body: way.error_body }
     }
 
     /// Whether the site lets programs read that page. Asks for its robots.txt at most once a day.
@@ -218,10 +225,10 @@ impl Fetcher {
 
     async fn ask(&self, request: &Request, way: &mut Way, host: &str, turn: &mut Turn<'_>, deadline: Instant, retried: bool) -> Step {
         let outgoing = Outgoing {
-            method: Method::GET,
+            method: if request.body.is_some() { Method::POST } else { Method::GET },
             url: &way.url,
             headers: self.headers(request, way),
-            body: None,
+            body: request.body.as_ref().map(|body| body.clone().into_bytes()),
             max_bytes: request.max_bytes.unwrap_or(self.max_body),
             deadline,
         };
@@ -244,7 +251,14 @@ impl Fetcher {
         way.status = Some(answer.status);
         way.bytes = answer.body.len() as u64;
         if matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+            // A question with a body is put to the address that was meant, and to no other.
+            if request.body.is_some() {
+                return Step::Done(FetchOutcome::Failed(FetchError::BadRedirect { host: shown_host(&way.url) }));
+            }
             return self.redirect(way, &answer);
+        }
+        if answer.status >= 400 {
+            way.error_body.clone_from(&answer.body);
         }
         Step::Done(self.outcome(request, way, host, turn, answer))
     }
@@ -369,6 +383,9 @@ impl Fetcher {
             for (name, value) in &request.headers {
                 insert(HeaderName::from_static(name), value);
             }
+        }
+        if request.body.is_some() {
+            insert(CONTENT_TYPE, "application/json");
         }
         if request.auth == Auth::Github && own && self.is_github(&way.url) {
             insert(HeaderName::from_static("x-github-api-version"), GITHUB_VERSION);

@@ -18,6 +18,8 @@ pub struct Fetch {
     pub elapsed_ms: u32,
     /// Bytes after decompression.
     pub bytes: u64,
+    /// The body of an answer that was an error, as far as it was read: platforms say there what they mean.
+    pub error_body: Vec<u8>,
 }
 
 /// What came of one request.

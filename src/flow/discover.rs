@@ -24,6 +24,11 @@ pub struct Discovered {
 /// Understands a pasted text, asks the network where that is needed, and reads the source once. Stores nothing.
 pub async fn check_pasted(ctx: &Context, pasted: &str) -> Result<Discovered, String> {
     match discover::understand(pasted).map_err(|error| error.to_string())? {
+        Pasted::Source { kind: SourceKind::GithubUser, locator, url } => {
+            // Users and organizations share one kind of address: only GitHub can tell them apart.
+            let kind = if is_organization(ctx, &locator).await { SourceKind::GithubOrg } else { SourceKind::GithubUser };
+            confirm(ctx, kind, locator, url, Vec::new()).await
+        }
         Pasted::Source { kind, locator, url } => confirm(ctx, kind, locator, url, Vec::new()).await,
         Pasted::NeedsPage { url, .. } => from_page(ctx, &url).await,
     }
@@ -68,6 +73,10 @@ async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
             return Ok(found(SourceKind::Rss, locator.clone(), locator, &reading, others));
         }
     }
+    // The last resort: what the site lists for search engines.
+    if let Some(found) = site_map(ctx, &document.final_url).await {
+        return Ok(found);
+    }
     Err(format!("{url} is a web page that names no feed, and none was found in the usual places: paste the feed's own address"))
 }
 
@@ -80,6 +89,34 @@ async fn look(ctx: &Context, url: &str) -> Result<(), String> {
         }
         Visit::Unknown(reason) => Err(reason),
     }
+}
+
+async fn is_organization(ctx: &Context, login: &str) -> bool {
+    let request = Request {
+        accept: "application/vnd.github+json",
+        auth: crate::model::Auth::Github,
+        ..Request::get(format!("{}/users/{login}", ctx.config.github.api_url))
+    };
+    let Ok(document) = fetch(ctx, request).await else { return false };
+    serde_json::from_slice::<serde_json::Value>(&document.bytes).is_ok_and(|account| account["type"] == "Organization")
+}
+
+/// The map of a site, where it has one that lists pieces.
+async fn site_map(ctx: &Context, page: &str) -> Option<Discovered> {
+    let root = url::Url::parse(page).ok()?;
+    for name in ["/sitemap.xml", "/sitemap_index.xml"] {
+        let guess = root.join(name).ok()?.to_string();
+        let Ok(document) = fetch(ctx, Request::get(&guess)).await else { continue };
+        if document.final_url != guess {
+            continue;
+        }
+        let Ok(mut found) = confirm(ctx, SourceKind::Sitemap, guess.clone(), guess, Vec::new()).await else { continue };
+        if found.warning.is_none() {
+            found.title = None;
+            return Some(found);
+        }
+    }
+    None
 }
 
 /// Reads a source once, so that a person sees what it holds before it is taken. What may be a passing trouble is a

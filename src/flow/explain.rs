@@ -155,9 +155,18 @@ fn may_hold(source: &Source, address: &CanonicalUrl) -> bool {
     let first = path.split('/').find(|segment| !segment.is_empty()).unwrap_or_default();
     let locator = source.locator.to_ascii_lowercase();
     match source.kind {
-        crate::model::SourceKind::Rss => CanonicalUrl::parse(&source.locator).is_ok_and(|feed| feed.host() == host),
+        crate::model::SourceKind::GithubRepo => host == "github.com" && path.trim_start_matches('/').starts_with(&locator),
+        crate::model::SourceKind::StackExchange => {
+            crate::collect::discover::stack_exchange_host(locator.split(':').next().unwrap_or_default()) == host
+        }
+        crate::model::SourceKind::Bluesky => host == "bsky.app" && path.contains(&locator),
+        crate::model::SourceKind::Rss
+        | crate::model::SourceKind::GitlabUser
+        | crate::model::SourceKind::GitlabProject
+        | crate::model::SourceKind::Mastodon
+        | crate::model::SourceKind::Sitemap => CanonicalUrl::parse(&source.locator).is_ok_and(|feed| feed.host() == host),
         crate::model::SourceKind::Devto => host == "dev.to" && first == locator,
-        crate::model::SourceKind::GithubUser => host == "github.com" && first == locator,
+        crate::model::SourceKind::GithubUser | crate::model::SourceKind::GithubOrg => host == "github.com" && first == locator,
         // A video's address does not say whose it is.
         crate::model::SourceKind::YoutubeChannel => host == "youtube.com" && path.contains(&locator),
     }

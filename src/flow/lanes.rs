@@ -27,7 +27,8 @@ pub struct Lanes {
 
 struct Shared {
     lanes: Mutex<HashMap<String, VecDeque<Queued>>>,
-    in_flight: Mutex<HashSet<SourceId>>,
+    /// How many questions each source waits for.
+    in_flight: Mutex<HashMap<SourceId, usize>>,
     tasks: TaskTracker,
     stop: CancellationToken,
     listener: Box<Listener>,
@@ -61,28 +62,59 @@ impl Lanes {
 
     /// Lines up the questions for these sources, leaving out those that are under way.
     pub fn offer(&self, sources: Vec<(Arc<Source>, SourceState)>) -> usize {
+        self.line_up_all(sources, false)
+    }
+
+    /// The same by a person's wish, which goes before what the schedule says of sweeps.
+    pub fn offer_as_wished(&self, sources: Vec<(Arc<Source>, SourceState)>) -> usize {
+        self.line_up_all(sources, true)
+    }
+
+    fn line_up_all(&self, sources: Vec<(Arc<Source>, SourceState)>, is_wish: bool) -> usize {
+        let now = self.ctx.clock.now();
         let mut by_kind: HashMap<SourceKind, Vec<(Arc<Source>, SourceState)>> = HashMap::new();
         {
             let mut in_flight = self.shared.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
             for (source, state) in sources {
-                if in_flight.insert(source.id) {
+                if let std::collections::hash_map::Entry::Vacant(vacant) = in_flight.entry(source.id) {
+                    vacant.insert(0);
                     by_kind.entry(source.kind).or_default().push((source, state));
                 }
             }
         }
         let mut offered = 0;
         for (kind, sources) in by_kind {
-            let asks = self.ctx.collectors.get(kind).plan(&sources);
-            let mut states: HashMap<SourceId, SourceState> = sources.into_iter().map(|(source, state)| (source.id, state)).collect();
-            for ask in asks {
-                offered += ask.sources.len();
-                let states = ask.sources.iter().filter_map(|source| states.remove(&source.id).map(|state| (source.id, state))).collect();
-                self.line_up(Queued { ask, states });
+            let collector = self.ctx.collectors.get(kind);
+            let asks = collector.plan(&sources);
+            // After the ordinary questions, so that what they learn is there when the answers are kept.
+            let sweeps = if is_wish {
+                let unswept =
+                    |(source, state): &(Arc<Source>, SourceState)| (Arc::clone(source), SourceState { swept_at: None, ..state.clone() });
+                collector.sweep(&sources.iter().map(unswept).collect::<Vec<_>>(), now)
+            } else {
+                collector.sweep(&sources, now)
+            };
+            let states: HashMap<SourceId, SourceState> = sources.into_iter().map(|(source, state)| (source.id, state)).collect();
+            offered += asks.iter().map(|ask| ask.sources.len()).sum::<usize>();
+            let asks = asks.into_iter().map(|ask| (ask, false)).chain(sweeps.into_iter().map(|ask| (ask, true)));
+            let asks: Vec<Queued> = asks
+                .map(|(ask, is_sweep)| {
+                    let states = ask.sources.iter().filter_map(|source| Some((source.id, states.get(&source.id)?.clone()))).collect();
+                    Queued { ask, states, is_sweep }
+                })
+                .collect();
+            {
+                let mut in_flight = self.shared.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+                for source in asks.iter().flat_map(|queued| &queued.ask.sources) {
+                    *in_flight.entry(source.id).or_default() += 1;
+                }
+                // What no question speaks for is not under way.
+                for source in states.keys().filter(|source| in_flight.get(source) == Some(&0)).collect::<Vec<_>>() {
+                    in_flight.remove(source);
+                }
             }
-            // What no question speaks for is not under way.
-            let mut in_flight = self.shared.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
-            for source in states.keys() {
-                in_flight.remove(source);
+            for queued in asks {
+                self.line_up(queued);
             }
         }
         offered
@@ -98,7 +130,7 @@ impl Lanes {
         lanes.insert(host.clone(), VecDeque::from([queued]));
         drop(lanes);
         let lanes = self.clone();
-        self.shared.tasks.spawn(async move { lanes.run_lane(host).await });
+        self.shared.tasks.spawn(async move { Box::pin(lanes.run_lane(host)).await });
     }
 
     async fn run_lane(&self, host: String) {
@@ -139,7 +171,12 @@ impl Lanes {
     fn forget<'a>(&self, queued: impl Iterator<Item = &'a Queued>) {
         let mut in_flight = self.shared.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         for source in queued.flat_map(|queued| &queued.ask.sources) {
-            in_flight.remove(&source.id);
+            if let Some(count) = in_flight.get_mut(&source.id) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    in_flight.remove(&source.id);
+                }
+            }
         }
     }
 
@@ -190,11 +227,20 @@ pub struct PassReport {
     pub failed: Vec<(SourceId, String)>,
     /// Sources that asked to be left alone until then.
     pub held: Vec<(SourceId, Timestamp)>,
+    /// Sources that were heard of: more than one question may be about one.
+    #[serde(skip)]
+    heard: HashSet<SourceId>,
 }
 
 impl PassReport {
     fn count(&mut self, poll: &Poll) {
+        let first = self.heard.insert(poll.source);
         match &poll.outcome {
+            PollOutcome::Read { new, changed, .. } if !first => {
+                self.new += new;
+                self.changed += changed;
+            }
+            _ if !first => {}
             PollOutcome::Read { new, changed, .. } => {
                 self.read += 1;
                 self.new += new;
@@ -277,7 +323,11 @@ pub async fn pass(
             Err(error) => heard.1 = Some(error.clone()),
         }
     });
-    lanes.offer(due);
+    if *wanted == Wanted::Due {
+        lanes.offer(due);
+    } else {
+        lanes.offer_as_wished(due);
+    }
     lanes.idle().await;
     ctx.store.flush_states().await?;
     let (counts, error) = {

@@ -113,7 +113,7 @@ impl Context {
     pub fn new(config: Config, store: Store, clock: Arc<dyn Clock>) -> Result<Self, ContextError> {
         let github = GithubAccess { api_url: config.github.api_url.clone(), token: read_token(&config.github)? };
         let fetcher = Fetcher::new(&config.network, github, Arc::clone(&clock))?;
-        let collectors = Collectors::new(&config.github, &config.youtube, &config.devto);
+        let collectors = Collectors::new(&config);
         let (categories, regions) = (categories_of(&config), regions_of(&config));
         Ok(Self {
             classifier: Arc::default(),

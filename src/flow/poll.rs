@@ -8,10 +8,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
+use crate::collect::Meaning;
 use crate::fetch::FetchOutcome;
 use crate::model::{
-    Arrival, Ask, Document, EntryKey, GridAge, Poll, PollOutcome, ReadError, Reading, Repair, Request, Source, SourceId, SourceKind,
-    SourceState, Validators, sha256_hex,
+    Account, ActivityKind, Arrival, Ask, Auth, Document, EntryKey, GridAge, Poll, PollOutcome, ReadError, Reading, Repair, Request, Source,
+    SourceId, SourceKind, SourceState, Validators, sha256_hex,
 };
 use crate::normalize;
 use crate::schedule::{self, Observation, Observed};
@@ -22,7 +23,14 @@ use crate::store::{Evidence, Known, NewEntry, PollRecord, StoreError};
 pub struct Queued {
     pub ask: Ask,
     pub states: HashMap<SourceId, SourceState>,
+    /// Asked beside the ordinary questions: adds entries, and leaves health and schedule alone.
+    pub is_sweep: bool,
 }
+
+/// What is wanted of answers that ask for a moment's patience before the next page.
+const LONGEST_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+/// How often a question may be put in another way.
+const OTHER_WAYS: usize = 4;
 
 /// The most further requests that one poll makes for pages and details.
 const MAX_FOLLOW_UPS: usize = 30;
@@ -31,8 +39,12 @@ const STALE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Asks once, and records what came of it.
 pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, StoreError> {
+    if queued.is_sweep {
+        return Box::pin(sweep(ctx, queued)).await;
+    }
     let now = ctx.clock.now();
-    let fetched = ctx.fetcher.fetch(&queued.ask.request).await;
+    let (queued, fetched) = Box::pin(ask_any_way(ctx, queued.clone(), now)).await;
+    let queued = &queued;
     let mut polls = Vec::with_capacity(queued.ask.sources.len());
     match fetched.outcome {
         FetchOutcome::Fetched(document) => {
@@ -68,6 +80,167 @@ pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, St
     Ok(polls)
 }
 
+/// Asks, and where the platform refuses in words that mean something else than its status, does what they mean.
+async fn ask_any_way(ctx: &Context, mut queued: Queued, now: Timestamp) -> (Queued, crate::fetch::Fetch) {
+    let collector = ctx.collectors.get(queued.ask.kind);
+    let mut tried = HashSet::new();
+    loop {
+        tried.insert(way(&queued.ask.request));
+        let mut fetched = ctx.fetcher.fetch(&queued.ask.request).await;
+        let Some(status) = fetched
+            .status
+            .filter(|status| *status >= 400 && matches!(fetched.outcome, FetchOutcome::Failed(_) | FetchOutcome::Blocked { .. }))
+        else {
+            return (queued, fetched);
+        };
+        match collector.refused(&queued.ask, status, &fetched.error_body) {
+            Meaning::AsItSays => {}
+            Meaning::Wait(seconds, error) => {
+                let until = seconds.map(|seconds| after(now, seconds));
+                if let Some(until) = until {
+                    ctx.fetcher.close(&queued.ask.request.url, until);
+                }
+                fetched.outcome = FetchOutcome::Deferred { until, error };
+            }
+            Meaning::Closed(error) => fetched.outcome = FetchOutcome::Blocked { challenge: false, error },
+            Meaning::Instead(others) => {
+                let other = others.into_iter().next().filter(|other| tried.len() < OTHER_WAYS && !tried.contains(&way(&other.request)));
+                if let Some(other) = other {
+                    queued.ask = other;
+                    continue;
+                }
+            }
+        }
+        return (queued, fetched);
+    }
+}
+
+/// What tells two questions apart.
+fn way(request: &Request) -> (String, Auth) {
+    (request.url.clone(), request.auth)
+}
+
+fn after(now: Timestamp, seconds: u64) -> Timestamp {
+    let span = SignedDuration::from_secs(i64::try_from(seconds.min(86_400)).unwrap_or(86_400));
+    now.checked_add(span).unwrap_or(Timestamp::MAX)
+}
+
+/// Asks what ordinary answers do not tell, and adds it. Whatever goes wrong is asked again with the next sweep.
+async fn sweep(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, StoreError> {
+    let now = ctx.clock.now();
+    let collector = ctx.collectors.get(queued.ask.kind);
+    let mut waiting = vec![queued.ask.clone()];
+    let mut polls = Vec::new();
+    let mut asked = 0;
+    while let Some(ask) = waiting.pop() {
+        asked += 1;
+        if asked > MAX_FOLLOW_UPS {
+            break;
+        }
+        let fetched = ctx.fetcher.fetch(&ask.request).await;
+        let (readings, document) = match fetched.outcome {
+            FetchOutcome::Fetched(document) => {
+                let document = Arc::new(document);
+                match read(ctx, &ask, Arc::clone(&document)).await {
+                    Ok(readings) => (readings, document),
+                    Err(error) => {
+                        tracing::debug!(%error, "a sweep could not be read");
+                        if let Meaning::Instead(others) = collector.refused(&ask, document.status, &document.bytes) {
+                            waiting.extend(others);
+                        }
+                        continue;
+                    }
+                }
+            }
+            FetchOutcome::Held { .. } | FetchOutcome::Deferred { .. } | FetchOutcome::Blocked { .. } => continue,
+            _ => {
+                match collector.refused(&ask, fetched.status.unwrap_or(0), &fetched.error_body) {
+                    Meaning::Instead(others) => waiting.extend(others),
+                    // Nobody to search for: not asked again before its time.
+                    _ if matches!(fetched.status, Some(404 | 410 | 422)) => {
+                        for source in &ask.sources {
+                            let state = ctx.store.source_state(source.id).await?;
+                            ctx.store.remember(source.id, SourceState { swept_at: Some(now), ..state }, false);
+                        }
+                    }
+                    _ => {}
+                }
+                continue;
+            }
+        };
+        for mut reading in readings {
+            let found = reading.source.and_then(|id| ask.sources.iter().find(|source| source.id == id));
+            let Some(source) = found.or(ask.sources.first()) else { continue };
+            waiting.extend(reading.next.drain(..).map(|request| Ask {
+                request,
+                page: ask.page + 1,
+                sources: vec![Arc::clone(source)],
+                ..ask.clone()
+            }));
+            collector.fold(&mut reading, now);
+            let state = ctx.store.source_state(source.id).await?;
+            let known = ctx.store.known_entries(source.id).await?;
+            let first_poll = state.swept_at.is_none();
+            let mut diff = compare(source, &reading, &known, first_poll, window_start(ctx, now), now);
+            // What is not in the answer of a search has not left anything.
+            diff.left.clear();
+            let outcome = PollOutcome::Read {
+                entries: count(reading.entries.len()),
+                new: count(diff.new.len()),
+                changed: count(diff.changed.len()),
+                left: 0,
+            };
+            let poll = poll_of(source, outcome, fetched.status, fetched.elapsed_ms, fetched.bytes, now);
+            let moved = !(diff.new.is_empty() && diff.changed.is_empty());
+            let evidence = if moved { Some(pack(&document, reading.cut.as_deref()).await?) } else { None };
+            let account = newer_account(&state, &reading);
+            if !moved && diff.samples.is_empty() && account == state.account {
+                ctx.store.remember(source.id, SourceState { swept_at: Some(now), ..state }, false);
+                continue;
+            }
+            ctx.store
+                .record_sweep(PollRecord {
+                    poll: poll.clone(),
+                    state: SourceState { swept_at: Some(now), account, ..state },
+                    new: diff.new,
+                    changed: diff.changed,
+                    left: Vec::new(),
+                    samples: diff.samples,
+                    new_samples: diff.new_samples,
+                    evidence,
+                })
+                .await?;
+            if moved {
+                tell(&poll, queued);
+                polls.push(poll);
+            }
+        }
+    }
+    Ok(polls)
+}
+
+/// The account that is remembered after a reading. Another id under the old name is another person: never taken over.
+fn newer_account(state: &SourceState, reading: &Reading) -> Option<Account> {
+    match (&state.account, &reading.account) {
+        (None, told) => told.clone(),
+        (Some(known), Some(told)) if known.id == told.id => Some(told.clone()),
+        (known, _) => known.clone(),
+    }
+}
+
+/// The evidence of a document, or of the part of it that speaks of one source.
+async fn pack(document: &Arc<Document>, cut: Option<&[u8]>) -> Result<Evidence, StoreError> {
+    let document = match cut {
+        Some(cut) => Arc::new(Document { bytes: cut.to_vec(), ..(**document).clone() }),
+        None => Arc::clone(document),
+    };
+    let packed = tokio::task::spawn_blocking(move || {
+        let hash = sha256_hex(&document.bytes);
+        Evidence::of(&document, hash)
+    });
+    packed.await.map_err(|_| StoreError::Closed)?
+}
+
 /// What the answer of one poll says, all its pages together.
 struct Answer {
     document: Arc<Document>,
@@ -78,6 +251,8 @@ struct Answer {
     error: Option<ReadError>,
     /// A further page or detail could not be had: validators must not be kept, so that it is asked again.
     incomplete: bool,
+    /// The platform asked not to be asked again for so many seconds.
+    wait_s: Option<u64>,
 }
 
 struct AnswerFor<'a> {
@@ -95,7 +270,8 @@ async fn read_whole(ctx: &Context, queued: &Queued, document: Document) -> Resul
     let document = Arc::new(document);
     let hash = sha256_hex(&document.bytes);
     let same = queued.states.values().all(|state| state.body_hash.as_deref() == Some(hash.as_str()) && state.error.is_none());
-    let mut answer = Answer { document: Arc::clone(&document), hash, same, readings: HashMap::new(), error: None, incomplete: false };
+    let mut answer =
+        Answer { document: Arc::clone(&document), hash, same, readings: HashMap::new(), error: None, incomplete: false, wait_s: None };
     if same {
         return Ok(answer);
     }
@@ -111,16 +287,24 @@ async fn read_whole(ctx: &Context, queued: &Queued, document: Document) -> Resul
             return Ok(answer);
         }
     }
+    if waiting.iter().any(|request| request.of_pushes) {
+        let mut wanted = false;
+        for source in &queued.ask.sources {
+            wanted |= ctx.store.wants_pushes(source.id).await?;
+        }
+        waiting.retain(|request| wanted || !request.of_pushes);
+    }
     if waiting.is_empty() {
+        fold(ctx, queued, &mut answer);
         return Ok(answer);
     }
     let known = known_platform_keys(ctx, queued).await?;
-    let mut asked: HashSet<String> = HashSet::from([queued.ask.request.url.clone()]);
+    let mut asked: HashSet<(String, Auth)> = HashSet::from([way(&queued.ask.request)]);
     let mut page = queued.ask.page;
     while let Some(request) = waiting.pop() {
         // Older pages are of use only while all that was read so far is new; a detail only if its item is unknown.
         let mut told = answer.readings.values().flat_map(|reading| &reading.entries);
-        if !ctx.collectors.get(queued.ask.kind).wants(&request, &mut told, &known) || !asked.insert(request.url.clone()) {
+        if !ctx.collectors.get(queued.ask.kind).wants(&request, &mut told, &known) || !asked.insert(way(&request)) {
             continue;
         }
         if asked.len() > MAX_FOLLOW_UPS {
@@ -128,11 +312,21 @@ async fn read_whole(ctx: &Context, queued: &Queued, document: Document) -> Resul
             break;
         }
         page += 1;
+        // Some ask for a moment's patience between two pages.
+        if let Some(seconds) = answer.readings.values_mut().filter_map(|reading| reading.wait_s.take()).max() {
+            answer.wait_s = answer.wait_s.max(Some(seconds));
+            tokio::time::sleep(std::time::Duration::from_secs(seconds).min(LONGEST_PATIENCE)).await;
+        }
         let ask = Ask { request, page, ..queued.ask.clone() };
         let fetched = ctx.fetcher.fetch(&ask.request).await;
         let FetchOutcome::Fetched(document) = fetched.outcome else {
+            let collector = ctx.collectors.get(queued.ask.kind);
+            let status = fetched.status.unwrap_or(0);
+            if let Meaning::Instead(others) = collector.refused(&ask, status, &fetched.error_body) {
+                waiting.extend(others.into_iter().map(|other| other.request));
+            }
             // A detail that is gone will not come back; anything else is asked again with the next poll.
-            answer.incomplete |= !matches!(fetched.status, Some(404 | 410 | 451));
+            answer.incomplete |= !matches!(status, 404 | 410 | 451);
             continue;
         };
         match read(ctx, &ask, Arc::new(document)).await {
@@ -144,7 +338,20 @@ async fn read_whole(ctx: &Context, queued: &Queued, document: Document) -> Resul
             Err(_) => answer.incomplete = true,
         }
     }
+    fold(ctx, queued, &mut answer);
     Ok(answer)
+}
+
+fn fold(ctx: &Context, queued: &Queued, answer: &mut Answer) {
+    let now = answer.document.received_at;
+    for reading in answer.readings.values_mut() {
+        answer.incomplete |= reading.incomplete;
+        answer.wait_s = answer.wait_s.max(reading.wait_s);
+        ctx.collectors.get(queued.ask.kind).fold(reading, now);
+    }
+    if let Some(seconds) = answer.wait_s {
+        ctx.fetcher.close(&queued.ask.request.url, after(now, seconds));
+    }
 }
 
 fn take(answer: &mut Answer, reading: Reading, waiting: &mut Vec<Request>, ask: &Ask) {
@@ -159,6 +366,13 @@ fn take(answer: &mut Answer, reading: Reading, waiting: &mut Vec<Request>, ask: 
             whole.entries.extend(reading.entries);
             whole.repairs.extend(reading.repairs);
             whole.skipped += reading.skipped;
+            whole.incomplete |= reading.incomplete;
+            whole.reached = whole.reached.max(reading.reached);
+            whole.wait_s = whole.wait_s.max(reading.wait_s);
+            whole.account = reading.account.or(whole.account.take());
+            if let (Some(whole), Some(more)) = (&mut whole.cut, reading.cut) {
+                whole.extend(more);
+            }
         }
     }
 }
@@ -210,6 +424,16 @@ async fn record_answer(
     let unheard = state.is_some_and(|state| state.last_success_at.is_none() && state.last_full_at.is_none());
     let known = if unheard { HashMap::new() } else { ctx.store.known_entries(source.id).await? };
     let state = state.cloned().unwrap_or_default();
+    let without_pushes;
+    let reading = if tells_of_pushes(reading) && !ctx.store.wants_pushes(source.id).await? {
+        without_pushes = Reading {
+            entries: reading.entries.iter().filter(|entry| entry.kind != Some(ActivityKind::Code)).cloned().collect(),
+            ..reading.clone()
+        };
+        &without_pushes
+    } else {
+        reading
+    };
     let diff = compare(source, reading, &known, state.last_success_at.is_none(), window_start(ctx, now), now);
     let diff = follow_successors(ctx, diff).await?;
     let outcome = if reading.entries.is_empty() {
@@ -237,17 +461,13 @@ async fn record_answer(
         state.repairs.push("ids not unique".into());
     }
     state.title.clone_from(&reading.title);
+    state.account = newer_account(&state, reading);
+    state.reached = state.reached.max(reading.reached);
     state.body_hash = Some(answer.answer.hash.clone()).filter(|_| !answer.answer.incomplete);
     let moved = !(diff.new.is_empty() && diff.changed.is_empty() && diff.left.is_empty());
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     metrics::counter!(crate::telemetry::ENTRIES_NEW).increment(diff.new.len() as u64);
-    let evidence = if moved {
-        let (document, hash) = (Arc::clone(document), answer.answer.hash.clone());
-        let packed = tokio::task::spawn_blocking(move || Evidence::of(&document, hash)).await;
-        Some(packed.map_err(|_| StoreError::Closed)??)
-    } else {
-        None
-    };
+    let evidence = if moved { Some(pack(document, reading.cut.as_deref()).await?) } else { None };
     ctx.store
         .record_poll(PollRecord {
             poll: poll.clone(),
@@ -358,6 +578,10 @@ fn compare(
         let age = entry.published.map_or(SignedDuration::ZERO, |published| now.duration_since(published));
         let grid = GridAge::of_age_s(age.as_secs()).filter(|_| !entry.counts.is_empty());
         if let Some(before) = known.get(key) {
+            // A day's pushes are told once it is over, and told again only from a part of what it was.
+            if entry.kind == Some(ActivityKind::Code) {
+                continue;
+            }
             if let Some(age) = grid.filter(|age| !before.sampled.contains(age)) {
                 diff.samples.push((before.id, age, entry.counts));
             }
@@ -382,6 +606,10 @@ fn compare(
         diff.left.sort_unstable();
     }
     diff
+}
+
+fn tells_of_pushes(reading: &Reading) -> bool {
+    reading.entries.iter().any(|entry| entry.kind == Some(ActivityKind::Code))
 }
 
 /// An entry whose id and address were corrected is the old one told otherwise, not one that left and one that came.

@@ -154,6 +154,7 @@ struct Roster {
     sources: HashMap<SourceId, Source>,
     owners: HashMap<SourceId, Vec<OwnerFacts>>,
     builders: HashMap<BuilderId, Builder>,
+    accounts: HashMap<SourceId, crate::model::Account>,
 }
 
 impl Roster {
@@ -174,7 +175,8 @@ impl Roster {
                 (source.id, owners)
             })
             .collect();
-        Ok(Self { sources, owners, builders })
+        let accounts = ctx.store.accounts().await?;
+        Ok(Self { sources, owners, builders, accounts })
     }
 
     fn own_category(&self, builder: BuilderId) -> Option<&str> {
@@ -257,6 +259,7 @@ fn compute(roster: &Roster, group: &[&EntryRow], keys: &HashMap<i64, Vec<String>
         .map(|row| Seen {
             source: row.source,
             kind: roster.sources.get(&row.source).map_or(crate::model::SourceKind::Rss, |source| source.kind),
+            account: roster.accounts.get(&row.source).map(|account| account.id.as_str()),
             locator: roster.sources.get(&row.source).map_or("", |source| source.locator.as_str()),
             owners: roster.owners.get(&row.source).unwrap_or(&no_owners),
             key: &row.key,

@@ -50,10 +50,10 @@ impl fmt::Display for Slug {
     }
 }
 
-/// The three switches that a builder has over their own data.
+/// The switches that a builder has over their own data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent switches")]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct Switches {
     /// Recorded and public, but never put into a digest.
     pub not_featured: bool,
@@ -63,6 +63,8 @@ pub struct Switches {
     pub stop_collecting: bool,
     /// Place and handles may be shown publicly.
     pub show_place: bool,
+    /// Pushes to repositories are recorded too, folded to one a repository and day.
+    pub pushes: bool,
 }
 
 /// A member of the program.

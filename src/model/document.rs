@@ -21,7 +21,7 @@ impl Validators {
 }
 
 /// Which secret a request is sent with; the secret itself stays with the fetcher.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Auth {
     #[default]
     None,
@@ -44,6 +44,14 @@ pub struct Request {
     pub max_bytes: Option<u64>,
     /// The platform key of the one entry that the answer tells of; `None` where it is a list.
     pub about: Option<String>,
+    /// JSON that is sent along by POST; `None` for a GET.
+    pub body: Option<String>,
+    /// The id of the account that the answer must be of, where it is known.
+    pub account: Option<String>,
+    /// What is older than this was read before.
+    pub after: Option<Timestamp>,
+    /// Asked only where the builder wants pushes recorded.
+    pub of_pushes: bool,
 }
 
 impl Request {
@@ -57,6 +65,10 @@ impl Request {
             auth: Auth::None,
             max_bytes: None,
             about: None,
+            body: None,
+            account: None,
+            after: None,
+            of_pushes: false,
         }
     }
 }

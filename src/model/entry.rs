@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ActivityKind, Request, SourceId};
+use super::{Account, ActivityKind, Request, SourceId};
 
 /// What names an entry within its source for ever (RECORD.md section 2, entry key).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -135,6 +135,9 @@ pub struct Entry {
     /// Announced, but not to be seen yet: a premiere or stream before its start.
     #[serde(skip_serializing_if = "is_false")]
     pub upcoming: bool,
+    /// Readers of the platform have not found it useful yet (an answer without votes): held until they do.
+    #[serde(skip_serializing_if = "is_false")]
+    pub unproven: bool,
     /// Other entries of the same document have this link too, so it names none of them.
     #[serde(skip_serializing_if = "is_false")]
     pub link_shared: bool,
@@ -145,6 +148,9 @@ pub struct Entry {
     /// never in the entry's own payload.
     #[serde(skip)]
     pub counts: Counts,
+    /// What was folded into it, each by a name of its own (commits of a day); used while a poll is read, and not kept.
+    #[serde(skip)]
+    pub parts: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
@@ -183,6 +189,16 @@ pub struct Reading {
     pub hints: FeedHints,
     /// More to ask before this source is read whole: further pages, or details that the list lacks.
     pub next: Vec<Request>,
+    /// The account that the answer is of, with its present name.
+    pub account: Option<Account>,
+    /// The newest event in it, where the platform lists events.
+    pub reached: Option<Timestamp>,
+    /// The platform asks, in the answer itself, not to be asked again for so many seconds.
+    pub wait_s: Option<u64>,
+    /// What of the document speaks of this source, where it speaks of several.
+    pub cut: Option<Vec<u8>>,
+    /// Something was left out that the next poll has to ask for: validators of this answer must not be kept.
+    pub incomplete: bool,
 }
 
 /// How new an entry was when it was first seen: what the backfill rule (RECORD.md section 3) decides on.

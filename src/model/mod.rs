@@ -31,7 +31,7 @@ pub use entry::{Arrival, Author, Content, Counts, Entry, EntryKey, FeedHints, Me
 pub use fact::{Fact, FactKind, Seq};
 pub use hash::{hex, sha256_hex};
 pub use poll::{Poll, PollOutcome};
-pub use source::{Ask, Owner, Source, SourceId, SourceKind, SourceState, SourceStatus};
+pub use source::{Account, Ask, Owner, Source, SourceId, SourceKind, SourceState, SourceStatus};
 pub use topic::{Evidence, Topic};
 pub use url::{CanonicalUrl, UrlError};
 pub use view::{

@@ -48,6 +48,22 @@ kinds! {
     GithubUser => "github_user",
     /// The articles of a dev.to user or organization, by the Forem API.
     Devto => "devto",
+    /// The new repositories of a GitHub organization, and the releases of all of them.
+    GithubOrg => "github_org",
+    /// The releases of one repository on GitHub.
+    GithubRepo => "github_repo",
+    /// The public events of a user of a GitLab site.
+    GitlabUser => "gitlab_user",
+    /// The releases of a project on a GitLab site.
+    GitlabProject => "gitlab_project",
+    /// The answers of a user on one site of Stack Exchange.
+    StackExchange => "stackexchange",
+    /// The posts of a Mastodon account, or one of its relatives.
+    Mastodon => "mastodon",
+    /// The posts of a Bluesky account.
+    Bluesky => "bluesky",
+    /// The pages that a site's map lists, where the site has no feed.
+    Sitemap => "sitemap",
 }
 
 impl fmt::Display for SourceKind {
@@ -67,6 +83,13 @@ impl FromStr for SourceKind {
             "youtube" => return Ok(Self::YoutubeChannel),
             "github" => return Ok(Self::GithubUser),
             "dev.to" | "forem" => return Ok(Self::Devto),
+            "github_organization" => return Ok(Self::GithubOrg),
+            "github_repository" | "github_releases" => return Ok(Self::GithubRepo),
+            "gitlab" => return Ok(Self::GitlabUser),
+            "stackoverflow" | "stack_overflow" | "stack_exchange" => return Ok(Self::StackExchange),
+            "fediverse" | "activitypub" => return Ok(Self::Mastodon),
+            "bsky" => return Ok(Self::Bluesky),
+            "site_map" => return Ok(Self::Sitemap),
             _ => {}
         }
         Self::ALL.iter().copied().find(|kind| kind.as_str() == wanted).ok_or_else(|| {
@@ -98,6 +121,17 @@ pub struct Source {
     pub paused: bool,
     /// Left the roster: not polled, its record stays.
     pub left: bool,
+}
+
+/// The account behind a source, as its platform knows it for ever: names change hands, ids do not.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Account {
+    /// The platform's own id: GitHub's number, a DID.
+    pub id: String,
+    /// What it is called now: a login, a handle.
+    pub name: String,
+    /// The profile's address for people under that name.
+    pub url: String,
 }
 
 /// What a source is like now, in one word.
@@ -179,6 +213,12 @@ pub struct SourceState {
     pub recent: Vec<Timestamp>,
     /// The title that the source gives itself.
     pub title: Option<String>,
+    /// The account behind it, once it was told.
+    pub account: Option<Account>,
+    /// The newest event that was read, where a platform lists events: from there on the next poll goes on.
+    pub reached: Option<Timestamp>,
+    /// When it was last asked for what its ordinary answer does not tell.
+    pub swept_at: Option<Timestamp>,
 }
 
 impl SourceState {

@@ -67,13 +67,19 @@ fn owns(sighting: &Seen<'_>, owner: &OwnerFacts) -> bool {
         // The account is named with every entry. Where another one is, it is somebody else's: an organization's list on
         // dev.to, a pull request that the builder only merged. Deleted accounts have no name.
         SourceKind::GithubUser | SourceKind::Devto => {
-            let account = |author: &Author| {
-                author.name.eq_ignore_ascii_case(sighting.locator)
-                    || author.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(sighting.locator))
+            let account = |author: &Author| match (sighting.account, author.id.as_deref()) {
+                // Names change hands, ids do not.
+                (Some(account), Some(id)) => account == id,
+                _ => {
+                    author.name.eq_ignore_ascii_case(sighting.locator)
+                        || author.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(sighting.locator))
+                }
             };
             authors.iter().any(account)
         }
-        SourceKind::Rss | SourceKind::YoutubeChannel => true,
+        // Where an organization's release names a person, it is that person's; a machine's is the organization's.
+        SourceKind::GithubOrg => authors.is_empty(),
+        _ => true,
     }
 }
 
@@ -96,8 +102,9 @@ fn is_called(facts: &OwnerFacts, author: &Author, kind: SourceKind) -> bool {
         let handle = fold(handle.trim().trim_start_matches('@'));
         let here = match kind {
             SourceKind::Devto => matches!(network.as_str(), "devto" | "dev.to" | "dev" | "forem"),
-            SourceKind::GithubUser => network == "github",
-            SourceKind::Rss | SourceKind::YoutubeChannel => false,
+            SourceKind::GithubUser | SourceKind::GithubOrg | SourceKind::GithubRepo => network == "github",
+            SourceKind::GitlabUser | SourceKind::GitlabProject => network == "gitlab",
+            _ => false,
         };
         let by_account = here && [author.id.as_deref(), Some(author.name.as_str())].into_iter().flatten().any(|name| fold(name) == handle);
         let by_address = author.url.as_deref().and_then(account_of).is_some_and(|(host, account)| {

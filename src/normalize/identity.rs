@@ -75,6 +75,7 @@ pub fn fingerprint(kind: SourceKind, entry: &Entry) -> String {
         ("kind", entry.kind.map(|kind| kind.as_str().to_owned())),
         ("duration", entry.duration_s.map(|duration| duration.to_string())),
         ("upcoming", entry.upcoming.then(|| "yes".to_owned())),
+        ("unproven", entry.unproven.then(|| "yes".to_owned())),
         ("paywalled", entry.paywalled.then(|| "yes".to_owned())),
     ] {
         if let Some(value) = value {

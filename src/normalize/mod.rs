@@ -37,6 +37,8 @@ pub struct Seen<'a> {
     pub kind: SourceKind,
     /// What names the source's place: tells on dev.to whether the author is the account itself.
     pub locator: &'a str,
+    /// The platform's id of the account behind the source, once it was told.
+    pub account: Option<&'a str>,
     pub owners: &'a [OwnerFacts],
     pub key: &'a EntryKey,
     /// As [`identity_keys`] gives them: first those of the first telling, whose first one is fixed for ever.
@@ -100,7 +102,7 @@ pub fn activity(seen: &[Seen<'_>]) -> Activity {
         effective_at: dated.effective_at,
         first_seen_at,
         revised_at: seen.iter().filter_map(|seen| seen.revised_at).max(),
-        held_until: lead.entry.upcoming.then(|| date::days_after(first_seen_at, MAX_HOLD_DAYS)),
+        held_until: (lead.entry.upcoming || lead.entry.unproven).then(|| date::days_after(first_seen_at, MAX_HOLD_DAYS)),
         backfill: seen.iter().all(|seen| date::is_backfill(seen)),
         paywalled: seen.iter().any(|seen| seen.entry.paywalled),
         left: seen.iter().all(|seen| seen.left_at.is_some()),

@@ -59,6 +59,7 @@ impl Sight {
         Seen {
             source: self.source.id,
             kind: self.source.kind,
+            account: None,
             locator: &self.source.locator,
             owners: &self.owners,
             key: &self.key,

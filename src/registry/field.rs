@@ -29,6 +29,7 @@ pub(super) const FIELDS: &[&str] = &[
     "not_public",
     "stop_collecting",
     "show_place",
+    "pushes",
 ];
 
 /// Networks that a handle can be given for.
@@ -80,7 +81,7 @@ pub(super) fn field_named(name: &str) -> Option<&'static str> {
 
 /// Whether the field is a switch, yes or no.
 pub(super) fn is_switch(field: &str) -> bool {
-    matches!(field, "not_featured" | "not_public" | "stop_collecting" | "show_place")
+    matches!(field, "not_featured" | "not_public" | "stop_collecting" | "show_place" | "pushes")
 }
 
 /// A value that is not empty, in its normal form; or a sentence why it cannot be.
@@ -236,6 +237,7 @@ pub(super) fn value_of(builder: &Builder, field: &str) -> Option<String> {
         "not_public" => yes(builder.switches.not_public),
         "stop_collecting" => yes(builder.switches.stop_collecting),
         "show_place" => yes(builder.switches.show_place),
+        "pushes" => yes(builder.switches.pushes),
         network => builder.handles.get(network).cloned(),
     }
 }
@@ -259,6 +261,7 @@ pub(super) fn set(builder: &mut Builder, field: &str, value: Option<&str>) {
         "not_public" => builder.switches.not_public = on,
         "stop_collecting" => builder.switches.stop_collecting = on,
         "show_place" => builder.switches.show_place = on,
+        "pushes" => builder.switches.pushes = on,
         network => match text {
             Some(handle) => {
                 builder.handles.insert(network.to_owned(), handle);

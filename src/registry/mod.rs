@@ -235,7 +235,7 @@ fn check_pasted(text: &str) -> Result<(), String> {
     }
     let port = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let has_port = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-    let is_shortcut = !rest.starts_with('/') && scheme.parse::<SourceKind>().is_ok();
+    let is_shortcut = !rest.starts_with('/') && (scheme.parse::<SourceKind>().is_ok() || scheme.eq_ignore_ascii_case("did"));
     if !rest.starts_with("//") && (has_port || is_shortcut) {
         return Ok(());
     }

@@ -229,7 +229,8 @@ impl Program {
             SourceKind::GithubUser => format!("https://github.com/{key}"),
             SourceKind::YoutubeChannel => format!("https://www.youtube.com/channel/{key}"),
             SourceKind::Devto => format!("https://dev.to/{key}"),
-            SourceKind::Rss => format!("{}{path}", base(bases, place % FEED_HOSTS)),
+            // All other places of the rehearsal are plain feeds.
+            _ => format!("{}{path}", base(bases, place % FEED_HOSTS)),
         }
     }
 
@@ -559,7 +560,7 @@ impl<'a> Author<'a> {
                         self.works += 1;
                         self.on_devto(items, way, &writing, topic, at, None);
                     }
-                    SourceKind::Rss => self.blog(items, way, topic, at, devto, youtube),
+                    _ => self.blog(items, way, topic, at, devto, youtube),
                 }
             }
             if let Some(github) = github {

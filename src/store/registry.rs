@@ -1,6 +1,6 @@
 //! Builders, their sources and who owns what: people's data, in tables that can be erased.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::log::{NewFact, append};
 use super::{Store, StoreError};
-use crate::model::{Builder, BuilderId, FactKind, Owner, Slug, Source, SourceId, SourceKind};
+use crate::model::{Account, Builder, BuilderId, FactKind, Owner, Slug, Source, SourceId, SourceKind};
 
 /// One change of the roster, already checked.
 #[derive(Debug, Clone)]
@@ -90,7 +90,12 @@ fn put_source(
         .ok_or_else(|| StoreError::Refused(format!("there is no builder `{builder}`: import the roster first")))?
         .id;
     let known: Option<(i64, bool)> = connection
-        .prepare_cached("SELECT id, left FROM sources WHERE kind = ?1 AND locator = ?2")?
+        // An account that was renamed is known under its first name and under its present one.
+        .prepare_cached(
+            "SELECT id, left FROM sources WHERE kind = ?1 AND (locator = ?2
+               OR id IN (SELECT accounts.source FROM accounts WHERE lower(accounts.name) = lower(?2)))
+             ORDER BY locator = ?2 DESC LIMIT 1",
+        )?
         .query_row(params![kind.as_str(), locator], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let source = if let Some((id, left)) = known {
@@ -122,6 +127,27 @@ fn put_source(
         report.owners_changed += 1;
     }
     Ok(source)
+}
+
+/// Keeps the account that a source was told to be of. Under a new name, people are shown the new address.
+pub(super) fn put_account(connection: &Connection, source: SourceId, account: &Account, now: Timestamp) -> Result<(), StoreError> {
+    let known: Option<(String, String)> = connection
+        .prepare_cached("SELECT id, name FROM accounts WHERE source = ?1")?
+        .query_row([source.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if known.as_ref().is_some_and(|(id, name)| *id == account.id && *name == account.name) {
+        return Ok(());
+    }
+    connection.execute(
+        "INSERT INTO accounts (source, id, name) VALUES (?1, ?2, ?3)
+         ON CONFLICT (source) DO UPDATE SET id = excluded.id, name = excluded.name",
+        params![source.0, account.id, account.name],
+    )?;
+    if known.is_some() && !account.url.is_empty() {
+        connection.execute("UPDATE sources SET url = ?2 WHERE id = ?1", params![source.0, account.url])?;
+    }
+    let payload = serde_json::json!({"id": account.id, "name": account.name}).to_string();
+    note(connection, now, source.to_string(), &serde_json::json!({"change": "account_known"}), Some(payload))
 }
 
 fn set_paused(connection: &Connection, source: SourceId, paused: bool, now: Timestamp) -> Result<(), StoreError> {
@@ -217,6 +243,31 @@ impl Store {
     /// All sources with their owners, ordered by id.
     pub async fn sources(&self) -> Result<Vec<Source>, StoreError> {
         self.read(sources).await
+    }
+
+    /// The accounts behind sources, as far as they are known.
+    pub async fn accounts(&self) -> Result<HashMap<SourceId, Account>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT source, id, name FROM accounts")?;
+            let rows = statement
+                .query_map([], |row| Ok((SourceId(row.get(0)?), Account { id: row.get(1)?, name: row.get(2)?, url: String::new() })))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Whether one of the builders of a source wants pushes recorded.
+    pub async fn wants_pushes(&self, source: SourceId) -> Result<bool, StoreError> {
+        self.read(move |connection| {
+            let found = connection
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM owners JOIN builders ON builders.id = owners.builder
+                     WHERE owners.source = ?1 AND json_extract(builders.body, '$.switches.pushes'))",
+                )?
+                .query_row([source.0], |row| row.get(0))?;
+            Ok(found)
+        })
+        .await
     }
 
     /// Takes a list of changes, all or none; each that changes something becomes a fact.

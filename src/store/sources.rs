@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use serde_json::json;
 
 use super::documents::{self, Evidence};
@@ -119,6 +119,9 @@ fn sample(connection: &Connection, at: Timestamp, entry: i64, age: GridAge, coun
 fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError> {
     let PollRecord { poll, state, .. } = record;
     let (source, at) = (poll.source, poll.at);
+    if let Some(account) = &state.account {
+        registry::put_account(connection, source, account, at)?;
+    }
     let mut ids: HashMap<&EntryKey, i64> = HashMap::new();
     for new in &record.new {
         let fact = NewFact {
@@ -163,8 +166,7 @@ fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError
     if let Some(evidence) = &record.evidence {
         documents::put(connection, source, at, evidence)?;
     }
-    put_state(connection, source, state)?;
-    put_poll(connection, poll)
+    put_state(connection, source, state)
 }
 
 impl Store {
@@ -359,9 +361,37 @@ impl Store {
     /// kept without the entries that they vouch for.
     pub async fn record_poll(&self, poll: PollRecord) -> Result<(), StoreError> {
         let source = poll.poll.source;
-        self.write(move |connection| record(connection, &poll)).await?;
+        self.write(move |connection| {
+            record(connection, &poll)?;
+            put_poll(connection, &poll.poll)
+        })
+        .await?;
         self.unwritten().remove(&source);
         Ok(())
+    }
+
+    /// Keeps what was learned of a source beside its ordinary polls, of whose history it is no part.
+    pub async fn record_sweep(&self, sweep: PollRecord) -> Result<(), StoreError> {
+        let source = sweep.poll.source;
+        self.write(move |connection| record(connection, &sweep)).await?;
+        self.unwritten().remove(&source);
+        Ok(())
+    }
+
+    /// What is remembered of a source now.
+    pub async fn source_state(&self, source: SourceId) -> Result<SourceState, StoreError> {
+        if let Some(newer) = self.unwritten().get(&source) {
+            return Ok(SourceState::clone(&newer.state));
+        }
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT source, body, next_poll_at, not_before, last_poll_at, last_success_at, interval_s
+                 FROM source_states JOIN source_times USING (source) WHERE source = ?1",
+            )?;
+            let mut rows = statement.query([source.0])?;
+            rows.next()?.map_or_else(|| Ok(SourceState::default()), state_in)
+        })
+        .await
     }
 
     /// Remembers the state after a poll that brought nothing; it is written with others by [`Store::flush_states`].
@@ -437,19 +467,22 @@ fn states(connection: &Connection, owner: Option<BuilderId>) -> Result<HashMap<S
     let mut rows = statement.query([owner.map(|owner| owner.0)])?;
     let mut states = HashMap::new();
     while let Some(row) = rows.next()? {
-        let body = row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
-        let time = |column| row.get::<_, Option<i64>>(column)?.map(super::from_millis).transpose();
-        let state = SourceState {
-            next_poll_at: time(2)?,
-            not_before: time(3)?,
-            last_poll_at: time(4)?,
-            last_success_at: time(5)?,
-            interval_s: row.get(6)?,
-            ..serde_json::from_str(body)?
-        };
-        states.insert(SourceId(row.get(0)?), state);
+        states.insert(SourceId(row.get(0)?), state_in(row)?);
     }
     Ok(states)
+}
+
+fn state_in(row: &Row<'_>) -> Result<SourceState, StoreError> {
+    let body = row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
+    let time = |column| row.get::<_, Option<i64>>(column)?.map(super::from_millis).transpose();
+    Ok(SourceState {
+        next_poll_at: time(2)?,
+        not_before: time(3)?,
+        last_poll_at: time(4)?,
+        last_success_at: time(5)?,
+        interval_s: row.get(6)?,
+        ..serde_json::from_str(body)?
+    })
 }
 
 #[cfg(test)]

@@ -83,6 +83,13 @@ pub(crate) fn kind_name(kind: SourceKind) -> &'static str {
         SourceKind::YoutubeChannel => "YouTube",
         SourceKind::GithubUser => "GitHub",
         SourceKind::Devto => "DEV",
+        SourceKind::GithubOrg => "GitHub organization",
+        SourceKind::GithubRepo => "GitHub repository",
+        SourceKind::GitlabUser | SourceKind::GitlabProject => "GitLab",
+        SourceKind::StackExchange => "Stack Exchange",
+        SourceKind::Mastodon => "Mastodon",
+        SourceKind::Bluesky => "Bluesky",
+        SourceKind::Sitemap => "Site map",
     }
 }
 

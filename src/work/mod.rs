@@ -49,7 +49,8 @@ pub fn cluster<'a>(activities: impl IntoIterator<Item = &'a Activity>, decisions
 /// if [`alike`] says so, directly or over others. So settling those gives what settling everything gives.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Neighborhood {
-    /// Keys of its own and its canonical address, and of the beginning of its text.
+    /// Keys of its own and its canonical address, of the only one that a short post links to, and of the beginning of its
+    /// text.
     pub keys: Vec<String>,
     /// The host on which it stands, for what is compared with its builder's pieces on other hosts; empty for all else.
     pub host: String,
@@ -62,7 +63,8 @@ impl Neighborhood {
     /// The neighborhood of an activity.
     pub fn of(activity: &Activity) -> Self {
         let addresses = Addresses::of(activity);
-        let keys: BTreeSet<String> = addresses.own.into_iter().chain(addresses.canonical).chain(similarity::text_keys(activity)).collect();
+        let addressed = addresses.own.into_iter().chain(addresses.canonical).chain(addresses.mention);
+        let keys: BTreeSet<String> = addressed.chain(similarity::text_keys(activity)).collect();
         let host = if similarity::may_be_copied(activity) { addresses.host } else { String::new() };
         Self { keys: keys.into_iter().collect(), host }
     }
@@ -94,6 +96,8 @@ struct Addresses {
     own: Option<String>,
     /// The other address that it calls canonical; a site's root is none, for it stands for everything.
     canonical: Option<String>,
+    /// The only address that a short post links to: where that is a known item, the post is a mention of it.
+    mention: Option<String>,
     host: String,
 }
 
@@ -101,7 +105,12 @@ impl Addresses {
     fn of(activity: &Activity) -> Self {
         let own = activity.url.as_deref().and_then(|url| CanonicalUrl::parse(url).ok());
         let canonical = activity.canonical_url.as_deref().and_then(|url| CanonicalUrl::parse(url).ok()).filter(|url| !is_root(url));
+        let mention = match activity.links.as_slice() {
+            [link] if activity.kind == ActivityKind::Post => CanonicalUrl::parse(link).ok().filter(|url| !is_root(url)),
+            _ => None,
+        };
         Self {
+            mention: mention.map(|url| url.key()).filter(|key| own.as_ref().is_none_or(|own| own.key() != *key)),
             host: own.as_ref().map(CanonicalUrl::host).unwrap_or_default(),
             canonical: canonical.map(|url| url.key()),
             own: own.map(|url| url.key()),
@@ -162,6 +171,15 @@ fn address_edges(activities: &[&Activity], addresses: &[Addresses]) -> Vec<Edge>
     let mut edges = Vec::new();
     for places in at.values() {
         edges.extend(places.windows(2).map(|pair| Edge::new(MergeRule::SameAddress, 1000, pair[0], pair[1])));
+    }
+    for (place, address) in addresses.iter().enumerate() {
+        let Some(items) = address.mention.as_deref().and_then(|key| at.get(key)) else { continue };
+        let makers = |place: usize| activities[place].credits.iter().map(|credit| credit.builder).collect::<BTreeSet<_>>();
+        // Whoever mentions the work of another makes no part of it.
+        let item = items.iter().copied().filter(|item| activities[*item].kind != ActivityKind::Post);
+        if let Some(item) = item.min().filter(|_| makers(place).is_subset(&items.iter().flat_map(|item| makers(*item)).collect())) {
+            edges.push(Edge::new(MergeRule::SameCanonical, 1000, place, item));
+        }
     }
     for (canonical, copies) in towards {
         // A site that calls one page canonical for all of its pieces says nothing of any.
@@ -340,7 +358,7 @@ fn primary(members: &[usize], activities: &[&Activity], addresses: &[Addresses])
         let (activity, address) = (activities[place], &addresses[place]);
         let canonical = address.own.as_deref().is_some_and(|own| named.contains(own));
         // A copy says itself that another page is the original; a reply is never the thing itself.
-        let copy = address.canonical.is_some() || activity.kind == ActivityKind::Reply;
+        let copy = address.canonical.is_some() || matches!(activity.kind, ActivityKind::Reply | ActivityKind::Post);
         (!canonical, copy || activity.url.is_none(), is_platform(&address.host), activity.effective_at, &activity.id)
     };
     members.iter().copied().min_by(|one, other| rank(*one).cmp(&rank(*other))).unwrap_or_default()

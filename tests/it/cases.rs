@@ -636,10 +636,10 @@ async fn nobody_asks_before_the_interval_that_a_platform_names() {
         serve(interval);
         world.clock.advance(SignedDuration::from_secs(after_s));
         world.poll().await;
-        asked.push(world.origin.arrivals().len());
+        asked.push(world.origin.asked(EVENTS).len());
     }
     assert_eq!(asked, [1, 1, 2, 2, 3], "a person's wish does not shorten it, and 304 names one too");
-    assert_eq!(world.origin.arrivals()[2].headers.get("if-none-match").map(String::as_str), Some("\"e\""));
+    assert_eq!(world.origin.asked(EVENTS)[2].headers.get("if-none-match").map(String::as_str), Some("\"e\""));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,6 +23,8 @@ mod moves;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod platforms;
+#[cfg(test)]
 mod poll;
 #[cfg(test)]
 mod registry;

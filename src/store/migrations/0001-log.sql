@@ -43,6 +43,14 @@ CREATE TABLE owners (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX owners_of_builder ON owners (builder);
 
+-- The account behind a source, as its platform told it: credits go by the id, pages show the newest name. Each change is
+-- a RosterChanged fact.
+CREATE TABLE accounts (
+    source INTEGER PRIMARY KEY REFERENCES sources (id),
+    id     TEXT NOT NULL,
+    name   TEXT NOT NULL
+) STRICT;
+
 -- What is remembered of a source between polls.
 CREATE TABLE source_states (
     source INTEGER PRIMARY KEY REFERENCES sources (id),

@@ -26,6 +26,9 @@ struct Page {
 /// One request that arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrival {
+    pub(crate) path: String,
+    /// What was sent along.
+    pub(crate) body: String,
     /// Headers, names in lower case.
     pub(crate) headers: HashMap<String, String>,
 }
@@ -70,9 +73,16 @@ impl Origin {
                     headers.insert(name.to_lowercase(), value.trim().to_owned());
                 }
             }
-            self.arrivals.lock().unwrap().push(Arrival { headers: headers.clone() });
+            let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+            let mut body = vec![0; length];
+            std::io::Read::read_exact(&mut reader, &mut body)?;
+            let body = String::from_utf8_lossy(&body).into_owned();
+            self.arrivals.lock().unwrap().push(Arrival { path: path.clone(), headers: headers.clone(), body });
             let missing = Page { status: 404, headers: String::new(), body: "not here".into() };
-            let mut page = self.pages.lock().unwrap().get(&path).cloned().unwrap_or(missing);
+            let pages = self.pages.lock().unwrap();
+            let bare = path.split_once('?').map(|(bare, _)| format!("{bare}?*"));
+            let mut page = pages.get(&path).or_else(|| pages.get(&bare?)).cloned().unwrap_or(missing);
+            drop(pages);
             let etag = page.headers.lines().find_map(|line| line.strip_prefix("etag: "));
             if etag.is_some() && page.headers.contains("x-honest: yes") && headers.get("if-none-match").map(String::as_str) == etag {
                 (page.status, page.body) = (304, String::new());
@@ -81,7 +91,7 @@ impl Origin {
         }
     }
 
-    /// Serves that body at a path from now on.
+    /// Serves that body at a path from now on; a path that ends in `?*` stands for any query.
     pub(crate) fn serve(&self, path: &str, body: impl Into<String>) {
         self.serve_with(path, 200, "", body);
     }
@@ -90,6 +100,11 @@ impl Origin {
     /// request that names the `etag` is answered with 304.
     pub(crate) fn serve_with(&self, path: &str, status: u16, headers: &str, body: impl Into<String>) {
         self.pages.lock().unwrap().insert(path.to_owned(), Page { status, headers: headers.to_owned(), body: body.into() });
+    }
+
+    /// The requests for paths that begin so.
+    pub(crate) fn asked(&self, path: &str) -> Vec<Arrival> {
+        self.arrivals().into_iter().filter(|arrival| arrival.path.starts_with(path)).collect()
     }
 
     /// All requests so far.
@@ -109,12 +124,22 @@ pub(crate) struct World {
 impl World {
     /// A world at that instant, with nobody in it. Every work is good enough for its digests.
     pub(crate) async fn at(now: &str) -> Self {
+        Self::with(now, "").await
+    }
+
+    /// The same with a GitHub token in that file.
+    pub(crate) async fn with_token(now: &str, file: &Path) -> Self {
+        Self::with(now, &format!("token_file = {:?}\n", file.display().to_string())).await
+    }
+
+    async fn with(now: &str, github: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let origin = Origin::start();
         let port = origin.port;
         let text = format!(
             "[network]\nallow = [\"127.0.0.0/8\"]\nmin_gap = 0\n[digest]\nfloor = 0\n[github]\napi_url = \"http://127.0.0.1:{port}/gh\"\n\
-             bots = [\"kiln-robot\"]\n[youtube]\nfeed_url = \"http://127.0.0.1:{port}/yt\"\n[devto]\napi_url = \"http://127.0.0.1:{port}/devto\"\n"
+             bots = [\"kiln-robot\"]\n{github}[youtube]\nfeed_url = \"http://127.0.0.1:{port}/yt\"\n[devto]\napi_url = \"http://127.0.0.1:{port}/devto\"\n\
+             [stackexchange]\napi_url = \"http://127.0.0.1:{port}/se\"\n[bluesky]\napi_url = \"http://127.0.0.1:{port}/bsky\"\n"
         );
         let config = Config::parse(&text, Path::new("world.toml")).unwrap();
         let clock = Arc::new(ManualClock::at(now.parse().unwrap()));
@@ -140,6 +165,21 @@ impl World {
         self.ctx.store.change_roster(vec![source], self.clock.now()).await.unwrap();
         let sources = self.ctx.store.sources().await.unwrap();
         sources.into_iter().find(|source| source.kind == kind && source.locator == locator).unwrap().id
+    }
+
+    /// Registers a place once more, under another locator.
+    pub(crate) async fn source_again(&self, name: &str, kind: SourceKind, locator: &str) {
+        let slug = Slug::parse(&name.to_lowercase().replace(' ', "-")).unwrap();
+        let source = RosterChange::Source { builder: slug, kind, locator: locator.into(), url: locator.into(), author: None };
+        self.ctx.store.change_roster(vec![source], self.clock.now()).await.unwrap();
+    }
+
+    /// A builder wants pushes recorded.
+    pub(crate) async fn turn_on_pushes(&self, name: &str) {
+        let slug = Slug::parse(&name.to_lowercase().replace(' ', "-")).unwrap();
+        let mut builder = self.ctx.store.builder(&slug).await.unwrap().unwrap();
+        builder.switches.pushes = true;
+        self.ctx.store.change_roster(vec![RosterChange::Builder(Box::new(builder))], self.clock.now()).await.unwrap();
     }
 
     /// A member of that name.
