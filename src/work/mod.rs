@@ -63,8 +63,8 @@ impl Neighborhood {
     /// The neighborhood of an activity.
     pub fn of(activity: &Activity) -> Self {
         let addresses = Addresses::of(activity);
-        let addressed = addresses.own.into_iter().chain(addresses.canonical).chain(addresses.mention);
-        let keys: BTreeSet<String> = addressed.chain(similarity::text_keys(activity)).collect();
+        let told = addresses.own.into_iter().chain(addresses.canonical).chain(addresses.mention);
+        let keys: BTreeSet<String> = told.chain(similarity::text_keys(activity)).collect();
         let host = if similarity::may_be_copied(activity) { addresses.host } else { String::new() };
         Self { keys: keys.into_iter().collect(), host }
     }

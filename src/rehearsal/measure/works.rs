@@ -189,6 +189,7 @@ impl Told {
             source: self.source,
             kind: SourceKind::Rss,
             locator: "",
+            account: None,
             owners: &self.owners,
             key: &self.key,
             identity_keys: &self.identity_keys,
