@@ -29,7 +29,7 @@ async fn followed() -> World {
 }
 
 async fn works(world: &World) -> u64 {
-    world.ctx.store.counters().await.unwrap().works
+    world.works().await
 }
 
 /// The ids of all activities.
