@@ -185,7 +185,13 @@ impl Reading {
             }
             let folded = fold(alias);
             self.name(service, &folded, sense);
-            self.other_tags.entry(squeeze(&folded)).or_insert((service, rule));
+            let tag = squeeze(&folded);
+            for maker in MAKERS {
+                self.other_tags.entry(format!("{maker}{tag}")).or_insert((service, None));
+            }
+            if mark != "??" {
+                self.other_tags.entry(tag).or_insert((service, rule));
+            }
         }
     }
 
@@ -576,6 +582,8 @@ mod tests {
             ("glue", Some("Glue")),
             ("aws", None),
             ("java", None),
+            ("iot", None),
+            ("aws-iot", Some("IoT Core")),
         ] {
             assert_eq!(name(dictionary.of_tag(tag, &Setting::default())), wanted, "{tag}");
         }
