@@ -11,6 +11,7 @@ mod edit;
 mod explain;
 mod init;
 mod log;
+mod measure;
 mod output;
 mod parse;
 mod poll;
@@ -90,6 +91,9 @@ enum Command {
     Digest(digest::DigestCommand),
     /// Run a year of an invented program through the digest's rules, and say how fair it was.
     Simulate(simulate::SimulateArgs),
+    /// How well the rules do against labelled items, for those who work on them.
+    #[command(subcommand, hide = true)]
+    Measure(measure::MeasureCommand),
     /// Say what became of one address, and name the first check that failed.
     Explain(explain::ExplainArgs),
     /// Compute all that is derived anew from the facts, and say whether it is the same.
@@ -154,6 +158,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Work(command) => work::run(&global, command).await,
         Command::Digest(command) => digest::run(&global, command).await,
         Command::Simulate(args) => simulate::run(&global, &args),
+        Command::Measure(command) => measure::run(&global, &command),
         Command::Explain(args) => explain::run(&global, args).await,
         Command::Rebuild => explain::rebuild(&global).await,
         Command::Status => status::run(&global).await,

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Context;
-use crate::model::{Activity, ActivityId, Builder, BuilderId, Seq, Source, SourceId};
+use crate::model::{Activity, ActivityId, Builder, BuilderId, DecisionKind, Seq, Source, SourceId};
 use crate::normalize::{self, OwnerFacts, Seen};
 use crate::store::{EntryRow, Place, Settled, SettledActivity, StoreError};
 use crate::work::{self, Neighborhood};
@@ -52,7 +52,7 @@ async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
     drop(groups);
     drop(rows);
     let beside = if entries.is_empty() { Vec::new() } else { beside(ctx, &activities, entries).await? };
-    let decisions = ctx.store.work_decisions().await?;
+    let decisions = decisions(ctx, &activities).await?;
     let works = tokio::task::block_in_place(|| {
         let all: Vec<&Activity> = activities.iter().map(|settled| &settled.activity).chain(&beside).collect();
         let by_id: HashMap<&ActivityId, &Activity> = all.iter().map(|activity| (&activity.id, *activity)).collect();
@@ -72,6 +72,43 @@ async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
     keys.sort_unstable();
     let done = ctx.store.put_settled(Settled { after, upto, keys, activities, works }).await?;
     Ok(done.then_some(upto))
+}
+
+/// What people decided of pairs, under the ids that the activities have now: a decision holds when two activities turn out
+/// to be one, and the id that it names is only an alias of it.
+async fn decisions(ctx: &Context, activities: &[SettledActivity]) -> Result<Vec<DecisionKind>, StoreError> {
+    let mut decisions = ctx.store.work_decisions().await?;
+    if decisions.is_empty() {
+        return Ok(decisions);
+    }
+    let named = decisions.iter().flat_map(|decision| match decision {
+        DecisionKind::Merge { one, other } | DecisionKind::Split { one, other } => vec![one.clone(), other.clone()],
+        _ => Vec::new(),
+    });
+    let mut now = ctx.store.resolve_activities(named.collect()).await?;
+    // What is computed in this step is not in the store yet.
+    for settled in activities {
+        let id = &settled.activity.id;
+        now.extend(
+            settled
+                .aliases
+                .iter()
+                .chain([id])
+                .filter(|alias| now.contains_key(alias))
+                .map(|alias| (alias.clone(), id.clone()))
+                .collect::<Vec<_>>(),
+        );
+    }
+    for decision in &mut decisions {
+        if let DecisionKind::Merge { one, other } | DecisionKind::Split { one, other } = decision {
+            for id in [one, other] {
+                if let Some(now) = now.get(id) {
+                    id.clone_from(now);
+                }
+            }
+        }
+    }
+    Ok(decisions)
 }
 
 /// The settled activities that must be looked at again together with these: they share an address, stood in one work, or

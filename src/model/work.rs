@@ -18,6 +18,8 @@ pub enum MergeRule {
     CrossPost,
     /// Rule 4: same builder, same text.
     SameText,
+    /// A recording and its article: one links to the other, and their titles have much in common.
+    Companion,
     /// A person said so.
     Decision,
 }
@@ -31,13 +33,14 @@ impl MergeRule {
             Self::SameCanonical => "same_canonical",
             Self::CrossPost => "cross_post",
             Self::SameText => "same_text",
+            Self::Companion => "companion",
             Self::Decision => "decision",
         }
     }
 
     /// The rule of that name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Alone, Self::SameAddress, Self::SameCanonical, Self::CrossPost, Self::SameText, Self::Decision]
+        [Self::Alone, Self::SameAddress, Self::SameCanonical, Self::CrossPost, Self::SameText, Self::Companion, Self::Decision]
             .into_iter()
             .find(|rule| rule.as_str() == text)
     }

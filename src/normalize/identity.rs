@@ -93,32 +93,51 @@ pub fn fingerprint(kind: SourceKind, entry: &Entry) -> String {
     hex(&hash.finalize())
 }
 
-/// Entries that took the place of others: whoever corrects an address, and with it the id, has told nothing new.
+/// Entries that took the place of others: whoever corrects an address, and with it the id, has told nothing new; neither
+/// has a site that moves with all its addresses and ids.
 ///
 /// In: what a source stopped showing, and what it shows for the first time in the same document. Out: pairs of their
-/// places. The dates must be the same instant and the bodies the same text of at least 48 words; where several fit, none
-/// is taken, so the order changes nothing.
+/// places. The dates must be the same instant, and the bodies the same text of at least 48 words or the titles the same.
+/// Where three or more have kept title and text alone, a site was moved by something that dated all of it anew. Where
+/// several fit, none is taken, so the order changes nothing.
 pub fn successors(gone: &[&Entry], fresh: &[&Entry]) -> Vec<(usize, usize)> {
     const WORDS: u32 = 48;
-    let trait_of = |entry: &Entry| -> Option<(Timestamp, String)> {
+    const MOVED: usize = 3;
+    let text = |entry: &Entry| -> Option<String> {
         let content = entry.content.as_ref().filter(|content| content.words.saturating_add(content.cjk_chars) >= WORDS)?;
-        (entry.platform_key.is_none()).then_some((entry.published?, fold(&content.text)))
+        Some(fold(&content.text))
     };
-    let mut by_trait: BTreeMap<(Timestamp, String), (Vec<usize>, Vec<usize>)> = BTreeMap::new();
-    for (place, entry) in gone.iter().enumerate() {
-        if let Some(found) = trait_of(entry) {
+    let title = |entry: &Entry| entry.title.as_deref().map(fold).filter(|title| !title.is_empty());
+    let mut pairs = pairs_of(gone, fresh, &[], |entry| Some((entry.published?.to_string(), text(entry)?)));
+    pairs.extend(pairs_of(gone, fresh, &pairs, |entry| Some((entry.published?.to_string(), title(entry)?))));
+    let moved = pairs_of(gone, fresh, &pairs, |entry| Some((title(entry)?, text(entry)?)));
+    if moved.len() >= MOVED && moved.len() * 2 >= gone.len() {
+        pairs.extend(moved);
+    }
+    pairs.sort_unstable();
+    pairs
+}
+
+/// The pairs of one gone and one fresh entry, of those not taken yet, that alone have one and the same trait.
+fn pairs_of(
+    gone: &[&Entry],
+    fresh: &[&Entry],
+    taken: &[(usize, usize)],
+    trait_of: impl Fn(&Entry) -> Option<(String, String)>,
+) -> Vec<(usize, usize)> {
+    let mut by_trait: BTreeMap<(String, String), (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    let of = |entry: &Entry| if entry.platform_key.is_none() { trait_of(entry) } else { None };
+    for (place, entry) in gone.iter().enumerate().filter(|(place, _)| !taken.iter().any(|(gone, _)| gone == place)) {
+        if let Some(found) = of(entry) {
             by_trait.entry(found).or_default().0.push(place);
         }
     }
-    for (place, entry) in fresh.iter().enumerate() {
-        if let Some((_, fresh)) = trait_of(entry).and_then(|found| by_trait.get_mut(&found)) {
+    for (place, entry) in fresh.iter().enumerate().filter(|(place, _)| !taken.iter().any(|(_, fresh)| fresh == place)) {
+        if let Some((_, fresh)) = of(entry).and_then(|found| by_trait.get_mut(&found)) {
             fresh.push(place);
         }
     }
-    let pairs = by_trait.into_values().filter(|(gone, fresh)| gone.len() == 1 && fresh.len() == 1);
-    let mut pairs: Vec<(usize, usize)> = pairs.map(|(gone, fresh)| (gone[0], fresh[0])).collect();
-    pairs.sort_unstable();
-    pairs
+    by_trait.into_values().filter(|(gone, fresh)| gone.len() == 1 && fresh.len() == 1).map(|(gone, fresh)| (gone[0], fresh[0])).collect()
 }
 
 /// The key of one entry: the platform's, else the feed's id, else the address, else title and date.

@@ -8,6 +8,7 @@ mod number;
 mod shape;
 mod words;
 
+pub mod measure;
 pub mod origin;
 pub mod program;
 pub mod year;

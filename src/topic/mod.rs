@@ -12,7 +12,7 @@ use crate::config::Category;
 use crate::model::{Activity, Evidence, Topic};
 
 use crate::text::fold;
-use dictionary::{Dictionary, Phrases, squeeze};
+use dictionary::{Dictionary, Phrases, Setting, squeeze};
 
 pub use dictionary::dictionary_hash;
 
@@ -46,11 +46,22 @@ impl Classifier {
             for tag in &category.tags {
                 add(tags.entry(squeeze(&fold(tag))).or_default(), place);
             }
-            for service in category.services.iter().filter_map(|service| dictionary.of_tag(service)) {
+            for service in category.services.iter().filter_map(|service| dictionary.named(service)) {
                 add(services.entry(service).or_default(), place);
             }
             for word in &category.words {
                 add(words.entry(fold(word)).or_default(), place);
+            }
+        }
+        for topic in &dictionary.topics {
+            let Some(place) = categories.iter().position(|category| category.key == topic.category) else { continue };
+            for word in &topic.words {
+                // What the program itself says of a tag or word goes first.
+                if topic.are_tags {
+                    tags.entry(squeeze(&fold(word))).or_insert_with(|| vec![place]);
+                } else {
+                    words.entry(fold(word)).or_insert_with(|| vec![place]);
+                }
             }
         }
         for (service, entry) in dictionary.services.iter().enumerate() {
@@ -79,14 +90,15 @@ impl Classifier {
 
     /// What a text with its tags and links is about.
     pub fn classify_text(&self, title: &str, summary: &str, tags: &[String], links: &[String], own_category: &str) -> Topic {
-        let (title, summary) = (fold(title), fold(summary));
+        let (title, summary) = (self.dictionary.scan(title), self.dictionary.scan(summary));
+        let setting = self.dictionary.setting(&[&title, &summary], tags, links);
         let mut ballot = Ballot::new(self.keys.len());
-        self.count_tags(tags, &mut ballot);
-        let in_title = self.dictionary.in_text(&title);
+        self.count_tags(tags, &setting, &mut ballot);
+        let in_title = self.dictionary.named_in(&title, &setting);
         for service in &in_title {
             self.count_service(*service, "in title", STRONG, &mut ballot);
         }
-        let mut beside = self.dictionary.in_text(&summary);
+        let mut beside = self.dictionary.named_in(&summary, &setting);
         let linked: Vec<usize> = links.iter().filter_map(|link| self.dictionary.of_link(link)).collect();
         for service in &linked {
             add(&mut beside, *service);
@@ -95,7 +107,8 @@ impl Classifier {
             let place = if linked.contains(service) { "in a documentation link" } else { "in summary" };
             self.count_service(*service, place, WEAK, &mut ballot);
         }
-        let told: BTreeSet<usize> = self.words.find(&title).into_iter().chain(self.words.find(&summary)).collect();
+        let told: BTreeSet<usize> =
+            [&title, &summary].into_iter().flat_map(|scan| self.words.find(&scan.folded)).map(|found| found.meaning).collect();
         for (word, places) in told.iter().filter_map(|place| self.meanings.get(*place)) {
             for place in places {
                 ballot.count(*place, format!("\u{201c}{word}\u{201d} in the text"), WEAK);
@@ -107,19 +120,24 @@ impl Classifier {
         self.decide(&ballot, own_category)
     }
 
+    /// The service that goes by this name, its own or another one, under its own name.
+    pub fn service_named(&self, name: &str) -> Option<&'static str> {
+        self.dictionary.named(name).map(|service| self.dictionary.services[service].name)
+    }
+
     /// The name of a category that is shown; `None` for a key that the program does not have.
     pub fn category_name(&self, key: &str) -> Option<&str> {
         self.keys.iter().position(|known| known == key).map(|place| self.names[place].as_str())
     }
 
-    fn count_tags(&self, tags: &[String], ballot: &mut Ballot) {
+    fn count_tags(&self, tags: &[String], setting: &Setting, ballot: &mut Ballot) {
         let mut told = BTreeSet::new();
         for tag in tags.iter().map(|tag| tag.trim().trim_start_matches('#')) {
             let squeezed = squeeze(&fold(tag));
             if squeezed.is_empty() || !told.insert(squeezed.clone()) {
                 continue;
             }
-            let service = self.dictionary.of_tag(tag);
+            let service = self.dictionary.of_tag(tag, setting);
             if let Some(service) = service {
                 ballot.service(service, STRONG);
             }

@@ -267,6 +267,7 @@ impl MergedLine {
             MergeRule::SameCanonical => "one names the other’s address as its own",
             MergeRule::CrossPost => "same author, same title, another place",
             MergeRule::SameText => "same author, same text",
+            MergeRule::Companion => "one links to the other: a recording and its article",
             MergeRule::Decision => "a person said so",
         };
         Self { title: titled(&merged.title), url: merged.url.as_deref().and_then(web_address), why }

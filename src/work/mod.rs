@@ -5,7 +5,9 @@
 //! order of rule, score and ids; a union is refused if it would join what a person split, or two activities of one host
 //! that rules 1 and 2 did not join (RECORD.md section 2). Knows nothing of topics, of digests or of the store.
 
+mod companion;
 mod similarity;
+mod title;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -35,6 +37,7 @@ pub fn cluster<'a>(activities: impl IntoIterator<Item = &'a Activity>, decisions
     // From here on one host may not come twice into one work, but for what is one already.
     groups.guard_hosts(&addresses);
     let mut likely = similarity::edges(&activities, &addresses);
+    likely.extend(similarity::text_edges(&activities, &addresses));
     likely.sort_unstable();
     for edge in likely {
         groups.join(edge);
@@ -46,7 +49,8 @@ pub fn cluster<'a>(activities: impl IntoIterator<Item = &'a Activity>, decisions
 /// if [`alike`] says so, directly or over others. So settling those gives what settling everything gives.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Neighborhood {
-    /// Keys of its own and its canonical address, and of the only one that a short post links to.
+    /// Keys of its own and its canonical address, of the only one that a short post links to, and of the beginning of its
+    /// text.
     pub keys: Vec<String>,
     /// The host on which it stands, for what is compared with its builder's pieces on other hosts; empty for all else.
     pub host: String,
@@ -59,7 +63,8 @@ impl Neighborhood {
     /// The neighborhood of an activity.
     pub fn of(activity: &Activity) -> Self {
         let addresses = Addresses::of(activity);
-        let keys: BTreeSet<String> = addresses.own.into_iter().chain(addresses.canonical).chain(addresses.mention).collect();
+        let told = addresses.own.into_iter().chain(addresses.canonical).chain(addresses.mention);
+        let keys: BTreeSet<String> = told.chain(similarity::text_keys(activity)).collect();
         let host = if similarity::may_be_copied(activity) { addresses.host } else { String::new() };
         Self { keys: keys.into_iter().collect(), host }
     }
@@ -71,7 +76,7 @@ pub fn alike<'a>(known: impl IntoIterator<Item = &'a Activity>, others: &'a [Act
     all.extend(known);
     let addresses: Vec<Addresses> = all.iter().map(|activity| Addresses::of(activity)).collect();
     let mut beside: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for edge in similarity::edges(&all, &addresses) {
+    for edge in similarity::possible_edges(&all, &addresses) {
         beside.entry(edge.one).or_default().push(edge.other);
         beside.entry(edge.other).or_default().push(edge.one);
     }
@@ -136,8 +141,16 @@ impl Edge {
             MergeRule::SameCanonical => 2,
             MergeRule::CrossPost => 3,
             MergeRule::SameText => 4,
+            MergeRule::Companion => 5,
         };
         Self { rank, distance: 1000 - score.min(1000), one: one.min(other), other: one.max(other), rule }
+    }
+}
+
+impl Edge {
+    /// Thousandths of likeness.
+    fn score(&self) -> u16 {
+        1000 - self.distance
     }
 }
 

@@ -825,7 +825,7 @@ proptest! {
 
 /// How many works there are.
 async fn works(world: &World) -> u64 {
-    world.ctx.store.counters().await.unwrap().works
+    world.works().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,6 +25,8 @@ mod fetch;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod moves;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod platforms;

@@ -234,6 +234,17 @@ impl World {
         all.iter().find(|activity| activity.title == title).unwrap_or_else(|| panic!("{title} is not among {titles:?}")).clone()
     }
 
+    /// How many works there are, counted now: the counters of the store may be a moment old.
+    pub(crate) async fn works(&self) -> u64 {
+        let rows = self.ctx.store.activities(LogFilter::default()).await.unwrap();
+        rows.into_iter().map(|row| row.work).collect::<std::collections::BTreeSet<_>>().len() as u64
+    }
+
+    /// What the world's clock shows.
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// How many facts the log holds.
     pub(crate) async fn facts(&self) -> u64 {
         self.ctx.store.counters().await.unwrap().facts
