@@ -3,6 +3,7 @@
 //! A story reads the clock once, asks the steps in turn and keeps what came of it. Faces above (`web`, `cli`, `daemon`)
 //! call stories and hold no rules of their own.
 
+mod account;
 mod decide;
 mod discover;
 mod draft;
@@ -30,6 +31,9 @@ use crate::net::NetError;
 use crate::store::{Store, StoreError};
 use crate::topic::Classifier;
 
+pub use account::{
+    AccountError, account_key, add_account, check_password, make_builder_link, new_secret, remove_account, secret_hash, set_password,
+};
 pub use decide::{approve, set_paused};
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, draft, preview};

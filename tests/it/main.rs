@@ -22,3 +22,5 @@ mod poll;
 mod registry;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod user;
