@@ -29,6 +29,7 @@ pub struct Config {
     pub youtube: YoutubeConfig,
     pub devto: DevtoConfig,
     pub digest: DigestConfig,
+    pub editing: EditingConfig,
     pub web: WebConfig,
     pub log: LogConfig,
 }
@@ -332,6 +333,25 @@ impl Default for DigestConfig {
             regions: Vec::new(),
         }
     }
+}
+
+/// How drafts are looked over.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EditingConfig {
+    /// Who looks at works of a topic when a review is asked for.
+    pub reviewers: Vec<Reviewer>,
+    /// Whether each pick wants a tick that its author told whether a machine wrote it.
+    pub ask_machine_written: bool,
+}
+
+/// Somebody who knows a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reviewer {
+    /// The key of a category, or the name of a service.
+    pub topic: String,
+    pub person: String,
 }
 
 /// Pages and metrics.

@@ -325,6 +325,7 @@ async fn run_job(ctx: &Context, job: &str, slot: Timestamp) -> anyhow::Result<St
                     metrics::gauge!(telemetry::LAST_DRAFT).set(row.made_at.as_second() as f64);
                     Ok(format!("drafted {week} with {} works", row.digest.picks().count()))
                 }
+                Err(flow::DraftError::Edited(week)) => Ok(format!("{week} has edits already and stays as it is")),
                 Err(flow::DraftError::Settled { week, state }) => Ok(format!("{week} is {} already", state.as_str())),
                 Err(error) => Err(error.into()),
             }

@@ -190,7 +190,8 @@ impl<'a> Rules<'a> {
                 "it came with a first import or a back catalogue: in the record, never in a digest",
             );
         }
-        let late = match self.window_fault(candidate, shown) {
+        let outside = if self.hold_keeps_open(candidate) { None } else { self.window_fault(candidate, shown) };
+        let late = match outside {
             Some((OutcomeCode::LateShelf, text)) => Some(text),
             Some(outside) => return Some(outside),
             None => None,
@@ -237,6 +238,13 @@ impl<'a> Rules<'a> {
         None
     }
 
+    /// Whether an editor's hold keeps the window open: until its week, and in the first draft of that week or later.
+    fn hold_keeps_open(&self, candidate: &Candidate) -> bool {
+        let Some(until) = self.inputs.edits.held_until(candidate) else { return false };
+        let had_its_draft = self.past.cooling_then.iter().any(|(week, _)| *week >= until);
+        candidate.effective_at <= self.inputs.cutoff_at && !had_its_draft
+    }
+
     /// Rule 2. A work that was found only after its window had closed is a late find, once: in the first draft after.
     fn window_fault(&self, candidate: &Candidate, shown: &[&Credited]) -> Option<(OutcomeCode, String)> {
         let Inputs { week, config, cutoff_at, .. } = *self.inputs;
@@ -277,7 +285,7 @@ impl<'a> Rules<'a> {
 }
 
 /// Whether an editor's pin counts for more than the rule: never against what was featured, is gone, or was asked for.
-fn pin_overrules(code: OutcomeCode) -> bool {
+pub(super) fn pin_overrules(code: OutcomeCode) -> bool {
     match code {
         OutcomeCode::CoolDown
         | OutcomeCode::BelowFloor

@@ -6,6 +6,8 @@
 
 mod balance;
 mod builtin;
+mod check;
+mod edit;
 mod eligible;
 mod order;
 #[cfg(test)]
@@ -25,13 +27,16 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::config::{Category, DigestConfig, Region};
 use crate::model::{
-    ActivityId, Balance, BuilderId, Candidate, Credited, Digest, PastDigest, PastPick, Pick, Seq, Week, WeekSupply, sha256_hex,
+    ActivityId, Balance, BuilderId, Candidate, Contender, Credited, Digest, FixedPoints, OutcomeCode, PastDigest, PastPick, Pick, Pool,
+    ReasonTerm, Seq, Week, WeekSupply, sha256_hex,
 };
 use eligible::{Past, Rules, Standing};
 use reason::Words;
 use select::{Entrant, Terms};
 
 pub use builtin::{builtin_categories, builtin_regions, region_of};
+pub use check::{CheckFacts, LinkFact, TextFault, check, open_review};
+pub use edit::{EditRefused, Laid, difference, edit_hash, lay, try_edit};
 
 /// The longest summary shown, in characters.
 const SUMMARY_CHARS: usize = 280;
@@ -103,6 +108,11 @@ fn names(candidate: &Candidate, activity: &ActivityId) -> bool {
 /// Each candidate gets exactly one outcome. The reasons of a pick add up to its gain. If fewer works can be chosen than
 /// there are places, the digest is shorter.
 pub fn compose(inputs: &Inputs<'_>) -> Digest {
+    compose_with_pool(inputs).0
+}
+
+/// The same, with all works that could have a place in it, for edits to be laid over.
+pub fn compose_with_pool(inputs: &Inputs<'_>) -> (Digest, Pool) {
     let mut candidates: Vec<&Candidate> = inputs.candidates.iter().collect();
     candidates.sort_unstable_by(|a, b| a.work.cmp(&b.work));
     let past = Past::of(inputs.week, inputs.history, inputs.config.cool_down);
@@ -120,13 +130,15 @@ pub fn compose(inputs: &Inputs<'_>) -> Digest {
     let outcomes = words.outcomes(&selection);
     let mut picks: Vec<Pick> =
         (1..).zip(&selection.chosen).map(|(round, (index, terms))| pick(&words, &selection.entrants[*index], *terms, round)).collect();
+    let names: Vec<(String, String)> = words.categories.iter().map(|category| (category.key.clone(), category.name.clone())).collect();
+    let pool = pool(inputs, &past, &words, &selection, &names);
     order::mark_lead(inputs.week, inputs.config.lead_weeks, &past, |pick| select::tie(inputs.week, &pick.work), &mut picks);
     let chosen: Vec<&Pick> = picks.iter().collect();
     let balance = Balance {
         categories: balance::category_table(&categories, &words.categories, &chosen),
         regions: balance::region_table(&regions, inputs.regions, &chosen),
     };
-    Digest {
+    let digest = Digest {
         week: inputs.week,
         program: inputs.program.to_owned(),
         cutoff_at: inputs.cutoff_at,
@@ -135,12 +147,56 @@ pub fn compose(inputs: &Inputs<'_>) -> Digest {
         config_hash: inputs.config_hash.clone(),
         rules_version: inputs.rules_version,
         intro: None,
-        sections: order::sections(inputs.week, &words.categories, picks),
+        sections: order::sections(inputs.week, &names, picks),
         outcomes,
         balance,
         supply,
         eligible_works: count(standings.iter().filter(|standing| standing.fault.is_none()).count()),
         nominees: count(selection.nominators),
+    };
+    (digest, pool)
+}
+
+/// What a pin can bring in beside the eligible: works that came out at most this long before the cut-off, and late finds.
+const POOL_DAYS: i64 = 35;
+
+fn pool(inputs: &Inputs<'_>, past: &Past, words: &Words<'_>, selection: &select::Selection<'_>, names: &[(String, String)]) -> Pool {
+    let weights = &inputs.config.weights;
+    let recent = inputs.cutoff_at.saturating_sub(jiff::SignedDuration::from_hours(24 * POOL_DAYS)).unwrap_or(Timestamp::MIN);
+    let contends = |entrant: &&Entrant<'_>| match &entrant.standing.fault {
+        None => true,
+        Some((code, _)) => {
+            let near = *code == OutcomeCode::LateShelf
+                || (entrant.standing.candidate.effective_at >= recent && entrant.standing.candidate.effective_at <= inputs.cutoff_at);
+            eligible::pin_overrules(*code) && near
+        }
+    };
+    let contender = |entrant: &Entrant<'_>| {
+        let Terms { quality, fresh, turn, .. } = entrant.fixed;
+        let mut place = pick(words, entrant, Terms { quality, fresh, turn, ..Terms::default() }, 0);
+        place.reasons.retain(|reason| reason.term != ReasonTerm::Pinned);
+        place.gain = 0;
+        let led =
+            |builder: &&Credited| past.last_lead(builder.id).is_some_and(|last| inputs.week.weeks_since(last) < inputs.config.lead_weeks);
+        Contender {
+            pick: place,
+            credited: entrant.standing.candidate.builders.clone(),
+            nominators: entrant.standing.nominators.clone(),
+            fault: entrant.standing.fault.clone(),
+            fixed: FixedPoints { quality, fresh, turn },
+            owed: entrant.owed,
+            owed_text: words.owed_texts(entrant),
+            led_lately: entrant.standing.shown.iter().any(led),
+        }
+    };
+    Pool {
+        week: inputs.week,
+        places: inputs.config.places,
+        category: weights.category,
+        region: weights.region,
+        new_service: weights.new_service,
+        categories: names.to_vec(),
+        contenders: selection.entrants.iter().filter(contends).map(contender).collect(),
     }
 }
 
@@ -182,6 +238,8 @@ fn pick(words: &Words<'_>, entrant: &Entrant<'_>, terms: Terms, round: u32) -> P
         services: topic.services.clone(),
         summary: summary.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(shorten),
         summary_source: "author".to_owned(),
+        social: BTreeMap::new(),
+        removed: None,
         lead: false,
         round,
         quality: quality.points,

@@ -3,21 +3,21 @@
 //! In: the picks. Out: sections by category, and the lead marked.
 
 use super::eligible::Past;
-use crate::config::Category;
 use crate::model::{BuilderId, Pick, ReasonTerm, Section, Week};
 
 /// Sections in the program's order of categories, begun each week with another one; what has no category comes last.
 /// In a section the greatest gain comes first.
-pub(super) fn sections(week: Week, categories: &[&Category], picks: Vec<Pick>) -> Vec<Section> {
+pub(super) fn sections(week: Week, categories: &[(String, String)], picks: Vec<Pick>) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
-    let name_of = |key: &str| categories.iter().find(|category| category.key == key).map(|category| category.name.clone());
-    let place_of = |key: &str| categories.iter().position(|category| category.key == key).unwrap_or(categories.len());
+    let name_of = |key: &str| categories.iter().find(|(known, _)| known == key).map(|(_, name)| name.clone());
+    let place_of = |key: &str| categories.iter().position(|(known, _)| known == key).unwrap_or(categories.len());
     for pick in picks {
         match sections.iter_mut().find(|section| section.category == pick.category) {
             Some(section) => section.picks.push(pick),
             None => sections.push(Section {
                 name: name_of(&pick.category).unwrap_or_else(|| plain_name(&pick.category)),
                 category: pick.category.clone(),
+                intro: None,
                 picks: vec![pick],
             }),
         }
@@ -34,7 +34,7 @@ pub(super) fn sections(week: Week, categories: &[&Category], picks: Vec<Pick>) -
 }
 
 /// The name of a category that the program does not have (any more).
-fn plain_name(key: &str) -> String {
+pub(super) fn plain_name(key: &str) -> String {
     let words = key.replace('_', " ");
     let mut letters = words.chars();
     letters.next().map_or_else(|| "General".to_owned(), |first| first.to_uppercase().chain(letters).collect())

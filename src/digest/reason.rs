@@ -44,6 +44,11 @@ impl<'a> Words<'a> {
         reasons
     }
 
+    /// What the category and the region are owed, each in words.
+    pub(super) fn owed_texts(&self, entrant: &Entrant<'_>) -> (String, String) {
+        (owed_text(self.category_name(entrant.category), entrant.owed.0), owed_text(self.region_name(entrant.region), entrant.owed.1))
+    }
+
     fn category_name<'k>(&'k self, key: &'k str) -> &'k str {
         self.categories.iter().find(|category| category.key == key).map_or(key, |category| &category.name)
     }

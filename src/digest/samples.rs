@@ -140,4 +140,8 @@ impl Case {
     pub(super) fn compose(&self) -> crate::model::Digest {
         super::compose(&self.inputs())
     }
+
+    pub(super) fn draft(&self) -> (crate::model::Digest, crate::model::Pool) {
+        super::compose_with_pool(&self.inputs())
+    }
 }

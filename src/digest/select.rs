@@ -41,7 +41,7 @@ pub(super) struct Entrant<'a> {
     pub last_featured: Option<Week>,
     /// What the category and the region are owed.
     pub owed: (i64, i64),
-    fixed: Terms,
+    pub fixed: Terms,
     tie: u64,
 }
 

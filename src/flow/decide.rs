@@ -1,23 +1,394 @@
-//! What a person wants done: checked, then logged.
+//! What a person wants done: checked, then logged; for pages, API and commands alike.
+//!
+//! An edit is laid over the draft first and kept only if it makes sense there; it carries the revision that its author
+//! saw, and is refused with what happened since if somebody else was first.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Context;
-use crate::model::{SourceId, Week};
-use crate::store::{DigestRow, RosterChange, StoreError};
+use super::desk::{ask_links, draft_view, findings};
+use super::draft::{DraftError, hash_of, preview_with_pool};
+use super::{Context, adopt};
+use crate::digest::{self, EditRefused};
+use crate::model::{
+    ActivityId, CanonicalUrl, DecisionKind, Difference, Digest, DraftView, Edit, EditRecord, Finding, Level, Mark, MarkRecord, Pool, Seq,
+    SourceId, Week,
+};
+use crate::store::{DigestRow, DraftParts, NewApproval, NewDraft, NewEdit, Refresh, RosterChange, StoreError, Taken};
 
-/// Approves the draft of a week as it stands; answers with the row, whose `publish_at` tells when the cooling-off is over.
-pub async fn approve(ctx: &Context, week: Week, by: &str, note: Option<String>) -> Result<DigestRow, StoreError> {
-    let now = ctx.clock.now();
-    let missing = || StoreError::Refused(format!("there is no draft of {week} yet: make it with `clarion digest draft {week}`"));
-    let row = ctx.store.digest(week).await?.ok_or_else(missing)?;
-    if row.digest.is_empty() {
-        return Err(StoreError::Refused(format!("the draft of {week} is empty: there is nothing to approve")));
+/// Why something was not done to a draft.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    #[error(transparent)]
+    Refused(#[from] EditRefused),
+    #[error("the draft of {week} changed meanwhile; this was thought of at revision {on}, it is at {now} now:{}", told(.since))]
+    Clash {
+        week: Week,
+        /// The revision that was seen.
+        on: u32,
+        now: u32,
+        /// What happened in between.
+        since: Vec<EditRecord>,
+    },
+    #[error("there is no draft of {0} yet: make it with `clarion digest draft {0}`")]
+    NoDraft(Week),
+    #[error("the draft of {0} is empty: there is nothing to approve")]
+    Empty(Week),
+    #[error("the draft of {week} cannot be approved:{}", listed(.findings))]
+    Blocked { week: Week, findings: Vec<Finding> },
+    #[error("the draft of {week} has warnings that nobody ticked:{}", listed(.findings))]
+    Unticked { week: Week, findings: Vec<Finding> },
+    #[error("{0}")]
+    Draft(DraftError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<DraftError> for EditError {
+    fn from(error: DraftError) -> Self {
+        match error {
+            DraftError::Store(error) => Self::Store(error),
+            other => Self::Draft(other),
+        }
     }
+}
+
+fn told(since: &[EditRecord]) -> String {
+    if since.is_empty() {
+        return " look at it again".to_owned();
+    }
+    since.iter().map(|record| format!("\n  {}. {} {}", record.revision, record.by, record.text)).collect()
+}
+
+fn listed(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| format!("\n  {} [{}] {}", finding.key, finding.code, finding.text)).collect()
+}
+
+/// Who wants something done to a draft, and on what revision of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    pub by: String,
+    pub note: Option<String>,
+    /// The revision that the person saw; `None` takes the newest.
+    pub on: Option<u32>,
+}
+
+impl Wish {
+    /// Of somebody who saw the newest revision.
+    pub fn by(person: &str) -> Self {
+        Self { by: person.to_owned(), note: None, on: None }
+    }
+}
+
+/// Lays an edit over the draft of a week, and keeps it. Answers with the week as it stands then.
+pub async fn edit(ctx: &Context, week: Week, edit: &Edit, wish: &Wish) -> Result<DraftView, EditError> {
+    if *edit == Edit::Refresh {
+        return refresh(ctx, week, None, wish).await;
+    }
+    let parts = parts(ctx, week).await?;
+    refuse_clash(&parts, wish)?;
+    let DraftParts { head, base, pool, edits } = parts;
+    let laid = tokio::task::block_in_place(|| digest::try_edit(&base, &pool, &edits, edit))?;
+    let beside = match &laid.edit {
+        Edit::Merge { one, other } => vec![DecisionKind::Merge { one: one.clone(), other: other.clone() }],
+        Edit::Split { one, other } => vec![DecisionKind::Split { one: one.clone(), other: other.clone() }],
+        // A pair that was joined and is not any more is never joined again by itself, and the other way round.
+        Edit::Undo { revision } => match edits.iter().find(|record| record.revision == *revision).map(|record| &record.what) {
+            Some(Edit::Merge { one, other }) => vec![DecisionKind::Split { one: one.clone(), other: other.clone() }],
+            Some(Edit::Split { one, other }) => vec![DecisionKind::Merge { one: one.clone(), other: other.clone() }],
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    };
+    let new = NewEdit {
+        week,
+        on: head.revision,
+        draft: head.draft_seq,
+        by: wish.by.clone(),
+        at: ctx.clock.now(),
+        note: note(wish.note.as_deref()),
+        edit_hash: digest::edit_hash(&with(&edits, &laid.edit, ctx.clock.now())),
+        edit: laid.edit,
+        text: laid.text,
+        desk: laid.desk,
+        beside,
+    };
+    match ctx.store.record_edit(new).await? {
+        Taken::Done(_) => draft_view(ctx, week).await,
+        Taken::Clash(now) => Err(clash(ctx, week, head.revision, now).await?),
+    }
+}
+
+/// What a refresh would change.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct RefreshPreview {
+    pub week: Week,
+    pub revision: u32,
+    /// Names what was shown: a refresh with it is refused where something else would come of it by then.
+    pub token: String,
+    pub difference: Difference,
+    /// Edits that would do nothing any more, and the like.
+    pub notices: Vec<crate::model::Notice>,
+}
+
+/// What would change if the draft were computed anew, from the log as it is now.
+pub async fn preview_refresh(ctx: &Context, week: Week) -> Result<RefreshPreview, EditError> {
+    let parts = parts(ctx, week).await?;
+    let (digest, pool) = preview_with_pool(ctx, week).await?;
+    let token = token_of(&digest)?;
+    let (before, desk) = tokio::task::block_in_place(|| {
+        let before = digest::lay(&parts.base, &parts.pool, &parts.edits);
+        digest::try_edit(&digest, &pool, &parts.edits, &Edit::Refresh).map(|laid| (before, laid.desk))
+    })?;
+    Ok(RefreshPreview {
+        week,
+        revision: parts.head.revision,
+        token,
+        difference: digest::difference(&before.digest, &desk.digest),
+        notices: desk.notices,
+    })
+}
+
+/// Computes the draft anew from the log as it is now, and begins the choice again from the pins and drops; texts and
+/// order are laid over it. With the token of a preview it is refused if something else would come of it by now.
+pub async fn refresh(ctx: &Context, week: Week, token: Option<&str>, wish: &Wish) -> Result<DraftView, EditError> {
+    let parts = parts(ctx, week).await?;
+    refuse_clash(&parts, wish)?;
+    if !matches!(parts.head.state, crate::model::DigestState::Draft | crate::model::DigestState::InReview) {
+        return Err(DraftError::Settled { week, state: parts.head.state }.into());
+    }
+    adopt(ctx).await?;
+    let (digest, pool) = preview_with_pool(ctx, week).await?;
+    if token.is_some_and(|token| token_of(&digest).ok().as_deref() != Some(token)) {
+        return Err(EditRefused("the log moved meanwhile: look again at what a refresh would change".to_owned()).into());
+    }
+    let hash = hash_of(&digest)?;
+    keep_refresh(ctx, parts, digest, pool, hash, wish).await
+}
+
+async fn keep_refresh(
+    ctx: &Context,
+    parts: DraftParts,
+    digest: Digest,
+    pool: Pool,
+    hash: String,
+    wish: &Wish,
+) -> Result<DraftView, EditError> {
+    let DraftParts { head, edits, .. } = parts;
+    let now = ctx.clock.now();
+    let laid = tokio::task::block_in_place(|| digest::try_edit(&digest, &pool, &edits, &Edit::Refresh))?;
+    let refresh = Refresh {
+        on: head.revision,
+        draft: head.draft_seq,
+        by: wish.by.clone(),
+        note: note(wish.note.as_deref()),
+        edit_hash: digest::edit_hash(&with(&edits, &Edit::Refresh, now)),
+    };
+    let draft = NewDraft { digest, hash, at: now, pool, desk: laid.desk, refresh: Some(refresh) };
+    match ctx.store.put_draft(draft).await? {
+        Taken::Done(_) => draft_view(ctx, head.week).await,
+        Taken::Clash(revision) => Err(clash(ctx, head.week, head.revision, revision).await?),
+    }
+}
+
+/// Names what a computation came to, whatever the log's length.
+fn token_of(digest: &Digest) -> Result<String, StoreError> {
+    hash_of(&Digest { cutoff_seq: Seq(0), late: false, ..digest.clone() })
+}
+
+/// Sets a mark: "I opened it", a tick of a warning, a review asked for or done, a word to the author.
+pub async fn mark(ctx: &Context, week: Week, mark: Mark, wish: &Wish) -> Result<DraftView, EditError> {
+    let row = ctx.store.desk(week).await?.ok_or(EditError::NoDraft(week))?;
+    let refused = |text: String| Err(EditError::Refused(EditRefused(text)));
+    let picked = |work: &ActivityId| row.desk.digest.picks().find(|pick| pick.work == *work || pick.members.contains(work));
+    let mark = match mark {
+        Mark::Accepted { key } => {
+            let marks = ctx.store.marks(week).await?;
+            match findings(ctx, &row.desk, &marks).await?.into_iter().find(|finding| finding.key == key) {
+                Some(Finding { level: Level::Warning, .. }) => Mark::Accepted { key },
+                Some(finding) => return refused(format!("this one blocks and cannot be ticked: {}", finding.text)),
+                None => return refused(format!("no warning `{key}` is open: look at the checks again")),
+            }
+        }
+        Mark::Outdated { work, text } => {
+            let text: String = text.trim().chars().take(2_000).collect();
+            if text.is_empty() {
+                return refused("say what is outdated".to_owned());
+            }
+            Mark::Outdated { work, text }
+        }
+        Mark::Review { work, reviewer } => {
+            let reviewer = reviewer.map(|name| name.trim().chars().take(80).collect::<String>()).filter(|name| !name.is_empty());
+            let by_topic = || {
+                let pick = picked(&work)?;
+                let of_topic =
+                    |topic: &str| *topic == pick.category || pick.services.iter().any(|service| service.eq_ignore_ascii_case(topic));
+                ctx.config.editing.reviewers.iter().find(|reviewer| of_topic(&reviewer.topic)).map(|reviewer| reviewer.person.clone())
+            };
+            Mark::Review { reviewer: reviewer.or_else(by_topic), work }
+        }
+        other => other,
+    };
+    if let Mark::Opened { work } | Mark::Review { work, .. } | Mark::Reviewed { work } | Mark::Outdated { work, .. } = &mark
+        && picked(work).is_none()
+    {
+        return refused(format!("{work} is not among the picks of {week}"));
+    }
+    let record = MarkRecord { at: ctx.clock.now(), by: wish.by.clone(), what: mark, note: note(wish.note.as_deref()) };
+    ctx.store.record_mark(week, record).await?;
+    draft_view(ctx, week).await
+}
+
+/// How an approval treats warnings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warnings {
+    /// Each must have been ticked before.
+    Ticked,
+    /// The one who approves has them before them and accepts those that are open: they are ticked with the approval.
+    Accept,
+}
+
+/// Approves the draft as its author saw it. Errors block; links that were not asked within the last hour are asked first.
+/// Answers with the row, whose `publish_at` tells when the cooling-off is over.
+pub async fn approve_draft(ctx: &Context, week: Week, warnings: Warnings, wish: &Wish) -> Result<DigestRow, EditError> {
+    let row = ctx.store.desk(week).await?.ok_or(EditError::NoDraft(week))?;
+    if row.desk.digest.is_empty() {
+        return Err(EditError::Empty(week));
+    }
+    if let Some(on) = wish.on.filter(|on| *on != row.head.revision) {
+        return Err(clash(ctx, week, on, row.head.revision).await?);
+    }
+    if matches!(row.head.state, crate::model::DigestState::Draft | crate::model::DigestState::InReview) {
+        ask_links(ctx, &row.desk).await?;
+    }
+    approve_as_is(ctx, row, warnings, wish).await
+}
+
+async fn approve_as_is(ctx: &Context, row: crate::store::DeskRow, warnings: Warnings, wish: &Wish) -> Result<DigestRow, EditError> {
+    let week = row.head.week;
+    let marks = ctx.store.marks(week).await?;
+    let found = findings(ctx, &row.desk, &marks).await?;
+    let (errors, warned): (Vec<Finding>, Vec<Finding>) = found.into_iter().partition(|finding| finding.level == Level::Error);
+    let open: Vec<Finding> = warned.into_iter().filter(|finding| finding.ticked_by.is_none()).collect();
+    let is_open = matches!(row.head.state, crate::model::DigestState::Draft | crate::model::DigestState::InReview);
+    if is_open && !errors.is_empty() {
+        return Err(EditError::Blocked { week, findings: errors });
+    }
+    if is_open && !open.is_empty() && warnings == Warnings::Ticked {
+        return Err(EditError::Unticked { week, findings: open });
+    }
+    let now = ctx.clock.now();
     let cooling = SignedDuration::try_from(ctx.config.digest.cooling_off.0).unwrap_or(SignedDuration::ZERO);
     let publish_at: Timestamp = now.saturating_add(cooling).unwrap_or(now);
-    ctx.store.approve(week, row.draft_hash, by.to_owned(), note, now, publish_at).await?;
-    ctx.store.digest(week).await?.ok_or_else(missing)
+    let approval = NewApproval {
+        week,
+        hash: row.head.draft_hash.clone(),
+        revision: row.head.revision,
+        by: wish.by.clone(),
+        note: note(wish.note.as_deref()),
+        now,
+        publish_at,
+        accepted: open.into_iter().map(|finding| finding.key).collect(),
+    };
+    match ctx.store.approve(approval).await? {
+        Taken::Done(_) => ctx.store.digest(week).await?.ok_or(EditError::NoDraft(week)),
+        Taken::Clash(revision) => Err(clash(ctx, week, row.head.revision, revision).await?),
+    }
+}
+
+/// Approves the draft of a week as it stands, without asking its links; open warnings are accepted with it.
+pub async fn approve(ctx: &Context, week: Week, by: &str, note: Option<String>) -> Result<DigestRow, StoreError> {
+    let refused = |error: EditError| match error {
+        EditError::Store(error) => error,
+        other => StoreError::Refused(other.to_string()),
+    };
+    let row = ctx.store.desk(week).await?.ok_or_else(|| refused(EditError::NoDraft(week)))?;
+    if row.desk.digest.is_empty() {
+        return Err(refused(EditError::Empty(week)));
+    }
+    approve_as_is(ctx, row, Warnings::Accept, &Wish { by: by.to_owned(), note, on: None }).await.map_err(refused)
+}
+
+/// Takes an approval back before publication; the draft can be edited again.
+pub async fn pull_back(ctx: &Context, week: Week, wish: &Wish) -> Result<DraftView, EditError> {
+    ctx.store.pull_back(week, wish.by.clone(), note(wish.note.as_deref()), ctx.clock.now()).await?;
+    draft_view(ctx, week).await
+}
+
+/// The work that a person names: by its position on the page, by the beginning of its id, or by one of its addresses.
+pub async fn find_work(ctx: &Context, week: Week, named: &str) -> Result<ActivityId, EditError> {
+    let named = named.trim();
+    let refused = |text: String| Err(EditError::Refused(EditRefused(text)));
+    let parts = parts(ctx, week).await?;
+    let desk = tokio::task::block_in_place(|| digest::lay(&parts.base, &parts.pool, &parts.edits));
+    if !named.is_empty() && named.len() <= 3 && named.bytes().all(|byte| byte.is_ascii_digit()) {
+        let position: usize = named.parse().unwrap_or(0);
+        return match position.checked_sub(1).and_then(|index| desk.digest.picks().nth(index)) {
+            Some(pick) => Ok(pick.work.clone()),
+            None => refused(format!("the draft of {week} has no pick {named}")),
+        };
+    }
+    if named.len() >= 6 && named.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let named = named.to_ascii_lowercase();
+        let known = parts.base.outcomes.iter().flat_map(|outcome| outcome.members.iter().chain([&outcome.work]));
+        let mut found: Vec<&ActivityId> = known.filter(|id| id.as_str().starts_with(&named)).collect();
+        found.sort_unstable();
+        found.dedup();
+        return match found.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => refused(format!("no work of this draft has an id that begins with {named}")),
+            several => refused(format!("{} works have an id that begins with {named}: write more of it", several.len())),
+        };
+    }
+    if let Ok(url) = CanonicalUrl::parse(named) {
+        let at = ctx.store.activities_at(&url.key()).await?;
+        return match at.into_iter().next() {
+            Some(activity) => Ok(activity.id),
+            None => refused(format!("no work with the address {url} is in the log: `clarion explain` says why")),
+        };
+    }
+    refused(format!(
+        "`{}` names no work: give its position, the beginning of its id, or its address",
+        named.chars().take(60).collect::<String>()
+    ))
+}
+
+async fn parts(ctx: &Context, week: Week) -> Result<DraftParts, EditError> {
+    ctx.store.draft_parts(week).await?.ok_or(EditError::NoDraft(week))
+}
+
+fn refuse_clash(parts: &DraftParts, wish: &Wish) -> Result<(), EditError> {
+    match wish.on {
+        Some(on) if on != parts.head.revision => Err(EditError::Clash {
+            week: parts.head.week,
+            on,
+            now: parts.head.revision,
+            since: parts.edits.iter().filter(|record| record.revision > on).cloned().collect(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+async fn clash(ctx: &Context, week: Week, on: u32, now: u32) -> Result<EditError, StoreError> {
+    let since = ctx.store.edits(week).await?.into_iter().filter(|record| record.revision > on).collect();
+    Ok(EditError::Clash { week, on, now, since })
+}
+
+/// The edits with one more, as far as its hash is concerned.
+fn with(edits: &[EditRecord], edit: &Edit, at: Timestamp) -> Vec<EditRecord> {
+    let mut edits = edits.to_vec();
+    let revision = edits.last().map_or(1, |last| last.revision.saturating_add(1));
+    if let Edit::Undo { revision: undone } = edit
+        && let Some(record) = edits.iter_mut().find(|record| record.revision == *undone)
+    {
+        record.undone_by = Some(revision);
+    }
+    edits.push(EditRecord { revision, at, by: String::new(), what: edit.clone(), note: None, undone_by: None, text: String::new() });
+    edits
+}
+
+/// A note as it is kept.
+fn note(text: Option<&str>) -> Option<String> {
+    text.map(|text| text.trim().chars().take(2_000).collect::<String>()).filter(|text| !text.is_empty())
 }
 
 /// Pauses a source, or lets it be polled again.

@@ -8,10 +8,10 @@ use super::{Context, RULES_VERSION, adopt, settle};
 use crate::digest::{self, Edits, Inputs};
 use crate::model::{
     Activity, ActivityId, Builder, BuilderId, Candidate, Counts, Credited, Digest, DigestState, EarlierWork, GridAge, PastDigest, PastPick,
-    SourceKind, Week, WeekSupply, sha256_hex,
+    Pool, SourceKind, Week, WeekSupply, sha256_hex,
 };
 use crate::schedule;
-use crate::store::{DigestRow, NewDraft, StoreError, WorkRow};
+use crate::store::{DigestRow, NewDraft, StoreError, Taken, WorkRow};
 
 /// Why no draft was made.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,8 @@ pub enum DraftError {
     TooEarly { week: Week, cut_off: Timestamp },
     #[error("the digest of {week} is {} already and does not change any more", .state.as_str())]
     Settled { week: Week, state: DigestState },
+    #[error("the draft of {0} has edits: `clarion digest refresh {0}` shows what would change and keeps them")]
+    Edited(Week),
     #[error("the cut-off cannot be computed: {0}")]
     Schedule(String),
     #[error(transparent)]
@@ -45,9 +47,12 @@ pub async fn draft(ctx: &Context, week: Week) -> Result<DigestRow, DraftError> {
     {
         return Err(DraftError::Settled { week, state: row.state });
     }
+    if before.as_ref().is_some_and(|row| row.revision > 0) {
+        return Err(DraftError::Edited(week));
+    }
     adopt(ctx).await?;
     settle(ctx).await?;
-    let digest = compute(ctx, week, cut_off, now).await?;
+    let (digest, pool) = compute(ctx, week, cut_off, now).await?;
     // A draft is itself a line of the log. One that says the same again would differ from the first in that alone.
     if let Some(row) = before {
         let same = Digest { cutoff_seq: row.digest.cutoff_seq, late: row.digest.late, ..digest.clone() };
@@ -56,12 +61,20 @@ pub async fn draft(ctx: &Context, week: Week) -> Result<DigestRow, DraftError> {
         }
     }
     let hash = hash_of(&digest)?;
-    ctx.store.put_draft(NewDraft { digest, hash, at: now }).await?;
+    let desk = digest::lay(&digest, &pool, &[]);
+    if let Taken::Clash(_) = ctx.store.put_draft(NewDraft { digest, hash, at: now, pool, desk, refresh: None }).await? {
+        return Err(DraftError::Edited(week));
+    }
     ctx.store.digest(week).await?.ok_or(DraftError::Store(StoreError::Closed))
 }
 
 /// The digest as it would be drafted now, without keeping it: the running candidates of a week that is not over.
 pub async fn preview(ctx: &Context, week: Week) -> Result<Digest, DraftError> {
+    Ok(preview_with_pool(ctx, week).await?.0)
+}
+
+/// The same, with all that could have a place in it.
+pub(super) async fn preview_with_pool(ctx: &Context, week: Week) -> Result<(Digest, Pool), DraftError> {
     settle(ctx).await?;
     let now = ctx.clock.now();
     let cut_off = cut_off(ctx, week)?;
@@ -69,19 +82,26 @@ pub async fn preview(ctx: &Context, week: Week) -> Result<Digest, DraftError> {
 }
 
 /// The first cut-off after the week's end.
-fn cut_off(ctx: &Context, week: Week) -> Result<Timestamp, DraftError> {
+pub(super) fn cut_off(ctx: &Context, week: Week) -> Result<Timestamp, DraftError> {
     let before = week.end().saturating_sub(SignedDuration::from_millis(1)).unwrap_or(week.end());
     schedule::next_slot(&ctx.config.schedule.cut_off, &ctx.config.schedule.zone, before)
         .map_err(|error| DraftError::Schedule(error.to_string()))
 }
 
-async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) -> Result<Digest, DraftError> {
+async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) -> Result<(Digest, Pool), DraftError> {
     let (_, cutoff_seq) = ctx.store.settled_and_last().await?;
     let config = &ctx.config.digest;
     let days = |days: i64| SignedDuration::from_hours(24 * days);
     let reach = i64::from(config.window_days).max(i64::from(config.late_days)) + 7 * LONGEST_PAUSE_WEEKS;
     let from = cut_off.saturating_sub(days(reach)).unwrap_or(Timestamp::MIN);
-    let works = ctx.store.works_between(from, cut_off).await?;
+    let mut works = ctx.store.works_between(from, cut_off).await?;
+    let holds = holds(ctx, week).await?;
+    // What editors hold stays in the running, however long ago it came out.
+    for row in ctx.store.works_of(holds.keys().cloned().collect()).await?.into_values() {
+        if works.iter().all(|known| known.work.id != row.work.id) {
+            works.push(row);
+        }
+    }
     let builders = ctx.store.builders().await?;
     let credited: BTreeMap<BuilderId, Credited> = builders.iter().map(|builder| (builder.id, credited(ctx, builder, cut_off))).collect();
     let concerned: Vec<BuilderId> = {
@@ -90,15 +110,15 @@ async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) 
     };
     let earlier = ctx.store.earlier_works(concerned, cut_off, EARLIER).await?;
     let candidates: Vec<Candidate> = works.iter().filter_map(|row| candidate(row, &earlier, cut_off)).collect();
-    let (history, supply) = past(ctx, week).await?;
+    let Past { history, supply, previous_cutoff_at } = past(ctx, week, cut_off).await?;
     let config_hash = digest::config_hash(config, &ctx.categories, &ctx.regions, crate::topic::dictionary_hash());
-    let edits = Edits::default();
+    let edits = Edits { holds, ..Edits::default() };
     let inputs = Inputs {
         week,
         program: &ctx.config.program.name,
         cutoff_at: cut_off,
         cutoff_seq,
-        previous_cutoff_at: self::cut_off(ctx, week.previous()).ok(),
+        previous_cutoff_at: previous_cutoff_at.or_else(|| self::cut_off(ctx, week.previous()).ok()),
         // Made up after the fact: the daemon was down, or the week was asked for later.
         late: now.duration_since(cut_off) > SignedDuration::from_mins(30),
         config,
@@ -112,7 +132,7 @@ async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) 
         supply: &supply,
         edits: &edits,
     };
-    Ok(tokio::task::block_in_place(|| digest::compose(&inputs)))
+    Ok(tokio::task::block_in_place(|| digest::compose_with_pool(&inputs)))
 }
 
 fn credited(ctx: &Context, builder: &Builder, at: Timestamp) -> Credited {
@@ -221,8 +241,29 @@ fn known_at(mut counts: [Option<u64>; 4], activity: &Activity, cut_off: Timestam
     counts
 }
 
-/// The digests of earlier weeks: what was featured, what is reserved, and the supply sealed with each.
-async fn past(ctx: &Context, week: Week) -> Result<(Vec<PastDigest>, BTreeMap<Week, WeekSupply>), StoreError> {
+/// Works that edits of other weeks hold, by the ids that they have now.
+async fn holds(ctx: &Context, week: Week) -> Result<BTreeMap<ActivityId, Week>, StoreError> {
+    let held = ctx.store.holds(week).await?;
+    let now = ctx.store.resolve_activities(held.iter().map(|(work, _)| work.clone()).collect()).await?;
+    let mut holds = BTreeMap::new();
+    for (work, until) in held {
+        // Of two holds of one work the later edit counts.
+        holds.insert(now.get(&work).cloned().unwrap_or(work), until);
+    }
+    Ok(holds)
+}
+
+/// What earlier weeks left behind.
+struct Past {
+    history: Vec<PastDigest>,
+    supply: BTreeMap<Week, WeekSupply>,
+    /// The cut-off of the last draft before, whatever weeks were missed between. Where a later week has its draft already,
+    /// this one's own: what was found late is on that one's shelf (docs/digest.md).
+    previous_cutoff_at: Option<Timestamp>,
+}
+
+/// The digests of other weeks: what was featured, what is reserved, and the supply sealed with each.
+async fn past(ctx: &Context, week: Week, cut_off: Timestamp) -> Result<Past, StoreError> {
     let rows = ctx.store.digests().await?;
     let mut ids: Vec<ActivityId> = Vec::new();
     for row in &rows {
@@ -253,10 +294,12 @@ async fn past(ctx: &Context, week: Week) -> Result<(Vec<PastDigest>, BTreeMap<We
         });
     }
     history.sort_by_key(|past| past.week);
-    Ok((history, supply))
+    let before = rows.iter().filter(|row| row.week < week).max_by_key(|row| row.week).map(|row| row.digest.cutoff_at);
+    let later = rows.iter().any(|row| row.week > week);
+    Ok(Past { history, supply, previous_cutoff_at: if later { Some(cut_off) } else { before } })
 }
 
 /// SHA-256, hex, of the digest's canonical JSON.
-fn hash_of(digest: &Digest) -> Result<String, StoreError> {
+pub(super) fn hash_of(digest: &Digest) -> Result<String, StoreError> {
     Ok(sha256_hex(serde_json::to_string(digest)?.as_bytes()))
 }

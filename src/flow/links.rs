@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::Context;
 use crate::fetch::{FetchError, FetchOutcome};
-use crate::model::Request;
+use crate::model::{CanonicalUrl, Request};
 use crate::net::NetError;
 use crate::store::StoreError;
 
@@ -37,17 +37,32 @@ pub async fn check_links(ctx: &Context) -> Result<LinksReport, StoreError> {
     let urls = ctx.store.links_to_check(since, ago(AGAIN), ago(DOUBT), MOST).await?;
     let mut report = LinksReport::default();
     for url in urls {
-        let request = Request { accept: "text/html, */*;q=0.5", max_bytes: Some(GLANCE), ..Request::get(&url) };
-        let fetched = ctx.fetcher.fetch(&request).await;
-        let status = match &fetched.outcome {
-            FetchOutcome::Held { .. } => continue,
-            // There is more of it than we wanted to see.
-            FetchOutcome::Failed(FetchError::Net(NetError::TooLarge { .. })) => Some(200),
-            _ => fetched.status,
-        };
+        let Some(status) = ask(ctx, &url).await else { continue };
         ctx.store.record_link_check(&url, status, ctx.clock.now()).await?;
         report.checked += 1;
         report.missing += u32::from(matches!(status, Some(404 | 410)));
     }
     Ok(report)
+}
+
+/// What a link answers; `None` where it was not asked, since its host wants quiet. A link that leads elsewhere answers
+/// 301, whatever is found there, unless nothing is.
+pub(super) async fn ask(ctx: &Context, url: &str) -> Option<Option<u16>> {
+    let request = Request { accept: "text/html, */*;q=0.5", max_bytes: Some(GLANCE), ..Request::get(url) };
+    let fetched = ctx.fetcher.fetch(&request).await;
+    match &fetched.outcome {
+        FetchOutcome::Held { .. } => None,
+        // There is more of it than we wanted to see.
+        FetchOutcome::Failed(FetchError::Net(NetError::TooLarge { .. })) => Some(Some(200)),
+        FetchOutcome::Fetched(document) if elsewhere(url, &document.final_url) => Some(Some(301)),
+        _ => Some(fetched.status),
+    }
+}
+
+/// Whether two addresses are not the same page, for all that cleaning takes away.
+fn elsewhere(url: &str, final_url: &str) -> bool {
+    match (CanonicalUrl::parse(url), CanonicalUrl::parse(final_url)) {
+        (Ok(url), Ok(final_url)) => url.key() != final_url.key(),
+        _ => false,
+    }
 }

@@ -5,6 +5,7 @@
 
 mod account;
 mod decide;
+mod desk;
 mod discover;
 mod draft;
 mod explain;
@@ -34,14 +35,18 @@ use crate::topic::Classifier;
 pub use account::{
     AccountError, account_key, add_account, check_password, make_builder_link, new_secret, remove_account, secret_hash, set_password,
 };
-pub use decide::{approve, set_paused};
+pub use decide::{
+    EditError, RefreshPreview, Warnings, Wish, approve, approve_draft, edit, find_work, mark, preview_refresh, pull_back, refresh,
+    set_paused,
+};
+pub use desk::draft_view;
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, draft, preview};
 pub use explain::{Check, Explanation, explain};
 pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, oldest_overdue, pass};
 pub use links::{LinksReport, check_links};
 pub use poll::Queued;
-pub use publish::{PublishError, publish, render_context};
+pub use publish::{PublishError, correct, edition_context, publish, remove, render_context};
 pub use rebuild::{RebuildReport, rebuild};
 pub use settle::settle;
 pub use upkeep::{UpkeepReport, adopt, upkeep};

@@ -2,10 +2,13 @@
 
 use jiff::Timestamp;
 
+use serde_json::json;
+
 use super::Context;
-use crate::model::{DigestState, Week, sha256_hex};
+use super::desk::address_keys;
+use crate::model::{ActivityId, Correction, DigestState, Week, sha256_hex};
 use crate::render::{self, Format, RenderError};
-use crate::store::{DigestRow, StoreError};
+use crate::store::{DigestRow, EditionKind, NewEdition, StoreError};
 
 /// Why a digest was not published.
 #[derive(Debug, thiserror::Error)]
@@ -24,13 +27,30 @@ pub enum PublishError {
     Store(#[from] StoreError),
 }
 
-/// What outputs need beside the digest itself.
+/// What outputs need beside the digest itself, without corrections.
 pub fn render_context(ctx: &Context, row: &DigestRow) -> render::Context {
-    let context = render::Context { state: row.state, ..render::Context::new(&ctx.config.program, ctx.config.web.public_url.as_str()) };
+    let context = render::Context {
+        state: row.state,
+        edition: row.edition.max(1),
+        edit_hash: row.edit_hash.clone(),
+        ..render::Context::new(&ctx.config.program, ctx.config.web.public_url.as_str())
+    };
     match row.published_at {
         Some(at) => context.published(at),
         None => context,
     }
+}
+
+/// The same, with the corrections of this digest, and those made to others since the one before it went out.
+pub async fn edition_context(ctx: &Context, row: &DigestRow) -> Result<render::Context, StoreError> {
+    let now = ctx.clock.now();
+    let published_at = row.published_at.unwrap_or(now);
+    let before = ctx.store.published_before(published_at).await?.unwrap_or(Timestamp::MIN);
+    let mut earlier_corrections = ctx.store.corrections(before, published_at).await?;
+    earlier_corrections.retain(|correction| correction.week != row.week);
+    let mut corrections = ctx.store.corrections(Timestamp::MIN, Timestamp::MAX).await?;
+    corrections.retain(|correction| correction.week == row.week);
+    Ok(render::Context { corrections, earlier_corrections, ..render_context(ctx, row) })
 }
 
 /// Renders every format of an approved digest and seals the bytes. Published already: nothing happens.
@@ -40,7 +60,7 @@ pub async fn publish(ctx: &Context, week: Week, by: &str) -> Result<DigestRow, P
     match row.state {
         DigestState::Published => return Ok(row),
         DigestState::Approved => {}
-        DigestState::Draft | DigestState::InReview => return Err(PublishError::NotApproved(week)),
+        DigestState::Draft | DigestState::InReview | DigestState::Collecting => return Err(PublishError::NotApproved(week)),
     }
     if let Some(until) = row.publish_at.filter(|until| *until > now) {
         return Err(PublishError::CoolingOff { week, until });
@@ -48,17 +68,118 @@ pub async fn publish(ctx: &Context, week: Week, by: &str) -> Result<DigestRow, P
     if row.digest.is_empty() {
         return Err(PublishError::Empty(week));
     }
-    let context = render_context(ctx, &row).published(now);
+    let context = edition_context(ctx, &row).await?.published(now);
+    let edition = edition(&row, &context, EditionKind::Publication, by, None, now)?;
+    ctx.store.seal(edition).await?;
+    tracing::info!(week = %week, "published the digest of {week}");
+    ctx.store.digest(week).await?.ok_or(PublishError::NoDraft(week))
+}
+
+/// Puts a mistake in a published digest right, in words: a new edition, which names the hash of the one before.
+pub async fn correct(ctx: &Context, week: Week, text: &str, by: &str, note: Option<String>) -> Result<DigestRow, PublishError> {
+    let row = published(ctx, week).await?;
+    let text = sentence(text).ok_or_else(|| StoreError::Refused("say what is put right".to_owned()))?;
+    let now = ctx.clock.now();
+    let mut context = next_context(ctx, &row).await?;
+    context.corrections.push(Correction { week, at: now, text: text.clone() });
+    ctx.store.seal(edition(&row, &context, EditionKind::Correction { text }, by, note, now)?).await?;
+    tracing::info!(week = %week, "corrected the digest of {week}");
+    ctx.store.digest(week).await?.ok_or(PublishError::NoDraft(week))
+}
+
+/// Takes a work out of a published digest, for legal or safety reasons: a new edition has a line in its place that says
+/// so, and the bytes of earlier editions go. The work was featured all the same, and is not featured again.
+pub async fn remove(ctx: &Context, week: Week, work: &ActivityId, reason: &str, by: &str) -> Result<DigestRow, PublishError> {
+    let row = published(ctx, week).await?;
+    let reason = sentence(reason).ok_or_else(|| StoreError::Refused("say why it is taken out: readers are told".to_owned()))?;
+    let now = ctx.clock.now();
+    let text = format!("A work was taken out of this digest on {}: {reason}", now.strftime("%-d %B %Y"));
+    let mut digest = row.digest.clone();
+    let about = |id: &ActivityId, members: &[ActivityId]| id == work || members.contains(work);
+    let pick = digest
+        .sections
+        .iter_mut()
+        .flat_map(|section| &mut section.picks)
+        .find(|pick| about(&pick.work, &pick.members))
+        .ok_or_else(|| StoreError::Refused(format!("{work} is not in the digest of {week}")))?;
+    if pick.removed.is_some() {
+        return Err(StoreError::Refused(format!("{work} was taken out of the digest of {week} already")).into());
+    }
+    pick.removed = Some(text.clone());
+    pick.title.clear();
+    pick.url.clear();
+    pick.also.clear();
+    pick.social.clear();
+    (pick.title_gloss, pick.summary) = (None, None);
+    let work = pick.work.clone();
+    for outcome in digest.outcomes.iter_mut().filter(|outcome| about(&outcome.work, &outcome.members)) {
+        outcome.title.clear();
+        outcome.url = None;
+    }
+    let row = DigestRow { digest: digest.clone(), ..row };
+    let mut context = next_context(ctx, &row).await?;
+    context.corrections.push(Correction { week, at: now, text: text.clone() });
+    let why = EditionKind::Removal { work, reason, text, digest: Box::new(digest) };
+    ctx.store.seal(edition(&row, &context, why, by, None, now)?).await?;
+    tracing::info!(week = %week, "took a work out of the digest of {week}");
+    ctx.store.digest(week).await?.ok_or(PublishError::NoDraft(week))
+}
+
+async fn published(ctx: &Context, week: Week) -> Result<DigestRow, PublishError> {
+    let row = ctx.store.digest(week).await?.ok_or(PublishError::NoDraft(week))?;
+    if row.state != DigestState::Published {
+        let text = format!("the digest of {week} is not published yet: edit its draft, there is nothing to put right");
+        return Err(StoreError::Refused(text).into());
+    }
+    Ok(row)
+}
+
+async fn next_context(ctx: &Context, row: &DigestRow) -> Result<render::Context, StoreError> {
+    let context = edition_context(ctx, row).await?;
+    Ok(render::Context { edition: row.edition + 1, supersedes: row.sealed.clone(), ..context })
+}
+
+/// One line of at most 1,000 characters; `None` where nothing is left of it.
+fn sentence(text: &str) -> Option<String> {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line: String = line.chars().filter(|c| !c.is_control()).take(1_000).collect();
+    Some(line).filter(|line| !line.is_empty())
+}
+
+/// Renders every format; the edition's hash is over the hashes of all.
+fn edition(
+    row: &DigestRow,
+    context: &render::Context,
+    why: EditionKind,
+    by: &str,
+    note: Option<String>,
+    at: Timestamp,
+) -> Result<NewEdition, PublishError> {
     let formats = tokio::task::block_in_place(|| {
         Format::ALL
             .iter()
             .map(|format| {
-                let bytes = render::render(&row.digest, &context, *format)?;
+                let bytes = render::render(&row.digest, context, *format)?;
                 Ok((format.extension().to_owned(), sha256_hex(&bytes), bytes))
             })
             .collect::<Result<Vec<_>, RenderError>>()
     })?;
-    ctx.store.seal(week, by.to_owned(), formats, now).await?;
-    tracing::info!(week = %week, "published the digest of {week}");
-    ctx.store.digest(week).await?.ok_or(PublishError::NoDraft(week))
+    let mut lines: Vec<String> = formats.iter().map(|(format, hash, _)| format!("{format} {hash}\n")).collect();
+    lines.sort_unstable();
+    Ok(NewEdition {
+        week: row.week,
+        by: by.to_owned(),
+        at,
+        hash: sha256_hex(lines.concat().as_bytes()),
+        formats,
+        follows: (row.edition, row.sealed.clone()),
+        addresses: row.digest.picks().flat_map(address_keys).collect(),
+        inputs: json!({
+            "cutoff_seq": row.digest.cutoff_seq, "config_hash": row.digest.config_hash, "edit_hash": row.edit_hash,
+            "revision": row.revision, "draft_hash": row.draft_hash, "rules_version": row.digest.rules_version,
+            "program_version": env!("CARGO_PKG_VERSION"),
+        }),
+        why,
+        note,
+    })
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActivityId, SourceId, Week};
+use super::{ActivityId, Edit, Mark, SourceId, Week};
 
 /// What was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,28 @@ pub enum DecisionKind {
     /// The approved digest of that week goes out.
     Publish {
         week: Week,
+    },
+    /// Something done to the draft of that week, as its edit of that number.
+    Edit {
+        week: Week,
+        revision: u32,
+        what: Edit,
+    },
+    /// A mark beside the draft of that week.
+    Mark {
+        week: Week,
+        what: Mark,
+    },
+    /// A mistake in the published digest of that week, put right in words.
+    Correct {
+        week: Week,
+        text: String,
+    },
+    /// A work is taken out of the published digest of that week, for a reason that readers are told.
+    Remove {
+        week: Week,
+        work: ActivityId,
+        reason: String,
     },
     /// The source is not polled until resumed.
     Pause {

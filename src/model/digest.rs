@@ -150,6 +150,12 @@ pub struct Pick {
     pub summary: Option<String>,
     /// `author` or `editor`.
     pub summary_source: String,
+    /// Posts that an editor wrote, by network; under the empty name, for all networks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub social: BTreeMap<String, String>,
+    /// Set where the work was taken out of the published digest: what readers are told in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<String>,
     pub lead: bool,
     /// 1 for the pick that was chosen first.
     pub round: u32,
@@ -166,6 +172,9 @@ pub struct Section {
     pub category: String,
     /// The category's name in that week.
     pub name: String,
+    /// A sentence by the editor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intro: Option<String>,
     pub picks: Vec<Pick>,
 }
 
@@ -268,6 +277,8 @@ pub struct Balance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DigestState {
+    /// Before the cut-off: works are still coming in, and there is no draft.
+    Collecting,
     Draft,
     InReview,
     Approved,
@@ -278,6 +289,7 @@ impl DigestState {
     /// The name in tables and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Collecting => "collecting",
             Self::Draft => "draft",
             Self::InReview => "in_review",
             Self::Approved => "approved",

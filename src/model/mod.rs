@@ -7,6 +7,7 @@ mod account;
 mod activity;
 mod builder;
 mod decision;
+mod desk;
 mod digest;
 mod document;
 mod entry;
@@ -24,6 +25,10 @@ pub use account::{Account, AuditLine, BuilderLink, SignedIn, UserRole};
 pub use activity::{Activity, ActivityId, ActivityKind, Basis, Credit, DateTrust, GridAge, Role, Sighting, Substance};
 pub use builder::{Builder, BuilderId, Slug, SlugError, Switches};
 pub use decision::{Decision, DecisionKind};
+pub use desk::{
+    Contender, Desk, Difference, DraftView, Edit, EditRecord, Finding, FixedPoints, InLine, Level, Mark, MarkRecord, Network, Notice,
+    PickView, Pool, Rewording, Wording, WordingError,
+};
 pub use digest::{
     Balance, Candidate, Credited, DateStamp, Digest, DigestState, EarlierWork, Group, Outcome, OutcomeCode, PastDigest, PastPick, Pick,
     Reason, ReasonTerm, Section, WeekSupply,

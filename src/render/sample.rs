@@ -67,6 +67,8 @@ fn pick(number: u32, kind: ActivityKind, language: &str, title: &str, summary: &
         services: vec!["AWS Lambda".into()],
         summary: Some(summary.into()).filter(|summary: &String| !summary.is_empty()),
         summary_source: "author".into(),
+        social: std::collections::BTreeMap::new(),
+        removed: None,
         lead: false,
         round: number,
         quality: 640,
@@ -79,7 +81,7 @@ fn pick(number: u32, kind: ActivityKind, language: &str, title: &str, summary: &
 
 fn section(category: &str, name: &str, picks: Vec<Pick>) -> Section {
     let picks = picks.into_iter().map(|pick| Pick { category: category.into(), ..pick }).collect();
-    Section { category: category.into(), name: name.into(), picks }
+    Section { category: category.into(), name: name.into(), intro: None, picks }
 }
 
 fn digest(sections: Vec<Section>) -> Digest {

@@ -6,9 +6,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
+use super::desks::{self, Refresh, Taken, decide};
 use super::log::{NewFact, append};
 use super::{Store, StoreError, from_millis, to_millis};
-use crate::model::{Decision, DecisionKind, Digest, DigestState, FactKind, Seq, Week};
+use crate::model::{
+    ActivityId, Correction, Decision, DecisionKind, Desk, Digest, DigestState, FactKind, Mark, MarkRecord, Pool, Seq, Week,
+};
 
 /// Where a week's digest stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +19,7 @@ pub struct DigestRow {
     pub week: Week,
     pub state: DigestState,
     pub draft_seq: Seq,
-    /// SHA-256 of the draft's canonical JSON, hex.
+    /// SHA-256 of the computed draft's canonical JSON, hex.
     pub draft_hash: String,
     pub made_at: Timestamp,
     pub approved_at: Option<Timestamp>,
@@ -24,7 +27,33 @@ pub struct DigestRow {
     /// When the cooling-off is over.
     pub publish_at: Option<Timestamp>,
     pub published_at: Option<Timestamp>,
+    /// The number of the last edit; 0 where there is none.
+    pub revision: u32,
+    /// SHA-256 over the edits that stand.
+    pub edit_hash: Option<String>,
+    /// The newest published edition, 0 before the first, and its hash.
+    pub edition: u32,
+    pub sealed: Option<String>,
+    /// With all edits laid over.
     pub digest: Digest,
+}
+
+/// The same without the digest, which is large.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    pub week: Week,
+    pub state: DigestState,
+    pub draft_seq: Seq,
+    pub draft_hash: String,
+    pub made_at: Timestamp,
+    pub approved_at: Option<Timestamp>,
+    pub approved_by: Option<String>,
+    pub publish_at: Option<Timestamp>,
+    pub published_at: Option<Timestamp>,
+    pub revision: u32,
+    pub edit_hash: Option<String>,
+    pub edition: u32,
+    pub sealed: Option<String>,
 }
 
 /// A draft to be kept.
@@ -33,6 +62,58 @@ pub struct NewDraft {
     pub digest: Digest,
     pub hash: String,
     pub at: Timestamp,
+    /// What could have a place in it.
+    pub pool: Pool,
+    /// With the edits before it laid over.
+    pub desk: Desk,
+    /// Set where a draft with edits is computed anew.
+    pub refresh: Option<Refresh>,
+}
+
+/// An edition to be sealed.
+#[derive(Debug, Clone)]
+pub struct NewEdition {
+    pub week: Week,
+    pub by: String,
+    pub at: Timestamp,
+    /// Name of the format, SHA-256 of the bytes, the bytes.
+    pub formats: Vec<(String, String, Vec<u8>)>,
+    /// SHA-256 over the hashes of all formats.
+    pub hash: String,
+    /// The edition that it follows, with its hash; 0 for the first.
+    pub follows: (u32, Option<String>),
+    /// Keys of the addresses that it links to.
+    pub addresses: Vec<String>,
+    /// Log place, configuration, edits, version: what it was made from.
+    pub inputs: serde_json::Value,
+    pub why: EditionKind,
+    pub note: Option<String>,
+}
+
+/// An approval to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewApproval {
+    pub week: Week,
+    /// Of the computed draft.
+    pub hash: String,
+    pub revision: u32,
+    pub by: String,
+    pub note: Option<String>,
+    pub now: Timestamp,
+    pub publish_at: Timestamp,
+    /// Keys of the warnings that are accepted with it.
+    pub accepted: Vec<String>,
+}
+
+/// Why an edition is made.
+#[derive(Debug, Clone)]
+pub enum EditionKind {
+    /// The first one.
+    Publication,
+    /// A mistake is put right in words.
+    Correction { text: String },
+    /// A work is taken out; with the digest as it stands then. The bytes of earlier editions go.
+    Removal { work: ActivityId, reason: String, text: String, digest: Box<Digest> },
 }
 
 /// The sealed bytes of a published digest, by format name.
@@ -43,53 +124,116 @@ pub struct Edition {
     pub formats: BTreeMap<String, Vec<u8>>,
 }
 
-type RawRow = (String, String, i64, String, i64, Option<i64>, Option<String>, Option<i64>, Option<i64>, Option<String>);
-
-const COLUMNS: &str = "week, state, draft_seq, draft_hash, made_at, approved_at, approved_by, publish_at, published_at, body";
-
-fn raw(row: &rusqlite::Row<'_>) -> Result<RawRow, rusqlite::Error> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?, row.get(8)?, row.get(9)?))
+struct RawHead {
+    week: String,
+    state: String,
+    draft_seq: i64,
+    draft_hash: String,
+    made_at: i64,
+    approved_at: Option<i64>,
+    approved_by: Option<String>,
+    publish_at: Option<i64>,
+    published_at: Option<i64>,
+    edition: u32,
+    sealed: Option<String>,
+    revision: Option<u32>,
+    edit_hash: Option<String>,
 }
 
-fn digest_row(raw: RawRow) -> Result<DigestRow, StoreError> {
-    let (week, state, draft_seq, draft_hash, made_at, approved_at, approved_by, publish_at, published_at, body) = raw;
+const COLUMNS: &str = "digests.week, state, draft_seq, draft_hash, made_at, approved_at, approved_by, publish_at, published_at, edition, \
+                       sealed, desks.revision, desks.edit_hash";
+const WITH_BODY: &str = "FROM digests LEFT JOIN desks ON desks.week = digests.week LEFT JOIN payload ON payload.seq = draft_seq";
+
+fn raw(row: &rusqlite::Row<'_>) -> Result<RawHead, rusqlite::Error> {
+    Ok(RawHead {
+        week: row.get(0)?,
+        state: row.get(1)?,
+        draft_seq: row.get(2)?,
+        draft_hash: row.get(3)?,
+        made_at: row.get(4)?,
+        approved_at: row.get(5)?,
+        approved_by: row.get(6)?,
+        publish_at: row.get(7)?,
+        published_at: row.get(8)?,
+        edition: row.get(9)?,
+        sealed: row.get(10)?,
+        revision: row.get(11)?,
+        edit_hash: row.get(12)?,
+    })
+}
+
+fn to_head(raw: RawHead) -> Result<Head, StoreError> {
     let instant = |millis: Option<i64>| millis.map(from_millis).transpose();
-    let state = match state.as_str() {
+    let state = match raw.state.as_str() {
         "draft" => DigestState::Draft,
         "in_review" => DigestState::InReview,
         "approved" => DigestState::Approved,
         "published" => DigestState::Published,
         other => return Err(StoreError::Broken(format!("a digest is in unknown state `{other}`"))),
     };
-    let body = body.ok_or_else(|| StoreError::Broken(format!("the draft of {week} has lost its text")))?;
-    Ok(DigestRow {
-        week: week.parse().map_err(|error| StoreError::Broken(format!("{error}")))?,
+    Ok(Head {
+        week: raw.week.parse().map_err(|error| StoreError::Broken(format!("{error}")))?,
         state,
-        draft_seq: Seq(draft_seq),
-        draft_hash,
-        made_at: from_millis(made_at)?,
-        approved_at: instant(approved_at)?,
-        approved_by,
-        publish_at: instant(publish_at)?,
-        published_at: instant(published_at)?,
+        draft_seq: Seq(raw.draft_seq),
+        draft_hash: raw.draft_hash,
+        made_at: from_millis(raw.made_at)?,
+        approved_at: instant(raw.approved_at)?,
+        approved_by: raw.approved_by,
+        publish_at: instant(raw.publish_at)?,
+        published_at: instant(raw.published_at)?,
+        revision: raw.revision.unwrap_or(0),
+        edit_hash: raw.edit_hash,
+        edition: raw.edition,
+        sealed: raw.sealed,
+    })
+}
+
+/// Where a week stands, without its digest.
+pub(super) fn head(connection: &Connection, week: Week) -> Result<Option<Head>, StoreError> {
+    let row = connection
+        .query_row(
+            &format!("SELECT {COLUMNS} FROM digests LEFT JOIN desks ON desks.week = digests.week WHERE digests.week = ?1"),
+            [week.to_string()],
+            raw,
+        )
+        .optional()?;
+    row.map(to_head).transpose()
+}
+
+fn digest_row((raw, body): (RawHead, Option<String>)) -> Result<DigestRow, StoreError> {
+    let head = to_head(raw)?;
+    let body = body.ok_or_else(|| StoreError::Broken(format!("the draft of {} has lost its text", head.week)))?;
+    Ok(DigestRow {
+        week: head.week,
+        state: head.state,
+        draft_seq: head.draft_seq,
+        draft_hash: head.draft_hash,
+        made_at: head.made_at,
+        approved_at: head.approved_at,
+        approved_by: head.approved_by,
+        publish_at: head.publish_at,
+        published_at: head.published_at,
+        revision: head.revision,
+        edit_hash: head.edit_hash,
+        edition: head.edition,
+        sealed: head.sealed,
         digest: serde_json::from_str(&body)?,
     })
+}
+
+fn raw_with_body(row: &rusqlite::Row<'_>) -> Result<(RawHead, Option<String>), rusqlite::Error> {
+    Ok((raw(row)?, row.get(13)?))
 }
 
 fn find(connection: &Connection, week: Week) -> Result<Option<DigestRow>, StoreError> {
     let row = connection
         .query_row(
-            &format!("SELECT {COLUMNS} FROM digests LEFT JOIN payload ON payload.seq = draft_seq WHERE week = ?1"),
+            &format!("SELECT {COLUMNS}, coalesce(desks.body, payload.body) {WITH_BODY} WHERE digests.week = ?1"),
             [week.to_string()],
-            raw,
+            raw_with_body,
         )
         .optional()?;
     row.map(digest_row).transpose()
-}
-
-fn decide(connection: &Connection, decision: &Decision, subject: String, at: Timestamp) -> Result<Seq, StoreError> {
-    let fact = NewFact { at, kind: FactKind::Decision, subject, detail: String::new(), payload: Some(serde_json::to_string(decision)?) };
-    append(connection, &fact)
 }
 
 impl Store {
@@ -101,24 +245,24 @@ impl Store {
     /// All digests, newest week first.
     pub async fn digests(&self) -> Result<Vec<DigestRow>, StoreError> {
         self.read(|connection| {
-            let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM digests LEFT JOIN payload ON payload.seq = draft_seq ORDER BY week DESC"
-            ))?;
-            let rows = statement.query_map([], raw)?.collect::<Result<Vec<_>, _>>()?;
+            let mut statement = connection
+                .prepare_cached(&format!("SELECT {COLUMNS}, coalesce(desks.body, payload.body) {WITH_BODY} ORDER BY digests.week DESC"))?;
+            let rows = statement.query_map([], raw_with_body)?.collect::<Result<Vec<_>, _>>()?;
             rows.into_iter().map(digest_row).collect()
         })
         .await
     }
 
-    /// The published weeks, newest first, each with the place of its draft: what was read once need not be read again.
-    pub async fn published_weeks(&self) -> Result<Vec<(Week, Seq)>, StoreError> {
+    /// The published weeks, newest first, each with the number of its newest edition: what was read once need not be read
+    /// again.
+    pub async fn published_weeks(&self) -> Result<Vec<(Week, u32)>, StoreError> {
         self.read(|connection| {
             let mut statement =
-                connection.prepare_cached("SELECT week, draft_seq FROM digests WHERE state = 'published' ORDER BY week DESC")?;
+                connection.prepare_cached("SELECT week, edition FROM digests WHERE state = 'published' ORDER BY week DESC")?;
             let rows =
                 statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?.collect::<Result<Vec<_>, rusqlite::Error>>()?;
             rows.into_iter()
-                .map(|(week, seq)| Ok((week.parse().map_err(|error| StoreError::Broken(format!("{error}")))?, Seq(seq))))
+                .map(|(week, edition)| Ok((week.parse().map_err(|error| StoreError::Broken(format!("{error}")))?, edition)))
                 .collect()
         })
         .await
@@ -137,14 +281,28 @@ impl Store {
         .await
     }
 
-    /// Keeps a draft. An approved or published digest is not replaced.
-    pub async fn put_draft(&self, draft: NewDraft) -> Result<Seq, StoreError> {
+    /// Keeps a draft. An approved or published digest is not replaced, and one with edits only by a refresh that knows
+    /// the last of them.
+    pub async fn put_draft(&self, draft: NewDraft) -> Result<Taken, StoreError> {
         self.write_safely(move |connection| {
             let week = draft.digest.week;
-            if let Some(row) = find(connection, week)?
-                && matches!(row.state, DigestState::Approved | DigestState::Published)
-            {
-                return Err(StoreError::Refused(format!("the digest of {week} is {} already", row.state.as_str())));
+            let mut revision = 0;
+            let mut state = "draft";
+            if let Some(head) = head(connection, week)? {
+                if matches!(head.state, DigestState::Approved | DigestState::Published) {
+                    return Err(StoreError::Refused(format!("the digest of {week} is {} already", head.state.as_str())));
+                }
+                match &draft.refresh {
+                    None if head.revision > 0 => return Ok(Taken::Clash(head.revision)),
+                    None => {}
+                    Some(refresh) if refresh.on != head.revision || refresh.draft != head.draft_seq => {
+                        return Ok(Taken::Clash(head.revision));
+                    }
+                    Some(refresh) => {
+                        revision = desks::put_refresh(connection, week, refresh, draft.at)?.revision;
+                        state = "in_review";
+                    }
+                }
             }
             let digest = &draft.digest;
             let detail = json!({
@@ -160,76 +318,185 @@ impl Store {
             };
             let seq = append(connection, &fact)?;
             connection.execute(
-                "INSERT OR REPLACE INTO digests (week, state, draft_seq, draft_hash, made_at) VALUES (?1, 'draft', ?2, ?3, ?4)",
-                params![week.to_string(), seq.0, draft.hash, to_millis(draft.at)],
+                "INSERT OR REPLACE INTO digests (week, state, draft_seq, draft_hash, made_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![week.to_string(), state, seq.0, draft.hash, to_millis(draft.at)],
             )?;
-            Ok(seq)
+            desks::put_pool(connection, seq, &draft.pool)?;
+            let edit_hash = draft.refresh.as_ref().and_then(|refresh| refresh.edit_hash.as_deref());
+            desks::put_desk(connection, week, revision, edit_hash, &draft.desk)?;
+            Ok(Taken::Done(revision))
         })
         .await
     }
 
-    /// Records an approval of the draft with that hash; it may be published from `publish_at` on.
-    pub async fn approve(
-        &self,
-        week: Week,
-        hash: String,
-        by: String,
-        note: Option<String>,
-        now: Timestamp,
-        publish_at: Timestamp,
-    ) -> Result<(), StoreError> {
+    /// Records an approval of the draft with that hash and revision; it may be published from `publish_at` on. The
+    /// warnings that were accepted with it are marked as ticked.
+    pub async fn approve(&self, approval: NewApproval) -> Result<Taken, StoreError> {
         self.write_safely(move |connection| {
-            let row = find(connection, week)?.ok_or_else(|| {
-                StoreError::Refused(format!("there is no draft of {week} yet: make it with `clarion digest draft {week}`"))
-            })?;
+            let NewApproval { week, hash, revision, by, note, now, publish_at, accepted } = approval;
+            let row = head(connection, week)?.ok_or_else(|| desks::missing(week))?;
             match row.state {
                 DigestState::Published => return Err(StoreError::Refused(format!("the digest of {week} is published already"))),
                 DigestState::Approved => return Err(StoreError::Refused(format!("the digest of {week} is approved already"))),
-                DigestState::Draft | DigestState::InReview => {}
+                DigestState::Draft | DigestState::InReview | DigestState::Collecting => {}
             }
-            if row.draft_hash != hash {
-                return Err(StoreError::Refused(format!("the draft of {week} changed meanwhile: look at it again")));
+            if row.draft_hash != hash || row.revision != revision {
+                return Ok(Taken::Clash(row.revision));
+            }
+            for key in accepted {
+                let what = Mark::Accepted { key };
+                let record = MarkRecord { at: now, by: by.clone(), what: what.clone(), note: None };
+                let decision = Decision { by: by.clone(), what: DecisionKind::Mark { week, what }, note: None };
+                let seq = decide(connection, &decision, week, now)?;
+                connection.execute(
+                    "INSERT INTO marks (seq, week, body) VALUES (?1, ?2, ?3)",
+                    params![seq.0, week.to_string(), serde_json::to_string(&record)?],
+                )?;
             }
             let decision = Decision { by: by.clone(), what: DecisionKind::Approve { week, draft: hash }, note };
-            decide(connection, &decision, week.to_string(), now)?;
+            decide(connection, &decision, week, now)?;
             connection.execute(
                 "UPDATE digests SET state = 'approved', approved_at = ?2, approved_by = ?3, publish_at = ?4 WHERE week = ?1",
                 params![week.to_string(), to_millis(now), by, to_millis(publish_at)],
             )?;
+            Ok(Taken::Done(revision))
+        })
+        .await
+    }
+
+    /// Seals an edition: the first of an approved digest, or one that follows. Its bytes never change from then on.
+    pub async fn seal(&self, edition: NewEdition) -> Result<(), StoreError> {
+        self.write_safely(move |connection| {
+            let NewEdition { week, by, at, formats, hash, follows, addresses, inputs, why, note } = edition;
+            let row = head(connection, week)?.ok_or_else(|| desks::missing(week))?;
+            let first = matches!(why, EditionKind::Publication);
+            match row.state {
+                DigestState::Published if first => {
+                    return Err(StoreError::Refused(format!("the digest of {week} is published already")));
+                }
+                DigestState::Published => {}
+                DigestState::Approved if first => {}
+                _ if first => {
+                    return Err(StoreError::Refused(format!(
+                        "the digest of {week} is not approved: nothing is published without `clarion digest approve {week}`"
+                    )));
+                }
+                _ => {
+                    return Err(StoreError::Refused(format!(
+                        "the digest of {week} is not published yet: edit its draft, there is nothing to put right"
+                    )));
+                }
+            }
+            if row.edition != follows.0 {
+                return Err(StoreError::Refused(format!("another edition of {week} was sealed meanwhile: try again")));
+            }
+            let number = follows.0 + 1;
+            let what = match &why {
+                EditionKind::Publication => DecisionKind::Publish { week },
+                EditionKind::Correction { text } => DecisionKind::Correct { week, text: text.clone() },
+                EditionKind::Removal { work, reason, .. } => DecisionKind::Remove { week, work: work.clone(), reason: reason.clone() },
+            };
+            let decided = decide(connection, &Decision { by, what, note }, week, at)?;
+            let hashes: BTreeMap<&str, &str> = formats.iter().map(|(format, hash, _)| (format.as_str(), hash.as_str())).collect();
+            let detail = json!({
+                "edition": number, "hash": hash, "follows": follows.1, "draft": row.draft_seq, "inputs": inputs, "sha256": hashes,
+            });
+            append(
+                connection,
+                &NewFact { at, kind: FactKind::DigestSealed, subject: week.to_string(), detail: detail.to_string(), payload: None },
+            )?;
+            for (format, hash, bytes) in &formats {
+                connection.execute(
+                    "INSERT INTO editions (week, edition, format, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![week.to_string(), number, format, hash, bytes],
+                )?;
+            }
+            connection.execute(
+                "UPDATE digests SET state = 'published', published_at = coalesce(published_at, ?2), edition = ?3, sealed = ?4
+                 WHERE week = ?1",
+                params![week.to_string(), to_millis(at), number, hash],
+            )?;
+            for key in &addresses {
+                connection
+                    .execute("INSERT OR IGNORE INTO featured_addresses (key, week) VALUES (?1, ?2)", params![key, week.to_string()])?;
+            }
+            let told = match &why {
+                EditionKind::Publication => None,
+                EditionKind::Correction { text } | EditionKind::Removal { text, .. } => Some(text),
+            };
+            if let Some(text) = told {
+                connection.execute(
+                    "INSERT INTO corrections (seq, week, at, text) VALUES (?1, ?2, ?3, ?4)",
+                    params![decided.0, week.to_string(), to_millis(at), text],
+                )?;
+            }
+            if let EditionKind::Removal { digest, .. } = &why {
+                // The bytes go; their hashes stay in the log.
+                connection.execute("DELETE FROM editions WHERE week = ?1 AND edition < ?2", params![week.to_string(), number])?;
+                connection
+                    .execute("UPDATE desks SET body = ?2 WHERE week = ?1", params![week.to_string(), serde_json::to_string(digest)?])?;
+            }
             Ok(())
         })
         .await
     }
 
-    /// Seals the bytes of an approved digest. They never change from then on.
-    pub async fn seal(&self, week: Week, by: String, formats: Vec<(String, String, Vec<u8>)>, now: Timestamp) -> Result<(), StoreError> {
-        self.write_safely(move |connection| {
-            let row = find(connection, week)?.ok_or_else(|| StoreError::Refused(format!("there is no draft of {week} yet")))?;
-            match row.state {
-                DigestState::Published => return Err(StoreError::Refused(format!("the digest of {week} is published already"))),
-                DigestState::Approved => {}
-                DigestState::Draft | DigestState::InReview => {
-                    return Err(StoreError::Refused(format!(
-                        "the digest of {week} is not approved: nothing is published without `clarion digest approve {week}`"
-                    )));
+    /// Corrections made between two instants, the first left out, oldest first.
+    pub async fn corrections(&self, after: Timestamp, until: Timestamp) -> Result<Vec<Correction>, StoreError> {
+        self.read(move |connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT week, at, text FROM corrections WHERE at > ?1 AND at <= ?2 ORDER BY at, seq")?;
+            let rows = statement
+                .query_map([to_millis(after), to_millis(until)], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?
+                .collect::<Result<Vec<_>, rusqlite::Error>>()?;
+            rows.into_iter()
+                .map(|(week, at, text)| {
+                    let week = week.parse().map_err(|error| StoreError::Broken(format!("{error}")))?;
+                    Ok(Correction { week, at: from_millis(at)?, text })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Of these address keys, those that one of the last so many published digests before a week linked to, with that week.
+    pub async fn seen_addresses(&self, keys: Vec<String>, before: Week, digests: u32) -> Result<Vec<(String, Week)>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT max(week) FROM featured_addresses WHERE key = ?1 AND week IN
+                   (SELECT week FROM digests WHERE state = 'published' AND week < ?2 ORDER BY week DESC LIMIT ?3)",
+            )?;
+            let mut seen = Vec::new();
+            for key in keys {
+                let week: Option<String> = statement.query_row(params![key, before.to_string(), digests], |row| row.get(0))?;
+                if let Some(week) = week {
+                    seen.push((key, week.parse().map_err(|error| StoreError::Broken(format!("{error}")))?));
                 }
             }
-            let decision = Decision { by, what: DecisionKind::Publish { week }, note: None };
-            decide(connection, &decision, week.to_string(), now)?;
-            let hashes: BTreeMap<&str, &str> = formats.iter().map(|(format, hash, _)| (format.as_str(), hash.as_str())).collect();
-            let detail = json!({"edition": 1, "draft": row.draft_seq, "sha256": hashes}).to_string();
-            append(connection, &NewFact { at: now, kind: FactKind::DigestSealed, subject: week.to_string(), detail, payload: None })?;
-            for (format, hash, bytes) in &formats {
-                connection.execute(
-                    "INSERT INTO editions (week, edition, format, hash, bytes) VALUES (?1, 1, ?2, ?3, ?4)",
-                    params![week.to_string(), format, hash, bytes],
-                )?;
-            }
-            connection.execute(
-                "UPDATE digests SET state = 'published', published_at = ?2 WHERE week = ?1",
-                params![week.to_string(), to_millis(now)],
+            Ok(seen)
+        })
+        .await
+    }
+
+    /// When the last digest before an instant was published.
+    pub async fn published_before(&self, at: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.read(move |connection| {
+            let last: Option<i64> =
+                connection.query_row("SELECT max(published_at) FROM digests WHERE published_at < ?1", [to_millis(at)], |row| row.get(0))?;
+            last.map(from_millis).transpose()
+        })
+        .await
+    }
+
+    /// What each edition of a week was made from, oldest first: the details of its `DigestSealed`.
+    pub async fn editions(&self, week: Week) -> Result<Vec<serde_json::Value>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT detail FROM log WHERE kind = 'DigestSealed'
+                   AND kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled') AND subject = ?1 ORDER BY seq",
             )?;
-            Ok(())
+            let details = statement.query_map([week.to_string()], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+            details.iter().map(|detail| serde_json::from_str(detail).map_err(StoreError::from)).collect()
         })
         .await
     }

@@ -4,6 +4,7 @@
 //! functions over a connection, and this one runs them: writes on the one writer's thread, reads off the async threads.
 
 mod accounts;
+mod desks;
 mod digests;
 mod documents;
 mod log;
@@ -28,7 +29,8 @@ use crate::model::{Poll, Seq, SourceId, SourceState};
 use sqlite::{Durability, Extent, Sqlite};
 
 pub use accounts::{NewSession, PasswordRow};
-pub use digests::{DigestRow, Edition, NewDraft};
+pub use desks::{DeskRow, DraftParts, LinkAnswer, NewEdit, Refresh, Taken};
+pub use digests::{DigestRow, Edition, EditionKind, Head, NewApproval, NewDraft, NewEdition};
 pub use documents::Evidence;
 pub use log::NewFact;
 pub use registry::{RosterChange, RosterReport};

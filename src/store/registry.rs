@@ -190,6 +190,21 @@ impl Store {
         self.read(move |connection| builder_by_slug(connection, slug.as_str())).await
     }
 
+    /// The builders of these ids, as far as they are there.
+    pub async fn builders_by_id(&self, ids: Vec<BuilderId>) -> Result<Vec<Builder>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached("SELECT body FROM builders WHERE id = ?1")?;
+            let mut found = Vec::with_capacity(ids.len());
+            for id in ids {
+                if let Some(body) = statement.query_row([id.0], |row| row.get::<_, String>(0)).optional()? {
+                    found.push(read_builder(id.0, &body)?);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     /// All sources with their owners, ordered by id.
     pub async fn sources(&self) -> Result<Vec<Source>, StoreError> {
         self.read(sources).await

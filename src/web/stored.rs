@@ -12,7 +12,7 @@ use super::state::{Answer, Pages, PagesError};
 use crate::flow::{self, Context};
 use crate::model::{
     ActivityId, Builder, BuilderId, BuilderRecordView, BuilderRow, DigestState, DigestSummary, HealthView, HomeView, HostRow, MergedView,
-    OperatorView, OutcomeCode, RecordQuery, Seq, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week,
+    OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week,
 };
 use crate::render::{self, FeedEntry, Format};
 use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError, WorkRow};
@@ -28,8 +28,8 @@ pub struct StoredPages {
 /// What pages ask about all published digests.
 #[derive(Default)]
 struct Published {
-    /// Newest first, each with the place of its draft.
-    weeks: Vec<(Week, Seq)>,
+    /// Newest first, each with the number of its newest edition.
+    weeks: Vec<(Week, u32)>,
     summaries: Vec<DigestSummary>,
     /// The newest ones whole.
     newest: Vec<DigestRow>,
@@ -43,7 +43,7 @@ struct Published {
 const FEED: usize = 20;
 
 impl Published {
-    fn of(weeks: Vec<(Week, Seq)>, mut rows: Vec<DigestRow>) -> Self {
+    fn of(weeks: Vec<(Week, u32)>, mut rows: Vec<DigestRow>) -> Self {
         let mut featured = HashMap::new();
         for builder in rows.iter().flat_map(|row| row.digest.picks()).flat_map(|pick| &pick.builders) {
             *featured.entry(builder.id).or_insert(0) += 1;
@@ -82,7 +82,7 @@ impl StoredPages {
         }
         let mut rows = self.ctx.store.digests().await?;
         rows.retain(|row| row.state == DigestState::Published);
-        let weeks = rows.iter().map(|row| (row.week, row.draft_seq)).collect();
+        let weeks = rows.iter().map(|row| (row.week, row.edition)).collect();
         let read = Arc::new(Published::of(weeks, rows));
         *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&read);
         Ok(read)

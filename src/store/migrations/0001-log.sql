@@ -167,7 +167,9 @@ CREATE TABLE digests (
     approved_at  INTEGER,
     approved_by  TEXT,
     publish_at   INTEGER,
-    published_at INTEGER
+    published_at INTEGER,
+    edition      INTEGER NOT NULL DEFAULT 0, -- of what is published; 0 before
+    sealed       TEXT                        -- hash of that edition
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE editions (
     week    TEXT NOT NULL,
@@ -178,6 +180,44 @@ CREATE TABLE editions (
     PRIMARY KEY (week, edition, format)
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER editions_are_published BEFORE UPDATE ON editions BEGIN SELECT RAISE(ABORT, 'published bytes never change'); END;
+
+-- What editors did with drafts. Each line belongs to a Decision in the log; the desk is what stands after the last edit.
+CREATE TABLE edits (
+    week     TEXT NOT NULL,
+    revision INTEGER NOT NULL,               -- 1, 2, 3 …: an edit is taken on the last one alone
+    seq      INTEGER NOT NULL REFERENCES log (seq),
+    body     TEXT NOT NULL,
+    PRIMARY KEY (week, revision)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE marks (                         -- ticks, reviews, words to authors: they change no digest
+    seq  INTEGER PRIMARY KEY REFERENCES log (seq),
+    week TEXT NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX marks_of_week ON marks (week, seq);
+CREATE TABLE pools (                         -- the works that could have a place in a draft: JSON, zstd
+    draft INTEGER PRIMARY KEY REFERENCES log (seq),
+    body  BLOB NOT NULL
+) STRICT;
+CREATE TABLE desks (
+    week      TEXT PRIMARY KEY,
+    revision  INTEGER NOT NULL,
+    edit_hash TEXT,
+    desk      TEXT NOT NULL,                 -- what pages show, without outcomes
+    body      TEXT                           -- the digest as edited; none while it is as computed
+) STRICT;
+CREATE TABLE featured_addresses (            -- what published digests linked to
+    key  TEXT NOT NULL,
+    week TEXT NOT NULL,
+    PRIMARY KEY (key, week)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE corrections (                   -- of published digests; each is an edition of its own
+    seq  INTEGER PRIMARY KEY REFERENCES log (seq),
+    week TEXT NOT NULL,
+    at   INTEGER NOT NULL,
+    text TEXT NOT NULL
+) STRICT;
+CREATE INDEX corrections_by_time ON corrections (at);
 
 -- Timed tasks: every slot runs exactly once, or is recorded as missed.
 CREATE TABLE slots (

@@ -1,0 +1,286 @@
+//! What editors see of a week: the draft with their edits laid over, who is next in line, and whether it is fit to be
+//! sent. The facts that the checks ask for are gathered here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+
+use super::decide::EditError;
+use super::draft::preview_with_pool;
+use super::{Context, links};
+use crate::digest::{self, CheckFacts, LinkFact, TextFault};
+use crate::model::{
+    ActivityId, BuilderId, CanonicalUrl, Desk, Digest, DigestState, DraftView, EditRecord, Finding, Level, Mark, MarkRecord, Network, Pick,
+    PickView, Week,
+};
+use crate::render::{self, Format, RenderError};
+use crate::store::{DeskRow, Head, LinkAnswer, StoreError};
+
+/// In the last so many digests an address may not have been.
+const SEEN_DIGESTS: u32 = 26;
+/// A link that was asked within this time is not asked again before an approval.
+const FRESH: SignedDuration = SignedDuration::from_hours(1);
+/// Links that have not answered by then count as not checked.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// All that editors see of a week. Before its draft is made: the running candidates, which nobody can edit yet.
+pub async fn draft_view(ctx: &Context, week: Week) -> Result<DraftView, EditError> {
+    let Some(DeskRow { head, desk }) = ctx.store.desk(week).await? else { return collecting(ctx, week).await };
+    let edits = ctx.store.edits(week).await?;
+    let marks = ctx.store.marks(week).await?;
+    let findings = findings(ctx, &desk, &marks).await?;
+    Ok(view(&head, desk, edits, &marks, findings))
+}
+
+/// What the checks find now.
+pub(super) async fn findings(ctx: &Context, desk: &Desk, marks: &[MarkRecord]) -> Result<Vec<Finding>, StoreError> {
+    let facts = check_facts(ctx, desk).await?;
+    Ok(tokio::task::block_in_place(|| digest::check(desk, marks, &facts)))
+}
+
+fn view(head: &Head, desk: Desk, edits: Vec<EditRecord>, marks: &[MarkRecord], findings: Vec<Finding>) -> DraftView {
+    let editable = matches!(head.state, DigestState::Draft | DigestState::InReview);
+    let clean = findings.iter().all(|finding| finding.level == Level::Warning && finding.ticked_by.is_some());
+    DraftView {
+        week: head.week,
+        state: head.state,
+        revision: head.revision,
+        draft_hash: head.draft_hash.clone(),
+        edit_hash: head.edit_hash.clone(),
+        made_at: Some(head.made_at),
+        approved_by: head.approved_by.clone(),
+        approved_at: head.approved_at,
+        publish_at: head.publish_at,
+        published_at: head.published_at,
+        editable,
+        approvable: editable && clean && !desk.digest.is_empty(),
+        intro: desk.digest.intro.clone(),
+        picks: picks(&desk, marks),
+        next: desk.next,
+        findings,
+        notices: desk.notices,
+        edits,
+        digest: desk.digest,
+    }
+}
+
+async fn collecting(ctx: &Context, week: Week) -> Result<DraftView, EditError> {
+    let (digest, pool) = preview_with_pool(ctx, week).await?;
+    let mut desk = tokio::task::block_in_place(|| digest::lay(&digest, &pool, &[]));
+    desk.digest.outcomes.clear();
+    Ok(DraftView {
+        week,
+        state: DigestState::Collecting,
+        revision: 0,
+        draft_hash: String::new(),
+        edit_hash: None,
+        made_at: None,
+        approved_by: None,
+        approved_at: None,
+        publish_at: None,
+        published_at: None,
+        editable: false,
+        approvable: false,
+        intro: None,
+        picks: picks(&desk, &[]),
+        next: desk.next,
+        findings: Vec::new(),
+        notices: Vec::new(),
+        edits: Vec::new(),
+        digest: desk.digest,
+    })
+}
+
+fn picks(desk: &Desk, marks: &[MarkRecord]) -> Vec<PickView> {
+    let mut position = 0;
+    let mut views = Vec::new();
+    for section in &desk.digest.sections {
+        for (place, pick) in (1..).zip(&section.picks) {
+            position += 1;
+            let about = |work: &ActivityId| pick.work == *work || pick.members.contains(work);
+            views.push(PickView {
+                position,
+                place,
+                section: section.category.clone(),
+                pinned: desk.pinned.contains(&pick.work),
+                rewordings: desk.rewordings.iter().filter(|rewording| rewording.work == pick.work).cloned().collect(),
+                others: desk.others.get(&pick.work).cloned().unwrap_or_default(),
+                opened: marks
+                    .iter()
+                    .filter(|mark| matches!(&mark.what, Mark::Opened { work } if about(work)))
+                    .map(|mark| (mark.by.clone(), mark.at))
+                    .collect(),
+                review: digest::open_review(marks, pick)
+                    .map(|reviewer| reviewer.cloned().unwrap_or_else(|| "somebody who knows the topic".to_owned())),
+                outdated: marks.iter().filter(|mark| matches!(&mark.what, Mark::Outdated { work, .. } if about(work))).cloned().collect(),
+                pick: pick.clone(),
+            });
+        }
+    }
+    views
+}
+
+async fn check_facts(ctx: &Context, desk: &Desk) -> Result<CheckFacts, StoreError> {
+    let picks: Vec<&Pick> = desk.digest.picks().collect();
+    let urls: Vec<String> = picks.iter().map(|pick| pick.url.clone()).collect();
+    let answers: BTreeMap<String, Vec<LinkAnswer>> = ctx.store.link_answers(urls).await?.into_iter().collect();
+    let links = picks.iter().filter_map(|pick| Some((pick.work.clone(), link_fact(answers.get(&pick.url)?)?))).collect();
+    let mut keys: BTreeMap<String, ActivityId> = BTreeMap::new();
+    for pick in &picks {
+        keys.extend(address_keys(pick).into_iter().map(|key| (key, pick.work.clone())));
+    }
+    let seen = ctx.store.seen_addresses(keys.keys().cloned().collect(), desk.digest.week, SEEN_DIGESTS).await?;
+    let ids: Vec<BuilderId> = picks.iter().flat_map(|pick| &pick.builders).map(|builder| builder.id).collect();
+    let now = ctx.clock.now();
+    let willing: Vec<BuilderId> = ctx
+        .store
+        .builders_by_id(ids)
+        .await?
+        .into_iter()
+        .filter(|builder| !builder.switches.not_featured && !builder.switches.not_public)
+        .map(|builder| builder.id)
+        .collect();
+    let opted_out = picks
+        .iter()
+        .flat_map(|pick| pick.builders.iter().map(move |builder| (pick.work.clone(), builder)))
+        .filter(|(_, builder)| !willing.contains(&builder.id))
+        .map(|(work, builder)| (work, builder.name.clone()))
+        .collect();
+    Ok(CheckFacts {
+        links,
+        seen: seen.into_iter().filter_map(|(key, week)| Some((keys.get(&key)?.clone(), week))).collect(),
+        opted_out,
+        texts: tokio::task::block_in_place(|| text_faults(ctx, &desk.digest, now)),
+        ask_machine_written: ctx.config.editing.ask_machine_written,
+    })
+}
+
+/// The keys of all addresses that a pick links to.
+pub(super) fn address_keys(pick: &Pick) -> Vec<String> {
+    std::iter::once(&pick.url).chain(&pick.also).filter_map(|url| CanonicalUrl::parse(url).ok()).map(|url| url.key()).collect()
+}
+
+/// What the last answers of a link say, latest first (RECORD.md section 7).
+fn link_fact(answers: &[LinkAnswer]) -> Option<LinkFact> {
+    let gone = |status: Option<u16>| matches!(status, Some(404 | 410));
+    Some(match answers {
+        [] => return None,
+        [last, before]
+            if gone(last.status) && gone(before.status) && last.at.duration_since(before.at) >= SignedDuration::from_hours(1) =>
+        {
+            LinkFact::Gone
+        }
+        [last, ..] => match last.status {
+            Some(404 | 410) => LinkFact::Missing,
+            Some(200..=299 | 304) => LinkFact::Answers,
+            Some(300..=399) => LinkFact::Redirects(String::new()),
+            Some(status) => LinkFact::Unknown(format!("it answers {status}")),
+            None => LinkFact::Unknown("it did not answer".to_owned()),
+        },
+    })
+}
+
+/// Texts that do not fit where they should go: posts, the mail, images that say nothing to those who cannot see them.
+fn text_faults(ctx: &Context, digest: &Digest, now: Timestamp) -> Vec<TextFault> {
+    let mut faults = Vec::new();
+    for pick in digest.picks() {
+        for (name, post) in &pick.social {
+            for network in Network::ALL.into_iter().filter(|network| name.is_empty() || network.as_str() == name) {
+                let (counted, limit) = post_length(network, post);
+                if counted > limit {
+                    faults.push(TextFault {
+                        level: Level::Error,
+                        code: "social_too_long",
+                        work: Some(pick.work.clone()),
+                        text: format!(
+                            "the post for {} about “{}” counts {counted}, {limit} at most are taken",
+                            network.as_str(),
+                            pick.title
+                        ),
+                    });
+                }
+            }
+        }
+    }
+    let context = render::Context::new(&ctx.config.program, ctx.config.web.public_url.as_str()).published(now);
+    let fault = |code, text: String| TextFault { level: Level::Error, code, work: None, text };
+    match render::render(digest, &context, Format::Eml) {
+        Ok(_) => {}
+        Err(error @ RenderError::MailTooLong { .. }) => faults.push(fault("mail_too_large", error.to_string())),
+        Err(error) => faults.push(fault("cannot_be_rendered", format!("the mail: {error}"))),
+    }
+    match render::render(digest, &context, Format::Html) {
+        Ok(bytes) if images_without_text(&String::from_utf8_lossy(&bytes)) => {
+            faults.push(fault("image_without_text", "an image on the page has no text for those who cannot see it".to_owned()));
+        }
+        Ok(_) => {}
+        Err(error) => faults.push(fault("cannot_be_rendered", format!("the page: {error}"))),
+    }
+    faults
+}
+
+/// How long a post counts at a network, and how long it may be. Addresses count as 23 where the network shortens them.
+fn post_length(network: Network, post: &str) -> (usize, usize) {
+    let of_word = |word: &str, url: Option<usize>| match url {
+        Some(length) if word.starts_with("https://") || word.starts_with("http://") => length,
+        _ => graphemes(word),
+    };
+    let count = |url: Option<usize>| {
+        post.split_inclusive(char::is_whitespace)
+            .map(|word| {
+                let trimmed = word.trim_end();
+                of_word(trimmed, url) + graphemes(&word[trimmed.len()..])
+            })
+            .sum()
+    };
+    match network {
+        Network::X => (count(Some(23)), 280),
+        Network::Bluesky => (count(None), 300),
+        Network::Mastodon => (count(Some(23)), 500),
+        Network::Linkedin => (post.encode_utf16().count(), 3_000),
+    }
+}
+
+fn graphemes(text: &str) -> usize {
+    unicode_segmentation::UnicodeSegmentation::graphemes(text, true).count()
+}
+
+fn images_without_text(html: &str) -> bool {
+    html.match_indices("<img").any(|(start, _)| {
+        let tag = &html[start..];
+        let tag = &tag[..tag.find('>').unwrap_or(tag.len())];
+        !tag.contains(" alt=")
+    })
+}
+
+/// Asks the links of picks that were not asked within the last hour, all at once, and waits a little for them. A link
+/// that has not answered by then stays unknown, which is a warning.
+pub(super) async fn ask_links(ctx: &Context, desk: &Desk) -> Result<(), StoreError> {
+    let now = ctx.clock.now();
+    let urls: Vec<String> = desk.digest.picks().map(|pick| pick.url.clone()).filter(|url| !url.is_empty()).collect();
+    let stale: Vec<String> = ctx
+        .store
+        .link_answers(urls)
+        .await?
+        .into_iter()
+        .filter(|(_, answers)| answers.first().is_none_or(|last| now.duration_since(last.at) >= FRESH))
+        .map(|(url, _)| url)
+        .collect();
+    let mut asked = JoinSet::new();
+    for url in stale {
+        let ctx = ctx.clone();
+        asked.spawn(async move {
+            let answer = links::ask(&ctx, &url).await;
+            (url, answer)
+        });
+    }
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while let Ok(Some(done)) = tokio::time::timeout_at(deadline, asked.join_next()).await {
+        if let Ok((url, Some(status))) = done {
+            ctx.store.record_link_check(&url, status, ctx.clock.now()).await?;
+        }
+    }
+    Ok(())
+}

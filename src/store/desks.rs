@@ -1,0 +1,328 @@
+//! What editors did with drafts: edits and marks, and the desk as it stands after them.
+//!
+//! An edit is taken only on the revision that it was made on, in one transaction with the fact that tells of it. So of
+//! two people who edit at once the second is refused, and nothing of the first is lost.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::digests::{Head, head};
+use super::log::{NewFact, append};
+use super::{Store, StoreError};
+use crate::model::{
+    ActivityId, Decision, DecisionKind, Desk, Digest, DigestState, Edit, EditRecord, FactKind, Mark, MarkRecord, Pool, Seq, Week,
+};
+
+/// Where a week's draft stands, with what lies on its desk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeskRow {
+    pub head: Head,
+    /// Without the digest's outcomes.
+    pub desk: Desk,
+}
+
+/// A draft and all that edits are laid over it with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftParts {
+    pub head: Head,
+    /// As computed.
+    pub base: Digest,
+    pub pool: Pool,
+    pub edits: Vec<EditRecord>,
+}
+
+/// The desk after an edit, to be kept with it.
+#[derive(Debug, Clone)]
+pub struct NewEdit {
+    pub week: Week,
+    /// The revision that it was made on, and the draft.
+    pub on: u32,
+    pub draft: Seq,
+    pub by: String,
+    pub at: Timestamp,
+    pub note: Option<String>,
+    pub edit: Edit,
+    /// In words.
+    pub text: String,
+    pub desk: Desk,
+    pub edit_hash: Option<String>,
+    /// Decisions about works that follow from it.
+    pub beside: Vec<DecisionKind>,
+}
+
+/// Whether something was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// With this revision.
+    Done(u32),
+    /// Somebody else was first: the revision is this one now.
+    Clash(u32),
+}
+
+/// The desk as kept: small, for pages; and the digest whole.
+pub(super) fn put_desk(connection: &Connection, week: Week, revision: u32, edit_hash: Option<&str>, desk: &Desk) -> Result<(), StoreError> {
+    let body = if revision == 0 { None } else { Some(serde_json::to_string(&desk.digest)?) };
+    let mut small = desk.clone();
+    small.digest.outcomes.clear();
+    connection.execute(
+        "INSERT OR REPLACE INTO desks (week, revision, edit_hash, desk, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![week.to_string(), revision, edit_hash, serde_json::to_string(&small)?, body],
+    )?;
+    Ok(())
+}
+
+/// Packs the works that could have a place; there are many, and only edits ask for them.
+pub(super) fn put_pool(connection: &Connection, draft: Seq, pool: &Pool) -> Result<(), StoreError> {
+    let packed = zstd::encode_all(serde_json::to_string(pool)?.as_bytes(), 3).map_err(|error| StoreError::Broken(error.to_string()))?;
+    connection.execute("INSERT OR REPLACE INTO pools (draft, body) VALUES (?1, ?2)", params![draft.0, packed])?;
+    Ok(())
+}
+
+/// Keeps an edit beside the fact that tells of it.
+pub(super) fn put_edit(connection: &Connection, week: Week, seq: Seq, record: &EditRecord) -> Result<(), StoreError> {
+    connection.execute(
+        "INSERT INTO edits (week, revision, seq, body) VALUES (?1, ?2, ?3, ?4)",
+        params![week.to_string(), record.revision, seq.0, serde_json::to_string(record)?],
+    )?;
+    Ok(())
+}
+
+fn edits(connection: &Connection, week: Week) -> Result<Vec<EditRecord>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT body FROM edits WHERE week = ?1 ORDER BY revision")?;
+    let bodies = statement.query_map([week.to_string()], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    let mut edits = bodies.iter().map(|body| serde_json::from_str::<EditRecord>(body)).collect::<Result<Vec<_>, _>>()?;
+    mark_undone(&mut edits);
+    Ok(edits)
+}
+
+fn mark_undone(edits: &mut [EditRecord]) {
+    let undone: Vec<(u32, u32)> = edits
+        .iter()
+        .filter_map(|record| if let Edit::Undo { revision } = record.what { Some((revision, record.revision)) } else { None })
+        .collect();
+    for (revision, by) in undone {
+        if let Some(record) = edits.iter_mut().find(|record| record.revision == revision) {
+            record.undone_by = Some(by);
+        }
+    }
+}
+
+/// Refuses where the draft does not change any more.
+pub(super) fn editable(head: &Head) -> Result<(), StoreError> {
+    let week = head.week;
+    match head.state {
+        DigestState::Draft | DigestState::InReview | DigestState::Collecting => Ok(()),
+        DigestState::Approved => Err(StoreError::Refused(format!(
+            "the digest of {week} is approved: pull it back with `clarion digest pull-back {week}` to edit it"
+        ))),
+        DigestState::Published => Err(StoreError::Refused(format!(
+            "the digest of {week} is published already: `clarion digest correct {week}` puts a mistake right"
+        ))),
+    }
+}
+
+pub(super) fn missing(week: Week) -> StoreError {
+    StoreError::Refused(format!("there is no draft of {week} yet: make it with `clarion digest draft {week}`"))
+}
+
+pub(super) fn decide(connection: &Connection, decision: &Decision, week: Week, at: Timestamp) -> Result<Seq, StoreError> {
+    let payload = Some(serde_json::to_string(decision)?);
+    append(connection, &NewFact { at, kind: FactKind::Decision, subject: week.to_string(), detail: String::new(), payload })
+}
+
+impl Store {
+    /// Where a week stands and what lies on its desk.
+    pub async fn desk(&self, week: Week) -> Result<Option<DeskRow>, StoreError> {
+        self.read(move |connection| {
+            let Some(head) = head(connection, week)? else { return Ok(None) };
+            let desk: Option<String> =
+                connection.query_row("SELECT desk FROM desks WHERE week = ?1", [week.to_string()], |row| row.get(0)).optional()?;
+            let desk = desk.ok_or_else(|| StoreError::Broken(format!("the draft of {week} has no desk")))?;
+            Ok(Some(DeskRow { head, desk: serde_json::from_str(&desk)? }))
+        })
+        .await
+    }
+
+    /// A draft as computed, with what could have a place in it and its edits.
+    pub async fn draft_parts(&self, week: Week) -> Result<Option<DraftParts>, StoreError> {
+        self.read(move |connection| {
+            let Some(head) = head(connection, week)? else { return Ok(None) };
+            let base: Option<String> =
+                connection.query_row("SELECT body FROM payload WHERE seq = ?1", [head.draft_seq.0], |row| row.get(0)).optional()?;
+            let base = base.ok_or_else(|| StoreError::Broken(format!("the draft of {week} has lost its text")))?;
+            let packed: Option<Vec<u8>> =
+                connection.query_row("SELECT body FROM pools WHERE draft = ?1", [head.draft_seq.0], |row| row.get(0)).optional()?;
+            let packed = packed.ok_or_else(|| StoreError::Broken(format!("the draft of {week} has lost its candidates")))?;
+            let pool = zstd::decode_all(packed.as_slice()).map_err(|error| StoreError::Broken(error.to_string()))?;
+            Ok(Some(DraftParts {
+                base: serde_json::from_str(&base)?,
+                pool: serde_json::from_slice(&pool)?,
+                edits: edits(connection, week)?,
+                head,
+            }))
+        })
+        .await
+    }
+
+    /// The edits of a week, in order; those that were taken back say by which.
+    pub async fn edits(&self, week: Week) -> Result<Vec<EditRecord>, StoreError> {
+        self.read(move |connection| edits(connection, week)).await
+    }
+
+    /// Works that editors hold, by the edits of all weeks but one.
+    pub async fn holds(&self, but: Week) -> Result<Vec<(ActivityId, Week)>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached("SELECT DISTINCT week FROM edits WHERE week <> ?1 ORDER BY week")?;
+            let weeks = statement.query_map([but.to_string()], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+            let mut holds = Vec::new();
+            for week in weeks {
+                let week: Week = week.parse().map_err(|error| StoreError::Broken(format!("{error}")))?;
+                for record in edits(connection, week)?.into_iter().filter(|record| record.undone_by.is_none()) {
+                    if let Edit::Hold { work, until } = record.what {
+                        holds.push((work, until));
+                    }
+                }
+            }
+            Ok(holds)
+        })
+        .await
+    }
+
+    /// Takes an edit, unless the draft moved since it was thought of.
+    pub async fn record_edit(&self, new: NewEdit) -> Result<Taken, StoreError> {
+        self.write_safely(move |connection| {
+            let week = new.week;
+            let head = head(connection, week)?.ok_or_else(|| missing(week))?;
+            editable(&head)?;
+            if head.revision != new.on || head.draft_seq != new.draft {
+                return Ok(Taken::Clash(head.revision));
+            }
+            let record = EditRecord {
+                revision: new.on + 1,
+                at: new.at,
+                by: new.by.clone(),
+                what: new.edit.clone(),
+                note: new.note.clone(),
+                undone_by: None,
+                text: new.text.clone(),
+            };
+            let what = DecisionKind::Edit { week, revision: record.revision, what: new.edit.clone() };
+            let seq = decide(connection, &Decision { by: new.by.clone(), what, note: new.note.clone() }, week, new.at)?;
+            for what in &new.beside {
+                let decision = Decision { by: new.by.clone(), what: what.clone(), note: new.note.clone() };
+                decide(connection, &decision, week, new.at)?;
+            }
+            put_edit(connection, week, seq, &record)?;
+            put_desk(connection, week, record.revision, new.edit_hash.as_deref(), &new.desk)?;
+            connection.execute("UPDATE digests SET state = 'in_review' WHERE week = ?1", [week.to_string()])?;
+            Ok(Taken::Done(record.revision))
+        })
+        .await
+    }
+
+    /// Sets a mark beside a draft that is not approved yet.
+    pub async fn record_mark(&self, week: Week, record: MarkRecord) -> Result<Seq, StoreError> {
+        self.write_safely(move |connection| {
+            let head = head(connection, week)?.ok_or_else(|| missing(week))?;
+            // A word to an author needs no draft that is still open.
+            if !matches!(record.what, Mark::Outdated { .. }) {
+                editable(&head)?;
+            }
+            let what = DecisionKind::Mark { week, what: record.what.clone() };
+            let seq = decide(connection, &Decision { by: record.by.clone(), what, note: record.note.clone() }, week, record.at)?;
+            connection.execute(
+                "INSERT INTO marks (seq, week, body) VALUES (?1, ?2, ?3)",
+                params![seq.0, week.to_string(), serde_json::to_string(&record)?],
+            )?;
+            connection.execute("UPDATE digests SET state = 'in_review' WHERE week = ?1 AND state = 'draft'", [week.to_string()])?;
+            Ok(seq)
+        })
+        .await
+    }
+
+    /// The marks beside a draft, in order.
+    pub async fn marks(&self, week: Week) -> Result<Vec<MarkRecord>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached("SELECT body FROM marks WHERE week = ?1 ORDER BY seq")?;
+            let bodies = statement.query_map([week.to_string()], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+            bodies.iter().map(|body| serde_json::from_str(body).map_err(StoreError::from)).collect()
+        })
+        .await
+    }
+
+    /// Takes an approval back before publication.
+    pub async fn pull_back(&self, week: Week, by: String, note: Option<String>, now: Timestamp) -> Result<(), StoreError> {
+        self.write_safely(move |connection| {
+            let head = head(connection, week)?.ok_or_else(|| missing(week))?;
+            match head.state {
+                DigestState::Approved => {}
+                DigestState::Published => {
+                    return Err(StoreError::Refused(format!("the digest of {week} is published already and cannot be pulled back")));
+                }
+                _ => return Err(StoreError::Refused(format!("the digest of {week} is not approved: there is nothing to pull back"))),
+            }
+            decide(connection, &Decision { by, what: DecisionKind::PullBack { week }, note }, week, now)?;
+            connection.execute(
+                "UPDATE digests SET state = 'in_review', approved_at = NULL, approved_by = NULL, publish_at = NULL WHERE week = ?1",
+                [week.to_string()],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// What links answered: the last two answers of each, latest first, with the instants.
+    pub async fn link_answers(&self, urls: Vec<String>) -> Result<Vec<(String, Vec<LinkAnswer>)>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached("SELECT at, status FROM link_checks WHERE url = ?1 ORDER BY at DESC LIMIT 2")?;
+            urls.into_iter()
+                .map(|url| {
+                    let answers = statement
+                        .query_map([&url], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<u16>>(1)?)))?
+                        .collect::<Result<Vec<_>, _>>()?;
+                    let answers = answers
+                        .into_iter()
+                        .map(|(at, status)| Ok(LinkAnswer { at: super::from_millis(at)?, status }))
+                        .collect::<Result<Vec<_>, StoreError>>()?;
+                    Ok((url, answers))
+                })
+                .collect()
+        })
+        .await
+    }
+}
+
+/// What a link answered once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkAnswer {
+    pub at: Timestamp,
+    /// `None` where nothing answered.
+    pub status: Option<u16>,
+}
+
+/// How a draft that exists is computed anew.
+#[derive(Debug, Clone)]
+pub struct Refresh {
+    pub on: u32,
+    pub draft: Seq,
+    pub by: String,
+    pub note: Option<String>,
+    pub edit_hash: Option<String>,
+}
+
+/// Puts the refresh into the list of edits.
+pub(super) fn put_refresh(connection: &Connection, week: Week, refresh: &Refresh, at: Timestamp) -> Result<EditRecord, StoreError> {
+    let record = EditRecord {
+        revision: refresh.on + 1,
+        at,
+        by: refresh.by.clone(),
+        what: Edit::Refresh,
+        note: refresh.note.clone(),
+        undone_by: None,
+        text: "computed the draft anew".to_owned(),
+    };
+    let what = DecisionKind::Edit { week, revision: record.revision, what: Edit::Refresh };
+    let seq = decide(connection, &Decision { by: refresh.by.clone(), what, note: refresh.note.clone() }, week, at)?;
+    put_edit(connection, week, seq, &record)?;
+    Ok(record)
+}
