@@ -16,6 +16,7 @@ mod slots;
 mod sources;
 mod sqlite;
 mod views;
+mod weeks;
 mod works;
 
 use std::collections::HashMap;

@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use super::BODY_LIMIT;
 use super::error::{WebError, message};
 use super::routes::Access;
+use super::staff::{Published, Running};
 use super::state::AppState;
 use super::throttle::Throttle;
 use crate::config::WebConfig;
@@ -47,11 +48,13 @@ pub(crate) struct Desk {
     pub(crate) ctx: Context,
     pub(crate) throttle: Throttle,
     pub(crate) checks: Semaphore,
+    pub(crate) running: Running,
+    pub(crate) published: Published,
 }
 
 impl Desk {
     pub(crate) fn new(ctx: Context) -> Self {
-        Self { ctx, throttle: Throttle::default(), checks: Semaphore::new(CHECKS) }
+        Self { ctx, throttle: Throttle::default(), checks: Semaphore::new(CHECKS), running: Running::default(), published: Published::default() }
     }
 }
 
@@ -105,6 +108,15 @@ impl Fields {
     /// The first value of that name; empty where there is none.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// Every value of that name.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(String, String)> {
+        self.0.iter()
     }
 }
 

@@ -21,6 +21,7 @@ mod routes;
 mod sample;
 mod sign_in;
 mod sources;
+mod staff;
 mod state;
 mod stored;
 mod throttle;
@@ -55,6 +56,10 @@ pub use stored::StoredPages;
 
 /// The style sheet: what digests need, and what pages add.
 const STYLE: &str = concat!(include_str!("../render/digest.css"), include_str!("assets/pages.css"));
+
+/// What the staff's pages add to it, and the little that scripts do for them.
+const STAFF_STYLE: &str = include_str!("assets/staff.css");
+const STAFF_SCRIPT: &str = include_str!("assets/staff.js");
 
 /// The beginning of [`POLICY`], after which a sealed page's own style is named.
 const POLICY_START: &str = "default-src 'none'; style-src 'self'";
@@ -95,7 +100,21 @@ fn routes(state: &AppState) -> Routes {
         .post("/sign-in", Access::Everyone, sign_in::enter)
         .get("/link/{secret}", Access::Personal, link::page)
         .post("/link/{secret}", Access::Everyone, link::enter)
-        .get("/staff", STAFF, audit::page)
+        .get("/assets/staff.css", Access::Everyone, public::staff_style)
+        .get("/assets/staff.js", Access::Everyone, public::staff_script)
+        .get("/staff", STAFF, staff::week::now)
+        .get("/staff/week/{week}", STAFF, staff::week::page)
+        .post("/staff/week/{week}", STAFF, staff::act::act)
+        .get("/staff/week/{week}/refresh", STAFF, staff::compare::refresh)
+        .get("/staff/week/{week}/posts", STAFF, staff::posts::page)
+        .get("/staff/week/{week}/preview", STAFF, staff::preview::first)
+        .get("/staff/week/{week}/preview/{format}", STAFF, staff::preview::page)
+        .get("/staff/week/{week}/frame/{format}", STAFF, staff::preview::framed)
+        .get("/staff/compare", STAFF, staff::compare::page)
+        .get("/staff/archive", STAFF, staff::archive::page)
+        .get("/staff/balance", STAFF, staff::balance::page)
+        .get("/staff/balance.csv", STAFF, staff::balance::csv)
+        .get("/staff/reply", STAFF, staff::reply::page)
         .get("/staff/audit", OPERATORS, audit::page)
         .get("/account", SIGNED_IN, sign_in::account)
         .post("/sign-out", SIGNED_IN, sign_in::leave)
@@ -284,7 +303,8 @@ mod tests {
 
     #[tokio::test]
     async fn pages_keep_their_budget_even_with_thousands() {
-        assert!(STYLE.len() <= 12 * 1024, "{} bytes of style", STYLE.len());
+        assert!(STYLE.len() + STAFF_STYLE.len() <= 12 * 1024, "{} bytes of style", STYLE.len() + STAFF_STYLE.len());
+        assert!(STAFF_SCRIPT.len() <= 8 * 1024, "{} bytes of script", STAFF_SCRIPT.len());
         for path in PAGES {
             let (status, headers, body) = ask(Sample::large(5_000), "GET", path).await;
             assert_eq!(status, StatusCode::OK, "{path}");
