@@ -14,7 +14,7 @@ use super::super::error::WebError;
 use super::super::public::answer;
 use super::super::state::AppState;
 use super::week::{Trouble, WeekQuery, show};
-use super::{ctx, view, week_of};
+use super::{ctx, short_id, view, week_of};
 use crate::flow::{self, EditError, Warnings, Wish};
 use crate::model::{ActivityId, DraftView, Edit, Mark, Network, PickView, Week, Wording};
 
@@ -142,7 +142,7 @@ async fn perform(state: &AppState, me: &Visitor, week: Week, task: Task, fields:
             None
         }
         Task::Approve => {
-            for key in fields.all("accept") {
+            for key in fields.all("accept").flat_map(|keys| keys.split(' ')).filter(|key| !key.is_empty()) {
                 flow::mark(ctx, week, Mark::Accepted { key: key.to_owned() }, &wish).await?;
             }
             flow::approve_draft(ctx, week, Warnings::Ticked, &wish).await?;
@@ -170,11 +170,13 @@ fn task_of(before: &DraftView, fields: &Fields) -> Option<(Task, Back)> {
     let (verb, object) = told.split_once(' ').unwrap_or((told, fields.get("work")));
     let pick = before.picks.iter().find(|pick| pick.pick.work.as_str() == object);
     let work = || named(object);
-    let stays = |verb: &str| Back::to(format!("{verb}-{object}"));
+    let key = |id: &str| short_id(&ActivityId(id.to_owned()));
+    let stays = |verb: &str| Back::to(format!("{verb}-{}", key(object)));
+    let to_pick = |id: &str| Back::to(format!("pick-{}", key(id)));
     let goes = || Back { at: pick.map(|pick| pick.position), focus: "said".to_owned(), page: "" };
     let one = |edit: Edit| Task::Edits(vec![edit]);
     Some(match verb {
-        "pin" => (one(Edit::Pin { work: work()? }), if pick.is_some() { stays("pin") } else { Back::to(format!("pick-{object}")) }),
+        "pin" => (one(Edit::Pin { work: work()? }), if pick.is_some() { stays("pin") } else { to_pick(object) }),
         "drop" => (one(Edit::Drop { work: work()? }), goes()),
         "drop_builder" => (one(Edit::DropBuilder { builder: pick?.pick.builders.first()?.id }), goes()),
         "lead" => (one(Edit::Lead { work: work()? }), stays("lead")),
@@ -186,10 +188,17 @@ fn task_of(before: &DraftView, fields: &Fields) -> Option<(Task, Back)> {
         "hold" => (one(Edit::Hold { work: work()?, until: fields.get("until").parse().ok()? }), goes()),
         "swap" => {
             let with = named(fields.get("with"))?;
-            (one(Edit::Swap { work: work()?, with: with.clone() }), Back::to(format!("pick-{with}")))
+            (one(Edit::Swap { work: work()?, with: with.clone() }), to_pick(with.as_str()))
         }
-        "merge" => (one(Edit::Merge { one: work()?, other: named(fields.get("with"))? }), Back::to(format!("pick-{object}"))),
-        "split" => (one(Edit::Split { one: work()?, other: named(fields.get("with"))? }), Back::to(format!("pick-{object}"))),
+        "merge" => {
+            let position: u32 = fields.get("other").trim().parse().ok()?;
+            let other = before.picks.iter().find(|pick| pick.position == position)?.pick.work.clone();
+            (one(Edit::Merge { one: work()?, other }), to_pick(object))
+        }
+        "split" => {
+            let whole = fields.get("work");
+            (one(Edit::Split { one: named(whole)?, other: work()? }), to_pick(whole))
+        }
         "reword" => (Task::Edits(rewordings(pick?, fields)), stays("reword")),
         "post" => (Task::Edits(posts(before, pick?, fields)), Back { page: "/posts", ..stays("post") }),
         "intro" => {
@@ -201,11 +210,11 @@ fn task_of(before: &DraftView, fields: &Fields) -> Option<(Task, Back)> {
         "opened" => (Task::Mark(Mark::Opened { work: work()? }), stays("opened")),
         "review" => {
             let reviewer = text_of(fields.get("reviewer"));
-            (Task::Mark(Mark::Review { work: work()?, reviewer }), Back::to(format!("more-{object}")))
+            (Task::Mark(Mark::Review { work: work()?, reviewer }), stays("more"))
         }
-        "reviewed" => (Task::Mark(Mark::Reviewed { work: work()? }), Back::to(format!("more-{object}"))),
+        "reviewed" => (Task::Mark(Mark::Reviewed { work: work()? }), stays("more")),
         "outdated" => {
-            (Task::Mark(Mark::Outdated { work: work()?, text: fields.get("text").to_owned() }), Back::to(format!("more-{object}")))
+            (Task::Mark(Mark::Outdated { work: work()?, text: fields.get("outdated").to_owned() }), stays("more"))
         }
         "approve" => (Task::Approve, Back::to("approval")),
         "pull_back" => (Task::PullBack, Back::to("approval")),

@@ -14,7 +14,7 @@ use super::super::frame::{Frame, NAME, counted};
 use super::super::public::answer;
 use super::super::state::AppState;
 use super::{ctx, published};
-use crate::flow::{self, Fairness, Share};
+use crate::flow::{self, Division, Fairness, Share};
 use crate::render::{country_name, language_name, short};
 
 #[derive(Debug, Default, Deserialize)]
@@ -30,7 +30,7 @@ struct Line {
     target: String,
     members: String,
     bar: u64,
-    target_bar: Option<i64>,
+    target_bar: Option<u64>,
 }
 
 struct Table {
@@ -102,7 +102,7 @@ pub(crate) async fn page(
                     name: division.name,
                     has_target: division.shares.iter().any(|share| share.target.is_some()),
                     has_members: division.shares.iter().any(|share| share.members.is_some()),
-                    lines: division.shares.iter().map(|share| Line::of(division.name, share)).collect(),
+                    lines: lines_of(division),
                 })
                 .collect(),
         };
@@ -184,8 +184,14 @@ fn figures(fairness: &Fairness) -> Vec<Figure> {
     ]
 }
 
+fn lines_of(division: &Division) -> Vec<Line> {
+    let longest = |share: &Share| share.share.max(share.target.unwrap_or(0).unsigned_abs());
+    let widest = division.shares.iter().map(longest).max().unwrap_or(0).max(1);
+    division.shares.iter().map(|share| Line::of(division.name, share, widest)).collect()
+}
+
 impl Line {
-    fn of(division: &str, share: &Share) -> Self {
+    fn of(division: &str, share: &Share, widest: u64) -> Self {
         let name = match division {
             "Country" => country_name(&share.name).map(str::to_owned),
             "Language" => language_name(&share.name),
@@ -197,8 +203,8 @@ impl Line {
             share: format!("{} %", tenths(share.share)),
             target: share.target.map_or_else(|| "–".to_owned(), |target| format!("{} %", tenths(target.unsigned_abs()))),
             members: share.members.map_or_else(|| "–".to_owned(), |members| members.to_string()),
-            bar: share.share.min(1_000),
-            target_bar: share.target,
+            bar: 1_000 * share.share / widest,
+            target_bar: share.target.map(|target| 1_000 * target.unsigned_abs() / widest),
         }
     }
 }

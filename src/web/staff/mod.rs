@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::error::WebError;
 use super::state::AppState;
 use crate::flow::{self, Context, PublishedWeek};
-use crate::model::{DigestState, DraftView, Week};
+use crate::model::{ActivityId, DigestState, DraftView, Week};
 
 /// How long the running candidates are shown before they are computed again.
 const RUNNING_FOR: SignedDuration = SignedDuration::from_secs(60);
@@ -64,6 +64,11 @@ pub(crate) async fn published(state: &AppState) -> Result<Arc<Vec<PublishedWeek>
 /// The context, where there is one.
 pub(crate) fn ctx(state: &AppState) -> Result<&Context, WebError> {
     state.desk.as_ref().map(|desk| &desk.ctx).ok_or(WebError::NotFound)
+}
+
+/// The beginning of a work's id, for the ids of elements: enough to tell the works of one page apart.
+pub(crate) fn short_id(work: &ActivityId) -> String {
+    work.as_str().chars().take(10).collect()
 }
 
 /// A week of an address. One that lies far off is none.

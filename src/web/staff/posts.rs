@@ -11,7 +11,7 @@ use super::super::error::WebError;
 use super::super::frame::{Frame, NAME, TITLE};
 use super::super::public::answer;
 use super::super::state::AppState;
-use super::{view, week_of};
+use super::{short_id, view, week_of};
 use crate::model::{DraftView, Network, PickView};
 use crate::render::short;
 
@@ -24,6 +24,7 @@ struct Post {
 
 struct PickPosts {
     id: String,
+    key: String,
     title: String,
     by: String,
     posts: Vec<Post>,
@@ -70,6 +71,7 @@ pub(crate) async fn page(
         let week = week_of(&state, &week)?;
         let seen = view(&state, week).await?;
         let picks = seen.picks.iter().map(|pick| PickPosts {
+            key: short_id(&pick.pick.work),
             id: pick.pick.work.to_string(),
             title: short(&pick.pick.title, TITLE),
             by: short(&pick.pick.builders.iter().map(|builder| builder.name.as_str()).collect::<Vec<_>>().join(", "), NAME),

@@ -14,7 +14,7 @@ use super::super::error::WebError;
 use super::super::frame::{Frame, Moment, NAME, TITLE, counted};
 use super::super::public::answer;
 use super::super::state::AppState;
-use super::{current_week, view, week_of};
+use super::{current_week, short_id, view, week_of};
 use crate::model::{
     DigestState, DraftView, Edit, EditRecord, Finding, Group, InLine, Level, MarkRecord, Mark, Notice, PickView, ReasonTerm, Week, Wording,
 };
@@ -72,6 +72,8 @@ struct Opened {
 
 struct Row {
     id: String,
+    /// For the ids of elements.
+    key: String,
     position: u32,
     work: ShownWork,
     first: bool,
@@ -108,6 +110,7 @@ struct SectionBlock {
 
 struct NextLine {
     id: String,
+    key: String,
     title: String,
     url: Option<String>,
     by: String,
@@ -116,10 +119,13 @@ struct NextLine {
     fault: Option<String>,
 }
 
+/// What one tick stands for: all findings of one kind that nobody ticked, or all that one person did.
 struct CheckLine {
-    key: String,
-    text: String,
-    to: Option<String>,
+    id: String,
+    /// What the tick names, with blanks between.
+    keys: String,
+    /// Each with the way to its pick.
+    texts: Vec<(String, Option<String>)>,
     ticked_by: Option<String>,
 }
 
@@ -296,7 +302,7 @@ fn put_together(
     let mut until = week;
     for _ in 0..HOLD_WEEKS {
         until = until.next();
-        hold_weeks.push((until.to_string(), format!("Week {}, {}", until.number(), date_span(until))));
+        hold_weeks.push((until.to_string(), format!("Week {}", until.number())));
     }
     WeekPage {
         frame: Frame::of(state, "staff"),
@@ -324,8 +330,8 @@ fn put_together(
         sections: sections(seen, &me, if inline { at } else { 0 }, now),
         next: seen.next.iter().map(NextLine::of).collect(),
         open_warnings: warnings.iter().filter(|finding| finding.ticked_by.is_none()).count(),
-        errors: errors.into_iter().map(|finding| CheckLine::of(finding, seen)).collect(),
-        warnings: warnings.into_iter().map(|finding| CheckLine::of(finding, seen)).collect(),
+        errors: CheckLine::of_kind(&errors, seen),
+        warnings: CheckLine::of_kind(&warnings, seen),
         notices: seen.notices.iter().map(|Notice { text, .. }| short(text, TITLE)).collect(),
         latest,
         earlier,
@@ -460,6 +466,7 @@ impl Row {
             .map(|member| OtherLine { id: member.to_string(), title: format!("activity {member}") })
             .collect();
         Self {
+            key: short_id(&pick.work),
             id: pick.work.to_string(),
             position: seen.position,
             work: ShownWork::of(pick),
@@ -499,6 +506,7 @@ fn outdated(record: &MarkRecord) -> Option<String> {
 impl NextLine {
     fn of(line: &InLine) -> Self {
         Self {
+            key: short_id(&line.work),
             id: line.work.to_string(),
             title: short(&line.title, TITLE),
             url: crate::render::web_address(&line.url),
@@ -511,14 +519,25 @@ impl NextLine {
 }
 
 impl CheckLine {
-    fn of(finding: &Finding, seen: &DraftView) -> Self {
-        let to = finding.work.as_ref().filter(|work| seen.picks.iter().any(|pick| pick.pick.work == **work));
-        Self {
-            key: finding.key.clone(),
-            text: sentence(&finding.text),
-            to: to.map(|work| format!("#pick-{work}")),
-            ticked_by: finding.ticked_by.as_deref().map(|who| short(who, NAME)),
+    /// Findings of one kind are told, and ticked, together.
+    fn of_kind(findings: &[&Finding], seen: &DraftView) -> Vec<Self> {
+        let mut lines: Vec<(&str, Self)> = Vec::new();
+        for finding in findings {
+            let to = finding.work.as_ref().filter(|work| seen.picks.iter().any(|pick| pick.pick.work == **work));
+            let text = (sentence(&finding.text), to.map(|work| format!("#pick-{}", short_id(work))));
+            let ticked_by = finding.ticked_by.as_deref().map(|who| short(who, NAME));
+            match lines.iter_mut().find(|(code, line)| *code == finding.code && line.ticked_by == ticked_by) {
+                Some((_, line)) => {
+                    line.keys = format!("{} {}", line.keys, finding.key);
+                    line.texts.push(text);
+                }
+                None => lines.push((
+                    &finding.code,
+                    Self { id: finding.key.clone(), keys: finding.key.clone(), texts: vec![text], ticked_by },
+                )),
+            }
         }
+        lines.into_iter().map(|(_, line)| line).collect()
     }
 }
 
