@@ -1,11 +1,13 @@
 //! `clarion digest`: from draft to published.
+//!
+//! The commands that edit a draft are in `edit`.
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::Global;
 use super::output;
-use crate::flow::{self, Context};
+use crate::flow::{self, Context, Warnings, Wish};
 use crate::model::{DigestState, Week};
 use crate::render::{self, Format};
 use crate::store::DigestRow;
@@ -17,7 +19,13 @@ pub(super) enum DigestCommand {
     /// Print a week's digest: as published, else as drafted.
     Show(WeekArgs),
     /// Approve the draft as it stands; it may be published once the cooling-off is over.
+    ///
+    /// Errors of `clarion digest check` block. Links that were not asked within the last hour are asked first. Warnings
+    /// that nobody ticked are told, and accepted with the approval; with --strict they block too.
     Approve(ApproveArgs),
+    /// Look over and edit a draft.
+    #[command(flatten)]
+    Edit(super::edit::EditCommand),
     /// Publish an approved digest: from then on its bytes never change.
     Publish(WeekArgs),
 }
@@ -38,6 +46,12 @@ pub(super) struct ApproveArgs {
     /// Why, for the log.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
+    /// The revision that you looked at; refused if somebody edited since.
+    #[arg(long = "on", value_name = "REVISION")]
+    on: Option<u32>,
+    /// Refuse while a warning is open.
+    #[arg(long)]
+    strict: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,10 +89,19 @@ async fn dispatch(global: &Global, ctx: &Context, command: DigestCommand) -> any
             let row = flow::draft(ctx, week_of(&args)).await?;
             tell(global, ctx, &row, args.format).await
         }
-        DigestCommand::Approve(ApproveArgs { week: args, note }) => {
-            let row = flow::approve(ctx, week_of(&args), &global.person(), note).await?;
+        DigestCommand::Approve(ApproveArgs { week: args, note, on, strict }) => {
+            let week = week_of(&args);
+            let wish = Wish { by: global.person(), note, on };
+            let before = ctx.store.marks(week).await?.len();
+            let row = flow::approve_draft(ctx, week, if strict { Warnings::Ticked } else { Warnings::Accept }, &wish).await?;
+            if !global.json && ctx.store.marks(week).await?.len() > before {
+                for finding in flow::draft_view(ctx, week).await?.findings {
+                    output::tell(&format!("accepted with the approval: {}", output::safe(&finding.text)));
+                }
+            }
             tell(global, ctx, &row, args.format).await
         }
+        DigestCommand::Edit(command) => super::edit::run(global, ctx, command).await,
         DigestCommand::Publish(args) => {
             let row = flow::publish(ctx, week_of(&args), &global.person()).await?;
             tell(global, ctx, &row, args.format).await
@@ -106,8 +129,12 @@ async fn show(ctx: &Context, row: &DigestRow, format: Format) -> anyhow::Result<
     {
         return output::print_bytes(&bytes);
     }
-    let context = flow::render_context(ctx, row);
+    let context = flow::edition_context(ctx, row).await?;
     output::print_bytes(&render::render(&row.digest, &context, format)?)
+}
+
+pub(super) async fn tell_row(global: &Global, ctx: &Context, row: &DigestRow) -> anyhow::Result<()> {
+    tell(global, ctx, row, None).await
 }
 
 async fn tell(global: &Global, ctx: &Context, row: &DigestRow, format: Option<FormatArg>) -> anyhow::Result<()> {
@@ -120,7 +147,7 @@ async fn tell(global: &Global, ctx: &Context, row: &DigestRow, format: Option<Fo
             "week": row.week, "state": row.state, "draft": row.draft_hash, "late": digest.late,
             "picks": digest.picks().count(), "eligible_works": digest.eligible_works, "nominees": digest.nominees,
             "publish_at": row.publish_at, "published_at": row.published_at, "cutoff_seq": digest.cutoff_seq,
-            "config_hash": digest.config_hash,
+            "config_hash": digest.config_hash, "revision": row.revision, "edit_hash": row.edit_hash, "edition": row.edition, "sealed": row.sealed,
         }));
     }
     let week = row.week;

@@ -8,6 +8,7 @@ mod builder;
 mod demo;
 mod digest;
 mod doctor;
+mod edit;
 mod explain;
 mod init;
 mod log;

@@ -58,7 +58,7 @@ pub fn check(desk: &Desk, marks: &[MarkRecord], facts: &CheckFacts) -> Vec<Findi
     for pick in desk.digest.picks() {
         errors_of(pick, facts, &mut findings);
         if let Some(reviewer) = open_review(marks, pick) {
-            let whose = reviewer.map_or_else(|| "somebody who knows the topic".to_owned(), |reviewer| reviewer.clone());
+            let whose = reviewer.map_or_else(|| "somebody who knows the topic".to_owned(), Clone::clone);
             findings.error("review_open", Some(pick), format!("{} waits for a review by {whose}", quoted(pick)));
         }
     }

@@ -1049,11 +1049,13 @@ mod tests {
             Self { base, pool, edits: Vec::new() }
         }
 
+        #[expect(clippy::needless_pass_by_value, reason = "claims read better without borrows")]
         fn edit(&mut self, edit: Edit) -> Result<Desk, String> {
-            let laid = try_edit(&self.base, &self.pool, &self.edits, &edit).map_err(|refused| refused.to_string())?;
+            let edit = &edit;
+            let laid = try_edit(&self.base, &self.pool, &self.edits, edit).map_err(|refused| refused.to_string())?;
             let revision = u32::try_from(self.edits.len()).unwrap() + 1;
             if let Edit::Undo { revision: undone } = edit {
-                self.edits.iter_mut().find(|record| record.revision == undone).unwrap().undone_by = Some(revision);
+                self.edits.iter_mut().find(|record| record.revision == *undone).unwrap().undone_by = Some(revision);
             }
             let (at, by) = (self.base.cutoff_at, "Edith".to_owned());
             self.edits.push(EditRecord { revision, at, by, what: laid.edit, note: None, undone_by: None, text: laid.text });

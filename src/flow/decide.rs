@@ -56,11 +56,13 @@ fn told(since: &[EditRecord]) -> String {
     if since.is_empty() {
         return " look at it again".to_owned();
     }
-    since.iter().map(|record| format!("\n  {}. {} {}", record.revision, record.by, record.text)).collect()
+    let lines: Vec<String> = since.iter().map(|record| format!("\n  {}. {} {}", record.revision, record.by, record.text)).collect();
+    lines.concat()
 }
 
 fn listed(findings: &[Finding]) -> String {
-    findings.iter().map(|finding| format!("\n  {} [{}] {}", finding.key, finding.code, finding.text)).collect()
+    let lines: Vec<String> = findings.iter().map(|finding| format!("\n  {} [{}] {}", finding.key, finding.code, finding.text)).collect();
+    lines.concat()
 }
 
 /// Who wants something done to a draft, and on what revision of it.

@@ -12,8 +12,8 @@ use super::draft::preview_with_pool;
 use super::{Context, links};
 use crate::digest::{self, CheckFacts, LinkFact, TextFault};
 use crate::model::{
-    ActivityId, BuilderId, CanonicalUrl, Desk, Digest, DigestState, DraftView, EditRecord, Finding, Level, Mark, MarkRecord, Network, Pick,
-    PickView, Week,
+    ActivityId, BuilderId, CanonicalUrl, Desk, Difference, Digest, DigestState, DraftView, EditRecord, Finding, Level, Mark, MarkRecord,
+    Network, Pick, PickView, Week,
 };
 use crate::render::{self, Format, RenderError};
 use crate::store::{DeskRow, Head, LinkAnswer, StoreError};
@@ -32,6 +32,20 @@ pub async fn draft_view(ctx: &Context, week: Week) -> Result<DraftView, EditErro
     let marks = ctx.store.marks(week).await?;
     let findings = findings(ctx, &desk, &marks).await?;
     Ok(view(&head, desk, edits, &marks, findings))
+}
+
+/// What differs between a week's digest as it stands and the draft before its edits.
+pub async fn compare_with_computed(ctx: &Context, week: Week) -> Result<Difference, EditError> {
+    let parts = ctx.store.draft_parts(week).await?.ok_or(EditError::NoDraft(week))?;
+    let row = ctx.store.digest(week).await?.ok_or(EditError::NoDraft(week))?;
+    Ok(digest::difference(&parts.base, &row.digest))
+}
+
+/// What differs between a week's digest as it stands and that of another week.
+pub async fn compare_with_week(ctx: &Context, week: Week, other: Week) -> Result<Difference, EditError> {
+    let row = ctx.store.digest(week).await?.ok_or(EditError::NoDraft(week))?;
+    let before = ctx.store.digest(other).await?.ok_or(EditError::NoDraft(other))?;
+    Ok(digest::difference(&before.digest, &row.digest))
 }
 
 /// What the checks find now.

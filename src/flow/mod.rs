@@ -40,7 +40,7 @@ pub use decide::{
     EditError, RefreshPreview, Warnings, Wish, approve, approve_draft, edit, find_work, mark, preview_refresh, pull_back, refresh,
     set_paused,
 };
-pub use desk::draft_view;
+pub use desk::{compare_with_computed, compare_with_week, draft_view};
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, draft, preview};
 pub use explain::{Check, Explanation, explain};

@@ -156,10 +156,11 @@ fn edition(
     at: Timestamp,
 ) -> Result<NewEdition, PublishError> {
     let formats = tokio::task::block_in_place(|| {
+        let digest = row.digest.for_readers();
         Format::ALL
             .iter()
             .map(|format| {
-                let bytes = render::render(&row.digest, context, *format)?;
+                let bytes = render::render(&digest, context, *format)?;
                 Ok((format.extension().to_owned(), sha256_hex(&bytes), bytes))
             })
             .collect::<Result<Vec<_>, RenderError>>()

@@ -334,6 +334,24 @@ impl Digest {
         self.picks().find(|pick| pick.lead)
     }
 
+    /// As readers see it: of a work that was taken out, the line in its place is all that is left.
+    #[must_use]
+    pub fn for_readers(&self) -> Self {
+        let mut digest = self.clone();
+        for pick in digest.sections.iter_mut().flat_map(|section| &mut section.picks) {
+            let Some(told) = &pick.removed else { continue };
+            pick.title.clone_from(told);
+            (pick.title_gloss, pick.summary, pick.language, pick.published_at) = (None, None, None, None);
+            (pick.duration_s, pick.words) = (None, None);
+            pick.url.clear();
+            pick.also.clear();
+            pick.builders.clear();
+            pick.services.clear();
+            pick.social.clear();
+        }
+        digest
+    }
+
     /// Whether the week has nothing to say.
     pub fn is_empty(&self) -> bool {
         self.picks().next().is_none()

@@ -37,6 +37,8 @@ struct Document<'a> {
 struct Section<'a> {
     category: &'a str,
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intro: Option<String>,
     works: Vec<Work<'a>>,
 }
 
@@ -146,6 +148,7 @@ fn write(digest: &Digest, ctx: &Context, staff: bool) -> Result<String, RenderEr
             .map(|section| Section {
                 category: &section.category,
                 name: clean(&section.name),
+                intro: section.intro.as_deref().map(clean).filter(|intro| !intro.is_empty()),
                 works: section.picks.iter().map(|pick| work(pick, staff)).collect(),
             })
             .collect(),

@@ -30,6 +30,9 @@ pub(crate) fn document(digest: &Digest, ctx: &Context) -> String {
     }
     for section in &shown.sections {
         line(&mut page, &format!("## {}", field(&section.name)));
+        if let Some(intro) = &section.intro {
+            line(&mut page, &field(intro));
+        }
         for shown in &section.works {
             work(&mut page, shown);
         }

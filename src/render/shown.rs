@@ -73,6 +73,8 @@ pub struct Shown {
 #[derive(Debug, Clone)]
 pub struct ShownSection {
     pub name: String,
+    /// A sentence by the editor.
+    pub intro: Option<String>,
     pub works: Vec<ShownWork>,
 }
 
@@ -133,6 +135,7 @@ impl Shown {
             .iter()
             .map(|section| ShownSection {
                 name: short(&section.name, NAME),
+                intro: section.intro.as_deref().map(|intro| short(intro, 600)).filter(|intro| !intro.is_empty()),
                 works: section.picks.iter().filter(|pick| !is_lead(pick, lead)).map(ShownWork::of).collect(),
             })
             .filter(|section| !section.works.is_empty())

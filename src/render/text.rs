@@ -41,6 +41,9 @@ pub(crate) fn write(shown: &Shown) -> String {
         page.blank();
         page.field(&section.name);
         page.rule('-');
+        if let Some(intro) = &section.intro {
+            page.field(intro);
+        }
         for work in &section.works {
             page.blank();
             page.work(work);

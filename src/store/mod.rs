@@ -35,7 +35,7 @@ pub use digests::{DigestRow, Edition, EditionKind, Head, NewApproval, NewDraft, 
 pub use documents::Evidence;
 pub use log::NewFact;
 pub use registry::{RosterChange, RosterReport};
-pub use settled::{EntryRow, Settled, SettledActivity, SettledWork};
+pub use settled::{EntryRow, Place, Settled, SettledActivity, SettledWork};
 pub use slots::{Claim, Slot};
 pub use sources::{Known, NewEntry, PollRecord};
 pub use views::{ActivityRow, Counters, LogFilter};

@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::state::{Answer, Pages, PagesError};
 use crate::flow::{self, Context};
 use crate::model::{
-    ActivityId, Builder, BuilderId, BuilderRecordView, BuilderRow, DigestState, DigestSummary, HealthView, HomeView, HostRow, MergedView,
-    OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week,
+    ActivityId, Builder, BuilderId, BuilderRecordView, BuilderRow, Correction, DigestState, DigestSummary, HealthView, HomeView, HostRow,
+    MergedView, OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week,
 };
 use crate::render::{self, FeedEntry, Format};
 use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError, WorkRow};
@@ -35,6 +35,8 @@ struct Published {
     newest: Vec<DigestRow>,
     /// How often each builder was featured.
     featured: HashMap<BuilderId, u64>,
+    /// Of all weeks, oldest first.
+    corrections: Vec<Correction>,
     /// What drafts said of each activity, oldest week first.
     outcomes: HashMap<ActivityId, Vec<(Week, OutcomeCode)>>,
 }
@@ -43,7 +45,7 @@ struct Published {
 const FEED: usize = 20;
 
 impl Published {
-    fn of(weeks: Vec<(Week, u32)>, mut rows: Vec<DigestRow>) -> Self {
+    fn of(weeks: Vec<(Week, u32)>, mut rows: Vec<DigestRow>, corrections: Vec<Correction>) -> Self {
         let mut featured = HashMap::new();
         for builder in rows.iter().flat_map(|row| row.digest.picks()).flat_map(|pick| &pick.builders) {
             *featured.entry(builder.id).or_insert(0) += 1;
@@ -56,9 +58,13 @@ impl Published {
                 }
             }
         }
-        let summaries = rows.iter().map(summary).collect();
+        for row in &mut rows {
+            row.digest = row.digest.for_readers();
+        }
+        let corrected = |row: &DigestRow| corrections.iter().any(|correction| correction.week == row.week);
+        let summaries = rows.iter().map(|row| DigestSummary { corrected: corrected(row), ..summary(row) }).collect();
         rows.truncate(FEED);
-        Self { weeks, summaries, newest: rows, featured, outcomes }
+        Self { weeks, summaries, newest: rows, featured, corrections, outcomes }
     }
 }
 
@@ -83,7 +89,7 @@ impl StoredPages {
         let mut rows = self.ctx.store.digests().await?;
         rows.retain(|row| row.state == DigestState::Published);
         let weeks = rows.iter().map(|row| (row.week, row.edition)).collect();
-        let read = Arc::new(Published::of(weeks, rows));
+        let read = Arc::new(Published::of(weeks, rows, self.ctx.store.corrections(Timestamp::MIN, Timestamp::MAX).await?));
         *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&read);
         Ok(read)
     }
@@ -325,7 +331,11 @@ impl Pages for StoredPages {
             let entries: Vec<FeedEntry> = published
                 .newest
                 .iter()
-                .map(|row| FeedEntry { digest: row.digest.clone(), published_at: row.published_at, corrections: Vec::new() })
+                .map(|row| FeedEntry {
+                    digest: row.digest.clone(),
+                    published_at: row.published_at,
+                    corrections: published.corrections.iter().filter(|correction| correction.week == row.week).cloned().collect(),
+                })
                 .collect();
             render::feed(&entries, &context).map_err(|error| PagesError(error.to_string()))
         })

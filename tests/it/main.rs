@@ -13,6 +13,8 @@ mod demo;
 #[cfg(test)]
 mod digest;
 #[cfg(test)]
+mod edit;
+#[cfg(test)]
 mod fetch;
 #[cfg(test)]
 mod kill;
