@@ -754,15 +754,63 @@ impl DeliveryConfig {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WebConfig {
-    /// Where pages are served. Loopback alone until sign-in exists.
+    /// Where pages are served. Beyond loopback, people need to come by https and to sign in.
     pub listen: SocketAddr,
     /// The address under which readers reach the pages; absolute links are made from it.
     pub public_url: BaseUrl,
+    /// Reverse proxies whose word on a visitor's address, and on who they are, counts.
+    pub proxies: Vec<AddressRange>,
+    /// The header in which those proxies tell whom they signed in; unset, nobody is asked but clarion's own sign-in.
+    pub proxy_user_header: Option<String>,
+    /// Who may read the metrics without signing in.
+    pub metrics_from: Vec<AddressRange>,
+}
+
+impl WebConfig {
+    /// Whether people reach the pages by https, so that a cookie can be kept to it.
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_str().starts_with("https://")
+    }
+
+    /// Whether the address of the pages is this machine's own.
+    pub fn is_local(&self) -> bool {
+        self.listen.ip().is_loopback()
+            && Url::parse(self.public_url.as_str()).is_ok_and(|url| match url.host() {
+                Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+                Some(url::Host::Ipv4(address)) => address.is_loopback(),
+                Some(url::Host::Ipv6(address)) => address.is_loopback(),
+                None => false,
+            })
+    }
+
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        if !self.listen.ip().is_loopback() && !self.is_https() {
+            let text = format!(
+                "{} is not a loopback address: others reach the pages there, so set `web.public_url` to the https address of a reverse proxy",
+                self.listen
+            );
+            return Err(("listen", text));
+        }
+        if let Some(header) = &self.proxy_user_header {
+            let fits = !header.is_empty() && header.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            if !fits {
+                return Err(("proxy_user_header", format!("`{header}` is no name of a header")));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Default for WebConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8484)), public_url: BaseUrl::of("http://127.0.0.1:8484") }
+        let host = |text: &'static str| text.parse().expect("a built-in address is an address");
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8484)),
+            public_url: BaseUrl::of("http://127.0.0.1:8484"),
+            proxies: Vec::new(),
+            proxy_user_header: None,
+            metrics_from: vec![host("127.0.0.1/32"), host("::1/128")],
+        }
     }
 }
 
@@ -1198,14 +1246,8 @@ impl Config {
         if !(300..=100_000).contains(&self.social.mastodon_limit) {
             return fault("social.mastodon_limit", "must be 300 to 100000".into());
         }
-        if !self.web.listen.ip().is_loopback() {
-            return fault(
-                "web.listen",
-                format!(
-                    "{} is not a loopback address; there is no sign-in yet, so pages are served to this machine alone",
-                    self.web.listen
-                ),
-            );
+        if let Err((key, message)) = self.web.check() {
+            return fault(&format!("web.{key}"), message);
         }
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
             return fault("log.filter", error.to_string());
@@ -1480,6 +1522,7 @@ mod tests {
         config.twitch.client_id_file = Some("twitch-client-id".into());
         config.twitch.client_secret_file = Some("twitch-client-secret".into());
         config.stackexchange.key = Some("...".into());
+        config.web.proxy_user_header = Some("X-Forwarded-User".into());
         config.digest.categories = vec![Category {
             key: "k".into(),
             name: "n".into(),
@@ -1712,6 +1755,8 @@ mod tests {
             ("social.mastodon_limit", "20"),
             ("web.listen", "\"0.0.0.0:80\""),
             ("web.listen", "\"localhost\""),
+            ("web.proxies", "[\"0.0.0.0/0\"]"),
+            ("web.proxy_user_header", "\"X User\""),
             ("web.public_url", "\"example.org\""),
             ("log.format", "\"xml\""),
             ("log.filter", "\"a=b=c\""),

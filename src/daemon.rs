@@ -51,6 +51,11 @@ pub async fn run(
         }
     }
     let listen = ctx.config.web.listen;
+    if !listen.ip().is_loopback() && ctx.config.web.proxy_user_header.is_none() && !ctx.store.has_accounts().await? {
+        anyhow::bail!(
+            "pages on {listen} could be reached by others while nobody can sign in: `clarion user add NAME --role operator` first"
+        );
+    }
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot serve pages on {listen}: another program may hold the port; set `web.listen` to another"))?;
@@ -59,7 +64,8 @@ pub async fn run(
     let tasks = TaskTracker::new();
     let moved = Arc::new(Notify::new());
 
-    let state = web::AppState::new(Arc::new(web::StoredPages::new(ctx.clone())), Arc::clone(&ctx.clock), &ctx.config);
+    let state =
+        web::AppState::new(Arc::new(web::StoredPages::new(ctx.clone())), Arc::clone(&ctx.clock), &ctx.config).with_desk(ctx.clone());
     let pages = tasks.spawn(web::serve(listener, state, token.clone().cancelled_owned()));
 
     let heard = Arc::clone(&moved);

@@ -82,7 +82,8 @@ pub(super) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
     tell(global, &args, &ctx, week, &outputs).await?;
     if let Some(listener) = listener {
         let stop = CancellationToken::new();
-        let state = web::AppState::new(Arc::new(web::StoredPages::new(ctx.clone())), Arc::clone(&ctx.clock), &ctx.config);
+        let state =
+            web::AppState::new(Arc::new(web::StoredPages::new(ctx.clone())), Arc::clone(&ctx.clock), &ctx.config).with_desk(ctx.clone());
         let pages = tokio::spawn(web::serve(listener, state, stop.clone().cancelled_owned()));
         output::tell(&format!("pages on http://127.0.0.1:{}/ until Ctrl-C", args.port));
         serve::stop_sign().await;

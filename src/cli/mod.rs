@@ -4,6 +4,7 @@
 //! configuration.
 
 mod backup;
+mod builder;
 mod demo;
 mod digest;
 mod doctor;
@@ -20,6 +21,7 @@ mod serve;
 mod simulate;
 mod source;
 mod status;
+mod user;
 mod work;
 
 use std::path::PathBuf;
@@ -73,6 +75,9 @@ enum Command {
     /// The roster of builders and their sources.
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
+    /// What a builder may see for themselves.
+    #[command(subcommand)]
+    Builder(builder::BuilderCommand),
     /// Single sources: what a builder pastes becomes one, or a sentence says why not.
     #[command(subcommand)]
     Source(source::SourceCommand),
@@ -98,6 +103,9 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Compute all that is derived anew from the facts, and say whether it is the same.
     Rebuild,
+    /// Who may sign in to the staff's and the operator's pages.
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Health at a glance.
     Status,
     /// Check configuration, database, clock and network, and say what to do and what to expect.
@@ -151,6 +159,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Init(args) => init::run(&global, &args),
         Command::Serve => serve::run(&global).await,
         Command::Registry(command) => registry::run(&global, command).await,
+        Command::Builder(command) => builder::run(&global, command).await,
         Command::Source(command) => source::run(&global, command).await,
         Command::Poll(args) => poll::run(&global, args).await,
         Command::Parse(args) => parse::run(&global, &args),
@@ -161,6 +170,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Measure(command) => measure::run(&global, &command),
         Command::Explain(args) => explain::run(&global, args).await,
         Command::Rebuild => explain::rebuild(&global).await,
+        Command::User(command) => user::run(&global, command).await,
         Command::Status => status::run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Backup(args) => backup::backup(&global, args).await,

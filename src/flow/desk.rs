@@ -218,7 +218,7 @@ fn text_faults(ctx: &Context, digest: &Digest, now: Timestamp) -> Vec<TextFault>
             }
         }
     }
-    let context = render::Context::new(&ctx.config.program, ctx.config.web.public_url.as_str()).published(now);
+    let context = super::running_context(ctx).published(now);
     let fault = |code, text: String| TextFault { level: Level::Error, code, work: None, text };
     match render::render(digest, &context, Format::Eml) {
         Ok(_) => {}

@@ -3,6 +3,7 @@
 //! A story reads the clock once, asks the steps in turn and keeps what came of it. Faces above (`web`, `cli`, `daemon`)
 //! call stories and hold no rules of their own.
 
+mod account;
 mod by_hand;
 mod decide;
 mod deliver;
@@ -11,6 +12,7 @@ mod discover;
 mod draft;
 mod engagement;
 mod explain;
+mod fairness;
 mod lanes;
 mod ledger;
 mod links;
@@ -35,6 +37,9 @@ use crate::net::NetError;
 use crate::store::{Store, StoreError};
 use crate::topic::Classifier;
 
+pub use account::{
+    AccountError, account_key, add_account, check_password, make_builder_link, new_secret, remove_account, secret_hash, set_password,
+};
 pub use by_hand::{Entered, Told, enter, withdraw};
 pub use decide::{
     EditError, RefreshPreview, Warnings, Wish, approve, approve_draft, edit, find_work, mark, preview_refresh, pull_back, refresh,
@@ -46,11 +51,12 @@ pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, default_week, draft, preview};
 pub use engagement::{Engagement, EngagementReport, engagement};
 pub use explain::{Check, Explanation, explain};
+pub use fairness::{Division, Fairness, Place, PublishedWeek, Share, fairness, published_weeks};
 pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, pass};
 pub use ledger::{Ledger, LedgerError, LedgerLine, Waiting, ledger, mark_posted};
 pub use links::{LinksReport, check_links};
 pub use poll::Queued;
-pub use publish::{PublishError, correct, edition_context, publish, remove, render_context};
+pub use publish::{PublishError, correct, edition_context, publish, remove, render_context, running_context};
 pub use rebuild::{RebuildReport, rebuild};
 pub use settle::settle;
 pub use upkeep::{UpkeepReport, adopt, upkeep};

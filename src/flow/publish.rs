@@ -27,15 +27,15 @@ pub enum PublishError {
     Store(#[from] StoreError),
 }
 
+/// What the outputs of a week need whose draft is not made yet.
+pub fn running_context(ctx: &Context) -> render::Context {
+    render::Context { social: ctx.config.social.clone(), ..render::Context::new(&ctx.config.program, ctx.config.web.public_url.as_str()) }
+}
+
 /// What outputs need beside the digest itself, without corrections.
 pub fn render_context(ctx: &Context, row: &DigestRow) -> render::Context {
-    let context = render::Context {
-        state: row.state,
-        edition: row.edition.max(1),
-        edit_hash: row.edit_hash.clone(),
-        social: ctx.config.social.clone(),
-        ..render::Context::new(&ctx.config.program, ctx.config.web.public_url.as_str())
-    };
+    let context =
+        render::Context { state: row.state, edition: row.edition.max(1), edit_hash: row.edit_hash.clone(), ..running_context(ctx) };
     match row.published_at {
         Some(at) => context.published(at),
         None => context,

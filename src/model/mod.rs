@@ -3,6 +3,7 @@
 //! Knows nobody: no SQL, no HTTP, no feed library. Every type that crosses from one step to another stands here, one
 //! subject a file, and this is the one door to all of them.
 
+mod account;
 mod activity;
 mod builder;
 mod decision;
@@ -21,6 +22,7 @@ mod view;
 mod week;
 mod work;
 
+pub use account::{AuditLine, BuilderLink, SignedIn, User, UserRole};
 pub use activity::{Activity, ActivityId, ActivityKind, Basis, Credit, DateTrust, GridAge, Role, Sighting, Substance};
 pub use builder::{Builder, BuilderId, Slug, SlugError, Switches};
 pub use decision::{Decision, DecisionKind};

@@ -62,6 +62,8 @@ pub struct BuilderRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RecordQuery {
     pub kind: Option<ActivityKind>,
+    /// Who asks sees it whether it is public or not.
+    pub private: bool,
     /// How many items of the timeline to leave out, and to give.
     pub skip: u64,
     pub take: u64,

@@ -81,6 +81,13 @@ fn html(shown: &Shown, subject: &str, ctx: &Context) -> Result<String, RenderErr
     Ok(Mail { shown, subject, font: FONT, unsubscribe }.render()?)
 }
 
+/// The HTML part as mail programs show it, in the colors of one scheme: for looking at before it is sent.
+pub fn mail_html(digest: &Digest, ctx: &Context, dark: bool) -> Result<String, RenderError> {
+    let shown = Shown::of(digest, ctx);
+    let html = html(&shown, &format!("{}: {}", shown.program, shown.heading), ctx)?;
+    Ok(html.replace("(prefers-color-scheme:dark)", if dark { "all" } else { "not all" }))
+}
+
 /// `List-Id` (RFC 2919), `List-Unsubscribe` (RFC 2369) and its one-click mark (RFC 8058), where the list has them.
 fn list_headers(shown: &Shown, ctx: &Context) -> Vec<(&'static str, String)> {
     let mut headers = Vec::new();

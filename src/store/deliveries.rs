@@ -358,13 +358,23 @@ impl Store {
 
     /// What was posted by hand: of one builder or of all, latest first.
     pub async fn amplified(&self, builder: Option<BuilderId>) -> Result<Vec<Amplified>, StoreError> {
+        self.amplified_where(builder, None).await
+    }
+
+    /// What was posted by hand of one week's digest, latest first.
+    pub async fn amplified_in(&self, week: Week) -> Result<Vec<Amplified>, StoreError> {
+        self.amplified_where(None, Some(week)).await
+    }
+
+    async fn amplified_where(&self, builder: Option<BuilderId>, week: Option<Week>) -> Result<Vec<Amplified>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT seq, week, work, channel, url, person, at FROM amplified
-                 WHERE ?1 IS NULL OR seq IN (SELECT seq FROM amplified_builders WHERE builder = ?1) ORDER BY seq DESC",
+                 WHERE (?1 IS NULL OR seq IN (SELECT seq FROM amplified_builders WHERE builder = ?1))
+                   AND (?2 IS NULL OR week = ?2) ORDER BY seq DESC",
             )?;
             let mut builders = connection.prepare_cached("SELECT builder FROM amplified_builders WHERE seq = ?1 ORDER BY builder")?;
-            let mut rows = statement.query([builder.map(|builder| builder.0)])?;
+            let mut rows = statement.query(params![builder.map(|builder| builder.0), week.map(|week| week.to_string())])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 let seq: i64 = row.get(0)?;

@@ -3,6 +3,7 @@
 //! [`Store`] is the seam: neither its methods nor [`StoreError`] show anything of SQLite. Inside, each file has plain
 //! functions over a connection, and this one runs them: writes on the one writer's thread, reads off the async threads.
 
+mod accounts;
 mod deliveries;
 mod desks;
 mod digests;
@@ -16,6 +17,7 @@ mod slots;
 mod sources;
 mod sqlite;
 mod views;
+mod weeks;
 mod works;
 
 use std::collections::HashMap;
@@ -28,6 +30,7 @@ use jiff::Timestamp;
 use crate::model::{Seq, SourceId, SourceState};
 use sqlite::{Durability, Extent, Sqlite};
 
+pub use accounts::{NewSession, PasswordRow};
 pub use deliveries::{DeliveryEnd, DeliveryRow, NewDelivery};
 pub use desks::{DeskRow, DraftParts, LinkAnswer, NewEdit, Refresh, Taken};
 pub use digests::{DigestRow, Edition, EditionKind, Head, NewApproval, NewDraft, NewEdition};

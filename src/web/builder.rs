@@ -1,6 +1,7 @@
 //! One builder's record.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Response};
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use super::auth::Visitor;
 use super::error::WebError;
 use super::frame::{Frame, Moment, NAME, Pager, TITLE, counted};
 use super::public::answer;
@@ -113,6 +115,7 @@ struct Record {
 /// `GET /builders/{slug}`
 pub(crate) async fn record(
     State(state): State<AppState>,
+    Extension(visitor): Extension<Visitor>,
     slug: Result<Path<String>, PathRejection>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Response {
@@ -122,12 +125,20 @@ pub(crate) async fn record(
         let slug = Slug::parse(&given).map_err(|_| WebError::NotFound)?;
         let kind = ActivityKind::parse(&query.kind);
         let page = query.page.parse::<u64>().unwrap_or(1).clamp(1, 1 << 32);
-        let asked = RecordQuery { kind, skip: (page - 1) * ITEMS, take: ITEMS };
+        let private = sees(&state, &visitor, &slug).await?;
+        let asked = RecordQuery { kind, private, skip: (page - 1) * ITEMS, take: ITEMS };
         let view = state.pages.builder(&slug, asked).await?.ok_or(WebError::NotFound)?;
         let record = put_together(&state, &view, kind, page);
         Ok(Html(record.render()?).into_response())
     })
     .await
+}
+
+/// Whether the visitor sees this record although it may not be public.
+async fn sees(state: &AppState, visitor: &Visitor, slug: &Slug) -> Result<bool, WebError> {
+    let Some(desk) = state.desk.as_ref().filter(|_| visitor.is_signed_in()) else { return Ok(false) };
+    let builder = desk.ctx.store.builder(slug).await?;
+    Ok(builder.is_some_and(|builder| visitor.sees_record_of(builder.id)))
 }
 
 fn put_together(state: &AppState, view: &BuilderRecordView, kind: Option<ActivityKind>, page: u64) -> Record {

@@ -52,6 +52,18 @@ impl WebError {
     }
 }
 
+impl From<crate::store::StoreError> for WebError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Pages(error.into())
+    }
+}
+
+impl From<crate::flow::EditError> for WebError {
+    fn from(error: crate::flow::EditError) -> Self {
+        Self::Pages(super::PagesError(error.to_string()))
+    }
+}
+
 /// A page of one sentence.
 pub(crate) fn message(state: &AppState, status: StatusCode, title: &str, text: &str) -> Response {
     let page = Message { frame: Frame::of(state, ""), title, text }.render().unwrap_or_else(|_| title.to_owned());

@@ -6,18 +6,25 @@
 //!
 //! [`serve`] runs the pages on a listener with limits on time and connections, since `axum::serve` has none.
 
+mod audit;
+mod auth;
 mod builder;
 mod error;
 mod frame;
 mod health;
+mod link;
 mod operator;
 mod patience;
 mod public;
+mod routes;
 #[cfg(test)]
 mod sample;
+mod sign_in;
 mod sources;
+mod staff;
 mod state;
 mod stored;
+mod throttle;
 
 use std::future::Future;
 use std::io;
@@ -29,22 +36,30 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use auth::Peer;
+use routes::Routes;
+
+pub use routes::{Access, OPERATORS, Route, SIGNED_IN, STAFF};
 pub use state::{Answer, AppState, Pages, PagesError};
 pub use stored::StoredPages;
 
 /// The style sheet: what digests need, and what pages add.
-const STYLE: &str = concat!(include_str!("../render/digest.css"), include_str!("assets/pages.css"));
+const STYLE: &str = concat!(include_str!("../render/digest.css"), include_str!("assets/pages.css"), include_str!("assets/record.css"));
+
+/// The style sheet of the staff's pages, and the little that scripts do for them.
+const STAFF_STYLE: &str = concat!(include_str!("../render/digest.css"), include_str!("assets/pages.css"), include_str!("assets/staff.css"));
+const STAFF_SCRIPT: &str = include_str!("assets/staff.js");
 
 /// The beginning of [`POLICY`], after which a sealed page's own style is named.
 const POLICY_START: &str = "default-src 'none'; style-src 'self'";
@@ -62,26 +77,61 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 const STALL_LIMIT: Duration = Duration::from_secs(25);
 /// How long open requests may take after the stop sign.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// The most bytes of a request's body; nothing here reads one yet.
+/// The most bytes of a request's body: forms alone have one.
 const BODY_LIMIT: usize = 64 * 1024;
+
+/// Every route with who may use it. A route cannot be added otherwise.
+fn routes(state: &AppState) -> Routes {
+    Routes::new(state.clone())
+        .get("/", Access::Everyone, public::home)
+        .get("/digest", Access::Everyone, public::archive)
+        .get("/digest/latest", Access::Everyone, public::latest)
+        .get("/digest/feed.atom", Access::Everyone, public::feed)
+        .get("/digest/{name}", Access::Everyone, public::digest)
+        .get("/builders", Access::Everyone, public::builders)
+        .get("/builders/{slug}", Access::Personal, builder::record)
+        .get("/how", Access::Everyone, public::how)
+        .get("/healthz", Access::Everyone, health::live)
+        .get("/readyz", Access::Everyone, health::ready)
+        .get("/assets/style.css", Access::Everyone, public::style)
+        .get("/metrics", Access::Machines, health::metrics)
+        .get("/operator", OPERATORS, operator::page)
+        .get("/sign-in", Access::Everyone, sign_in::page)
+        .post("/sign-in", Access::Everyone, sign_in::enter)
+        .get("/link/{secret}", Access::Personal, link::page)
+        .post("/link/{secret}", Access::Everyone, link::enter)
+        .get("/assets/staff.css", Access::Everyone, public::staff_style)
+        .get("/assets/staff.js", Access::Everyone, public::staff_script)
+        .get("/staff", STAFF, staff::week::now)
+        .get("/staff/week/{week}", STAFF, staff::week::page)
+        .post("/staff/week/{week}", STAFF, staff::act::act)
+        .get("/staff/week/{week}/refresh", STAFF, staff::compare::refresh)
+        .get("/staff/week/{week}/posts", STAFF, staff::posts::page)
+        .get("/staff/week/{week}/preview", STAFF, staff::preview::first)
+        .get("/staff/week/{week}/preview/{format}", STAFF, staff::preview::page)
+        .get("/staff/week/{week}/frame/{format}", STAFF, staff::preview::framed)
+        .get("/staff/compare", STAFF, staff::compare::page)
+        .get("/staff/archive", STAFF, staff::archive::page)
+        .get("/staff/balance", STAFF, staff::balance::page)
+        .get("/staff/balance.csv", STAFF, staff::balance::csv)
+        .get("/staff/reply", STAFF, staff::reply::page)
+        .get("/staff/audit", OPERATORS, audit::page)
+        .get("/account", SIGNED_IN, sign_in::account)
+        .post("/sign-out", SIGNED_IN, sign_in::leave)
+        .post("/sign-out-everywhere", SIGNED_IN, sign_in::leave_everywhere)
+}
+
+/// The table of routes: each with its method and with who may use it.
+pub fn route_table(state: &AppState) -> Vec<Route> {
+    routes(state).into_parts().1
+}
 
 /// Every route, with the headers and limits that hold for all.
 pub fn router(state: AppState) -> Router {
     let panic_state = state.clone();
-    Router::new()
-        .route("/", get(public::home))
-        .route("/digest", get(public::archive))
-        .route("/digest/latest", get(public::latest))
-        .route("/digest/feed.atom", get(public::feed))
-        .route("/digest/{name}", get(public::digest))
-        .route("/builders", get(public::builders))
-        .route("/builders/{slug}", get(builder::record))
-        .route("/operator", get(operator::page))
-        .route("/how", get(public::how))
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .route("/assets/style.css", get(public::style))
+    routes(&state)
+        .into_parts()
+        .0
         .fallback(public::missing)
         .method_not_allowed_fallback(public::only_read)
         .with_state(state)
@@ -122,7 +172,7 @@ async fn guard_headers(request: Request<Body>, next: Next) -> Response {
 ///
 /// Errs only if the listener itself is broken.
 pub async fn serve(listener: TcpListener, state: AppState, stop: impl Future<Output = ()>) -> io::Result<()> {
-    let service = TowerToHyperService::new(router(state));
+    let router = router(state);
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(64 * 1024);
     let graceful = GracefulShutdown::new();
@@ -131,9 +181,9 @@ pub async fn serve(listener: TcpListener, state: AppState, stop: impl Future<Out
     loop {
         let accepted = async {
             let place = Arc::clone(&room).acquire_owned().await.map_err(io::Error::other)?;
-            listener.accept().await.map(|(stream, _)| (stream, place))
+            listener.accept().await.map(|(stream, peer)| (stream, peer, place))
         };
-        let (stream, place) = tokio::select! {
+        let (stream, peer, place) = tokio::select! {
             accepted = accepted => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) if passes(&error) => continue,
@@ -150,7 +200,11 @@ pub async fn serve(listener: TcpListener, state: AppState, stop: impl Future<Out
         };
         let _ = stream.set_nodelay(true);
         let io = TokioIo::new(patience::Patient::new(stream, STALL_LIMIT));
-        let connection = graceful.watch(http.serve_connection(io, service.clone()));
+        let known = router.clone().map_request(move |mut request: Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            request
+        });
+        let connection = graceful.watch(http.serve_connection(io, TowerToHyperService::new(known)));
         tokio::spawn(async move {
             // A client that goes away in the middle is no news.
             let _ = connection.await;
@@ -249,7 +303,10 @@ mod tests {
 
     #[tokio::test]
     async fn pages_keep_their_budget_even_with_thousands() {
-        assert!(STYLE.len() <= 12 * 1024, "{} bytes of style", STYLE.len());
+        for style in [STYLE, STAFF_STYLE] {
+            assert!(style.len() <= 12 * 1024, "{} bytes of style", style.len());
+        }
+        assert!(STAFF_SCRIPT.len() <= 8 * 1024, "{} bytes of script", STAFF_SCRIPT.len());
         for path in PAGES {
             let (status, headers, body) = ask(Sample::large(5_000), "GET", path).await;
             assert_eq!(status, StatusCode::OK, "{path}");

@@ -168,6 +168,16 @@ pub(crate) async fn style(headers: HeaderMap) -> Response {
     cached(&headers, super::STYLE.as_bytes().to_vec(), "text/css; charset=utf-8")
 }
 
+/// `GET /assets/staff.css`
+pub(crate) async fn staff_style(headers: HeaderMap) -> Response {
+    cached(&headers, super::STAFF_STYLE.as_bytes().to_vec(), "text/css; charset=utf-8")
+}
+
+/// `GET /assets/staff.js`
+pub(crate) async fn staff_script(headers: HeaderMap) -> Response {
+    cached(&headers, super::STAFF_SCRIPT.as_bytes().to_vec(), "text/javascript; charset=utf-8")
+}
+
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct BuildersQuery {
     #[serde(default)]

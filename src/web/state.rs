@@ -4,8 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::auth::Desk;
 use crate::clock::Clock;
-use crate::config::{Config, DigestConfig, ProgramConfig};
+use crate::config::{Config, DigestConfig, ProgramConfig, WebConfig};
+use crate::flow::Context;
 use crate::model::{BuilderRecordView, BuilderRow, DigestSummary, HealthView, HomeView, OperatorView, RecordQuery, Slug, Week};
 use crate::render::Format;
 
@@ -48,6 +50,9 @@ pub struct AppState {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) program: Arc<ProgramConfig>,
     pub(crate) digest: Arc<DigestConfig>,
+    pub(crate) web: Arc<WebConfig>,
+    /// Sign-in and the staff's pages; without it, nobody can sign in.
+    pub(crate) desk: Option<Arc<Desk>>,
     /// The path under which the pages lie, without trailing slash; most often empty.
     pub(crate) base: Arc<str>,
 }
@@ -57,6 +62,21 @@ impl AppState {
     pub fn new(pages: Arc<dyn Pages>, clock: Arc<dyn Clock>, config: &Config) -> Self {
         let base =
             url::Url::parse(config.web.public_url.as_str()).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
-        Self { pages, clock, program: Arc::new(config.program.clone()), digest: Arc::new(config.digest.clone()), base: base.into() }
+        Self {
+            pages,
+            clock,
+            program: Arc::new(config.program.clone()),
+            digest: Arc::new(config.digest.clone()),
+            web: Arc::new(config.web.clone()),
+            desk: None,
+            base: base.into(),
+        }
+    }
+
+    /// The same, with sign-in and the pages of staff.
+    #[must_use]
+    pub fn with_desk(mut self, ctx: Context) -> Self {
+        self.desk = Some(Arc::new(Desk::new(ctx)));
+        self
     }
 }

@@ -134,7 +134,7 @@ impl StoredPages {
     }
 
     async fn record(&self, slug: &Slug, query: RecordQuery) -> Result<Option<BuilderRecordView>, StoreError> {
-        let Some(builder) = self.ctx.store.builder(slug).await?.filter(|builder| !builder.switches.not_public) else {
+        let Some(builder) = self.ctx.store.builder(slug).await?.filter(|builder| query.private || !builder.switches.not_public) else {
             return Ok(None);
         };
         let zone = builder.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);

@@ -1,6 +1,8 @@
 //! What clarion promises at its doors: a file per room and per story.
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod cases;
 #[cfg(test)]
 mod cli;
@@ -36,3 +38,5 @@ mod poll;
 mod registry;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod user;

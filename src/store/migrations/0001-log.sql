@@ -297,6 +297,42 @@ CREATE TABLE slots (
     PRIMARY KEY (job, slot_at)
 ) STRICT, WITHOUT ROWID;
 
+-- Who may sign in, and who is signed in: erasable. What they did stays in `audit`, editorial decisions in the log.
+CREATE TABLE users (
+    key        TEXT PRIMARY KEY,             -- the name as it is compared: folded
+    name       TEXT NOT NULL,
+    roles      TEXT NOT NULL,                -- staff, operator, or both with a blank between
+    password   TEXT,                         -- argon2id, as a PHC string; none for whom a proxy signs in
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE builder_links (
+    hash       TEXT PRIMARY KEY,             -- SHA-256 of the secret part of the address, hex
+    builder    INTEGER NOT NULL REFERENCES builders (id),
+    made_by    TEXT NOT NULL,
+    made_at    INTEGER NOT NULL,
+    used_at    INTEGER,
+    revoked_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE sessions (
+    hash      TEXT PRIMARY KEY,              -- SHA-256 of what the cookie holds, hex
+    account   TEXT REFERENCES users (key),
+    link      TEXT REFERENCES builder_links (hash),
+    opened_at INTEGER NOT NULL,
+    used_at   INTEGER NOT NULL,
+    agent     TEXT NOT NULL                  -- what the browser calls itself
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_of_account ON sessions (account);
+CREATE INDEX sessions_of_link ON sessions (link);
+CREATE TABLE audit (
+    id    INTEGER PRIMARY KEY AUTOINCREMENT,
+    at    INTEGER NOT NULL,
+    who   TEXT NOT NULL,
+    what  TEXT NOT NULL,
+    about TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER audit_keeps_its_lines BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;
+
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL

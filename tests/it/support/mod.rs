@@ -1,6 +1,7 @@
 //! What whole-path tests share: the real program in a folder of its own, a site on loopback that does as told, and the
 //! library in a world of its own.
 
+pub(crate) mod browser;
 pub(crate) mod daemon;
 pub(crate) mod site;
 pub(crate) mod smtp;

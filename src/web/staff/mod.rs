@@ -1,0 +1,111 @@
+//! The staff's pages: the week from running candidates to published, its comparison, archive and balance, and the reply
+//! to whoever misses a post.
+//!
+//! Every page works without scripts: what changes something is a form. Rules are asked of `flow`; here is only how they
+//! are shown, and where a reader's eye and focus go afterwards.
+
+pub(crate) mod act;
+pub(crate) mod archive;
+pub(crate) mod balance;
+pub(crate) mod compare;
+pub(crate) mod posts;
+pub(crate) mod preview;
+pub(crate) mod reply;
+pub(crate) mod week;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::error::WebError;
+use super::state::AppState;
+use crate::flow::{self, Context, PublishedWeek};
+use crate::model::{ActivityId, DigestState, DraftView, Week};
+
+/// How long the running candidates are shown before they are computed again.
+const RUNNING_FOR: SignedDuration = SignedDuration::from_secs(60);
+
+/// The running candidates as they were last computed: that takes longer than a page should.
+#[derive(Default)]
+pub(crate) struct Running(Mutex<Option<(Timestamp, Arc<DraftView>)>>);
+
+impl Running {
+    fn get(&self, week: Week, now: Timestamp) -> Option<Arc<DraftView>> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, view) = kept.as_ref()?;
+        let fresh = now.duration_since(*at).abs() < RUNNING_FOR;
+        (fresh && view.week == week).then(|| Arc::clone(view))
+    }
+
+    fn keep(&self, view: &Arc<DraftView>, now: Timestamp) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(view)));
+    }
+}
+
+/// Published weeks as they were last read, each with its edition: they are large, and change with corrections alone.
+#[derive(Default)]
+pub(crate) struct Published(Mutex<Kept>);
+
+/// The weeks with their editions, and what was read of them.
+type Kept = (Vec<(Week, u32)>, Arc<Vec<PublishedWeek>>);
+
+/// Every published week, latest first.
+pub(crate) async fn published(state: &AppState) -> Result<Arc<Vec<PublishedWeek>>, WebError> {
+    let desk = state.desk.as_ref().ok_or(WebError::NotFound)?;
+    let known = desk.ctx.store.published_weeks().await?;
+    {
+        let kept = desk.published.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.0 == known {
+            return Ok(Arc::clone(&kept.1));
+        }
+    }
+    let read = Arc::new(flow::published_weeks(&desk.ctx).await?);
+    *desk.published.0.lock().unwrap_or_else(PoisonError::into_inner) = (known, Arc::clone(&read));
+    Ok(read)
+}
+
+/// The context, where there is one.
+pub(crate) fn ctx(state: &AppState) -> Result<&Context, WebError> {
+    state.desk.as_ref().map(|desk| &desk.ctx).ok_or(WebError::NotFound)
+}
+
+/// The beginning of a work's id, for the ids of elements: enough to tell the works of one page apart.
+pub(crate) fn short_id(work: &ActivityId) -> String {
+    work.as_str().chars().take(10).collect()
+}
+
+/// A week of an address. One that lies far off is none.
+pub(crate) fn week_of(state: &AppState, text: &str) -> Result<Week, WebError> {
+    let week: Week = text.parse().map_err(|_| WebError::NotFound)?;
+    let now = Week::of(state.clock.now());
+    let apart = week.weeks_since(now);
+    // What is to come has no candidates, and nothing was made before there was a program.
+    if !(-2_000..=0).contains(&apart) || week.to_string() != text { Err(WebError::NotFound) } else { Ok(week) }
+}
+
+/// The week that wants attention: the newest draft that is not out yet, else the one that is running.
+pub(crate) async fn current_week(state: &AppState) -> Result<Week, WebError> {
+    let ctx = ctx(state)?;
+    let newest = ctx.store.digest_states().await?.into_iter().next();
+    Ok(match newest {
+        Some((week, found)) if found != DigestState::Published => week,
+        Some((week, _)) => week.next().min(Week::of(state.clock.now())),
+        None => Week::last_whole(state.clock.now()),
+    })
+}
+
+/// What editors see of a week; running candidates as of up to a minute ago.
+pub(crate) async fn view(state: &AppState, week: Week) -> Result<Arc<DraftView>, WebError> {
+    let desk = state.desk.as_ref().ok_or(WebError::NotFound)?;
+    let now = desk.ctx.clock.now();
+    if let Some(view) = desk.running.get(week, now)
+        && desk.ctx.store.digest_states().await?.iter().all(|(known, _)| *known != week)
+    {
+        return Ok(view);
+    }
+    let view = Arc::new(flow::draft_view(&desk.ctx, week).await?);
+    if view.state == DigestState::Collecting {
+        desk.running.keep(&view, now);
+    }
+    Ok(view)
+}

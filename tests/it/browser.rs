@@ -1,0 +1,224 @@
+//! Staff at their desk, in a real browser: a whole editorial session, by keyboard, in two sizes and two color schemes.
+//!
+//! `CLARION_PICTURES=DIR cargo nextest run browser` keeps pictures of every page, to be looked at.
+
+use std::path::Path;
+
+use clarion::clock::{Clock, SystemClock};
+use clarion::model::Week;
+
+use crate::support::browser::{Browser, Window};
+use crate::support::daemon::Daemon;
+use crate::support::good;
+
+const PASSWORD: &str = "a long way to the harbor";
+
+/// An invented program whose last week has a draft, with two people who edit it; answers the week.
+fn program(folder: &Path) -> String {
+    let week = Week::last_whole(SystemClock.now());
+    good(folder, &["demo", "--once", "--dir", ".", "--week", &week.previous().to_string()]);
+    let file = folder.join("clarion.toml");
+    let settings: Vec<String> = std::fs::read_to_string(&file)
+        .unwrap()
+        .lines()
+        .map(|line| match line.split_once(" = ") {
+            Some(("listen", _)) => "listen = \"127.0.0.1:0\"".to_owned(),
+            Some(("cooling_off", _)) => "cooling_off = \"8s\"".to_owned(),
+            Some(("cut_off", _)) => "cut_off = \"0 0 * * MON\"".to_owned(),
+            _ => line.to_owned(),
+        })
+        .collect();
+    std::fs::write(file, settings.join("\n")).unwrap();
+    good(folder, &["digest", "draft"]);
+    crate::user::add(folder, "Edith", "staff");
+    crate::user::add(folder, "Otto", "staff");
+    week.to_string()
+}
+
+/// Signs in by keyboard alone, and is led to the page that was asked for.
+fn sign_in(browser: &mut Browser, window: &Window, base: &str, name: &str) {
+    browser.go(window, &format!("{base}/staff"));
+    assert!(browser.text(window, "location.pathname").ends_with("/sign-in"));
+    browser.tab_to(window, "#name");
+    browser.write(window, name);
+    browser.press(window, "Tab");
+    browser.write(window, PASSWORD);
+    browser.and_load(window, |browser| browser.press(window, "Enter"));
+    assert!(browser.text(window, "location.pathname").starts_with("/staff/week/"), "{name} is in");
+}
+
+const TITLES: &str = "[...document.querySelectorAll('.pick h4')].map(title => title.textContent).join('\\n')";
+
+fn titles(browser: &mut Browser, window: &Window) -> Vec<String> {
+    browser.text(window, TITLES).lines().map(str::to_owned).collect()
+}
+
+/// Goes to a button by keyboard, presses it, and answers which element has the focus afterwards.
+fn press(browser: &mut Browser, window: &Window, selector: &str) -> String {
+    browser.tab_to(window, selector);
+    browser.and_load(window, |browser| browser.press(window, "Enter"));
+    // What takes the focus by itself takes it with one of the first frames that are drawn.
+    browser.text(
+        window,
+        "(async () => { for (let frame = 0; frame < 120 && document.activeElement === document.body; frame++) \
+         await new Promise(requestAnimationFrame); return document.activeElement.id })()",
+    )
+}
+
+#[test]
+fn an_editorial_session_from_draft_to_correction() {
+    let Some(mut browser) = Browser::start() else { return };
+    let browser = &mut browser;
+    let folder = tempfile::tempdir().unwrap();
+    let week = program(folder.path());
+    let daemon = Daemon::start(folder.path());
+    let base = format!("http://127.0.0.1:{}", daemon.port());
+    let (edith, otto) = (browser.window(), browser.window());
+    browser.size(&edith, 1200);
+    browser.size(&otto, 320);
+    sign_in(browser, &edith, &base, "Edith");
+    let page = format!("{base}/staff/week/{week}");
+    let before = titles(browser, &edith);
+    assert!(before.len() >= 8, "{before:?}");
+
+    // A button keeps its focus and its place in the row, whatever it does.
+    let section = "[...document.querySelectorAll('.group')].find(group => group.querySelectorAll('.pick').length > 1)";
+    let down = browser.text(&edith, &format!("{section}.querySelector('[value=down]').id"));
+    let order = "[...document.activeElement.closest('form').querySelectorAll('button[id], summary')].map(it => it.textContent).join()";
+    let focused = press(browser, &edith, &format!("#{down}"));
+    assert_eq!(focused, down, "the button that was pressed has the focus");
+    assert!(browser.text(&edith, order).starts_with("Pin,Drop,Hold,Swap,Reword,↑,↓,Lead"), "{}", browser.text(&edith, order));
+    let moved = titles(browser, &edith);
+    let first = before.iter().zip(&moved).position(|(one, other)| one != other).unwrap();
+    assert_eq!((&moved[first], &moved[first + 1]), (&before[first + 1], &before[first]));
+    let in_view =
+        "(() => { const box = document.activeElement.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight })()";
+    assert_eq!(browser.tell(&edith, in_view), true);
+
+    // Otto looks at the page before Edith drops a pick; his own change is not made before he knows.
+    sign_in(browser, &otto, &base, "Otto");
+    let dropped = moved[2].clone();
+    let drop = browser.text(&edith, "document.querySelectorAll('.pick')[2].querySelector('[value=drop]').id");
+    assert_eq!(press(browser, &edith, &format!("#{drop}")), "said", "the word on it has the focus");
+    assert!(browser.text(&edith, "document.activeElement.textContent").contains("Undo"));
+    assert!(!titles(browser, &edith).contains(&dropped));
+    let lead = browser.text(&otto, "document.querySelectorAll('.pick')[1].querySelector('[value=lead]').id");
+    let wanted = moved[1].clone();
+    assert_eq!(press(browser, &otto, &format!("#{lead}")), "fault");
+    let told = browser.text(&otto, "document.activeElement.textContent");
+    assert!(told.contains("Edith") && told.contains(&dropped) && told.contains("not made"), "{told}");
+    assert_eq!(browser.faults(&otto), Vec::<String>::new(), "the page of a conflict");
+    browser.picture(&otto, "conflict-320");
+    press(browser, &otto, "#fault button");
+    let leads = "document.querySelector('.pick:has(b)').querySelector('h4').textContent";
+    assert_eq!(browser.text(&otto, leads), wanted);
+
+    // Undo, where it was done.
+    browser.go(&edith, &page);
+    let undo = browser.text(
+        &edith,
+        "[...document.querySelectorAll('.log li')].find(it => it.textContent.includes('dropped')).querySelector('button').id",
+    );
+    press(browser, &edith, &format!("#{undo}"));
+    assert!(titles(browser, &edith).contains(&dropped));
+
+    // A gloss under a title, without a mouse.
+    let reword = browser.text(&edith, "document.querySelector('.pick summary[id^=reword]').id");
+    browser.tab_to(&edith, &format!("#{reword}"));
+    browser.press(&edith, "Space");
+    browser.press(&edith, "Tab");
+    browser.write(&edith, "What a ferry teaches");
+    browser.tab_to(&edith, "button[value=reword]");
+    browser.and_load(&edith, |browser| browser.press(&edith, "Enter"));
+    assert_eq!(browser.text(&edith, "document.activeElement.id"), reword);
+    assert_eq!(browser.text(&edith, "document.querySelector('.pick .gloss').textContent"), "What a ferry teaches");
+
+    every_page_is_sound(browser, &edith, &base, &week);
+
+    // Approval asks for a tick of each warning, and can be pulled back.
+    browser.go(&edith, &page);
+    assert_eq!(press(browser, &edith, "#approve"), "fault", "nothing was ticked");
+    let ticks = browser.tell(&edith, "[...document.querySelectorAll('[name=accept]:not([disabled])')].map(box => box.id)");
+    let ticks: Vec<String> = ticks.as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect();
+    assert!((1..=12).contains(&ticks.len()), "{ticks:?}");
+    for tick in &ticks {
+        browser.tab_to(&edith, &format!("#{tick}"));
+        browser.press(&edith, "Space");
+    }
+    assert_eq!(press(browser, &edith, "#approve"), "approval", "{}", browser.text(&edith, "document.querySelector('.head').textContent"));
+    assert!(browser.text(&edith, "document.querySelector('[data-until]').textContent").starts_with("in "));
+    browser.picture(&edith, "approved-1200");
+    assert_eq!(press(browser, &edith, "#pull_back"), "approval");
+    press(browser, &edith, "#approve");
+    daemon.wait_for("the digest is out", |daemon| (daemon.get(&format!("/digest/{week}")).0 == 200).then_some(()));
+
+    // A correction that every reader sees.
+    browser.go(&edith, &page);
+    browser.tab_to(&edith, "#correct");
+    browser.write(&edith, "The second author was left out.");
+    browser.tab_to(&edith, "button[value=correct]");
+    browser.and_load(&edith, |browser| browser.press(&edith, "Enter"));
+    assert!(browser.text(&edith, "document.querySelector('#corrections').textContent").contains("The second author was left out."));
+    assert!(daemon.get(&format!("/digest/{week}")).2.contains("The second author was left out."));
+    browser.picture(&edith, "published-1200");
+
+    // All of it is on record.
+    browser.go(&edith, &format!("{base}/staff/audit"));
+    let told = browser.text(&edith, "document.querySelector('main').textContent");
+    for part in ["signed in", "edit", "mark", "approve", "pull back", "correct", "Otto"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(browser.complaints(&base), Vec::<String>::new());
+    assert_eq!(daemon.terminate().0, Some(0));
+}
+
+/// Looks at every page of staff and of readers, narrow and wide, light and dark, and with the system's own colors.
+fn every_page_is_sound(browser: &mut Browser, window: &Window, base: &str, week: &str) {
+    let running = week.parse::<Week>().unwrap().next();
+    let pages = [
+        ("week", format!("/staff/week/{week}")),
+        ("running", format!("/staff/week/{running}")),
+        ("compare", "/staff/compare".to_owned()),
+        ("archive", "/staff/archive".to_owned()),
+        ("found", "/staff/archive?q=a".to_owned()),
+        ("balance", "/staff/balance?weeks=52".to_owned()),
+        ("reply", "/staff/reply?url=https://example.org/x".to_owned()),
+        ("refresh", format!("/staff/week/{week}/refresh")),
+        ("posts", format!("/staff/week/{week}/posts")),
+        ("preview", format!("/staff/week/{week}/preview")),
+        ("markdown", format!("/staff/week/{week}/preview/md")),
+        ("audit", "/staff/audit".to_owned()),
+        ("account", "/account".to_owned()),
+        ("sign-in", "/sign-in".to_owned()),
+        ("operator", "/operator".to_owned()),
+        ("how", "/how".to_owned()),
+        ("home", "/".to_owned()),
+    ];
+    let mut faults = Vec::new();
+    for width in [320, 1200] {
+        browser.size(window, width);
+        for (scheme, forced) in [("light", false), ("dark", false), ("dark", true)] {
+            browser.media(window, scheme, forced);
+            for (name, path) in &pages {
+                browser.go(window, &format!("{base}{path}"));
+                let tools = "for (const tool of document.querySelectorAll('details')) tool.open = true";
+                if *name == "week" && scheme == "dark" {
+                    browser.tell(window, tools);
+                }
+                // Colors that the system forces are its own affair.
+                let found = browser.faults(window).into_iter().filter(|fault| !forced || !fault.starts_with("a contrast"));
+                faults.extend(found.map(|fault| format!("{name} at {width} in {scheme}: {fault}")));
+                if !forced {
+                    browser.picture(window, &format!("{name}-{width}-{scheme}"));
+                }
+                let bytes = browser.tell(window, "new Blob([document.documentElement.outerHTML]).size").as_u64().unwrap();
+                if bytes > 100 * 1024 {
+                    faults.push(format!("{name} has {bytes} bytes"));
+                }
+            }
+        }
+    }
+    browser.media(window, "light", false);
+    browser.size(window, 1200);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
