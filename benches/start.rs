@@ -138,7 +138,7 @@ async fn fill(ctx: &Context, activities: usize) {
                 left: Vec::new(),
                 samples: Vec::new(),
                 new_samples: Vec::new(),
-                evidence: None,
+                evidence: Vec::new(),
             };
             ctx.store.record_poll(record).await.expect("the poll is recorded");
         }

@@ -330,7 +330,10 @@ async fn run_job(ctx: &Context, job: &str, slot: Timestamp) -> anyhow::Result<St
         "upkeep" => {
             let report = flow::upkeep(ctx).await?;
             anyhow::ensure!(report.faults.is_empty(), "the database is damaged: {}", report.faults.join("; "));
-            Ok(format!("dropped {} old poll records, the database is sound", report.polls_dropped))
+            Ok(format!(
+                "dropped {} old poll records and {} old documents, the database is sound",
+                report.polls_dropped, report.documents_dropped
+            ))
         }
         other => anyhow::bail!("there is no task {other}"),
     }

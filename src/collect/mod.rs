@@ -8,7 +8,9 @@ pub mod discover;
 mod feed;
 mod github;
 mod json;
+mod mask;
 mod parse;
+mod part;
 mod repair;
 mod rss;
 mod youtube;
@@ -20,6 +22,7 @@ use crate::config::{DevtoConfig, GithubConfig, YoutubeConfig};
 use crate::model::{Ask, Document, Entry, ReadError, Reading, Request, Source, SourceKind, SourceState};
 
 pub use feed::read_feed;
+pub use mask::masked_hash;
 pub use parse::parse_file_line;
 
 /// How one kind of source is asked and read.
@@ -38,6 +41,12 @@ pub trait Collector: Send + Sync {
             Some(key) => !known.contains(key),
             None => told.filter_map(|entry| entry.platform_key.as_ref()).all(|key| !known.contains(key)),
         }
+    }
+
+    /// What an answer that speaks for many sources says of one of them, as a document that [`Collector::read`] takes with
+    /// a question for that source alone. `None` where it cannot be cut.
+    fn part(&self, document: &Document, source: &Source) -> Option<Vec<u8>> {
+        part::part_of(&document.bytes, &source.locator)
     }
 }
 

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
+use crate::collect::{self, Collector};
 use crate::fetch::FetchOutcome;
 use crate::model::{
     Arrival, Ask, Document, EntryKey, GridAge, Poll, PollOutcome, ReadError, Reading, Repair, Request, Source, SourceId, SourceKind,
-    SourceState, Validators, sha256_hex,
+    SourceState, Validators,
 };
 use crate::normalize;
 use crate::schedule::{self, Observation, Observed};
@@ -26,6 +27,8 @@ pub struct Queued {
 
 /// The most further requests that one poll makes for pages and details.
 const MAX_FOLLOW_UPS: usize = 30;
+/// The most bytes of further pages that are held as evidence of one poll.
+const MAX_FURTHER: usize = 8 << 20;
 /// Entries older than this when first seen are a back catalogue (RECORD.md section 3).
 const STALE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -71,6 +74,8 @@ pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, St
 /// What the answer of one poll says, all its pages together.
 struct Answer {
     document: Arc<Document>,
+    /// All documents that were read, the first one included, each with its question.
+    pages: Vec<(Ask, Arc<Document>)>,
     hash: String,
     /// The same bytes as last time: nothing was read.
     same: bool,
@@ -93,9 +98,11 @@ impl Answer {
 
 async fn read_whole(ctx: &Context, queued: &Queued, document: Document) -> Result<Answer, StoreError> {
     let document = Arc::new(document);
-    let hash = sha256_hex(&document.bytes);
+    let hash = collect::masked_hash(&document.bytes);
     let same = queued.states.values().all(|state| state.body_hash.as_deref() == Some(hash.as_str()) && state.error.is_none());
-    let mut answer = Answer { document: Arc::clone(&document), hash, same, readings: HashMap::new(), error: None, incomplete: false };
+    let pages = vec![(queued.ask.clone(), Arc::clone(&document))];
+    let mut answer =
+        Answer { document: Arc::clone(&document), pages, hash, same, readings: HashMap::new(), error: None, incomplete: false };
     if same {
         return Ok(answer);
     }
@@ -117,6 +124,7 @@ async fn read_whole(ctx: &Context, queued: &Queued, document: Document) -> Resul
     let known = known_platform_keys(ctx, queued).await?;
     let mut asked: HashSet<String> = HashSet::from([queued.ask.request.url.clone()]);
     let mut page = queued.ask.page;
+    let mut kept = 0;
     while let Some(request) = waiting.pop() {
         // Older pages are of use only while all that was read so far is new; a detail only if its item is unknown.
         let mut told = answer.readings.values().flat_map(|reading| &reading.entries);
@@ -135,10 +143,15 @@ async fn read_whole(ctx: &Context, queued: &Queued, document: Document) -> Resul
             answer.incomplete |= !matches!(fetched.status, Some(404 | 410 | 451));
             continue;
         };
-        match read(ctx, &ask, Arc::new(document)).await {
+        let document = Arc::new(document);
+        match read(ctx, &ask, Arc::clone(&document)).await {
             Ok(readings) => {
                 for reading in readings {
                     take(&mut answer, reading, &mut waiting, &ask);
+                }
+                kept += document.bytes.len();
+                if kept <= MAX_FURTHER {
+                    answer.pages.push((ask, document));
                 }
             }
             Err(_) => answer.incomplete = true,
@@ -241,13 +254,7 @@ async fn record_answer(
     let moved = !(diff.new.is_empty() && diff.changed.is_empty() && diff.left.is_empty());
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     metrics::counter!(crate::telemetry::ENTRIES_NEW).increment(diff.new.len() as u64);
-    let evidence = if moved {
-        let (document, hash) = (Arc::clone(document), answer.answer.hash.clone());
-        let packed = tokio::task::spawn_blocking(move || Evidence::of(&document, hash)).await;
-        Some(packed.map_err(|_| StoreError::Closed)??)
-    } else {
-        None
-    };
+    let evidence = if moved { evidence_of(ctx, source, &answer.answer.pages, reading.entries.len()).await? } else { Vec::new() };
     ctx.store
         .record_poll(PollRecord {
             poll: poll.clone(),
@@ -261,6 +268,40 @@ async fn record_answer(
         })
         .await?;
     Ok(poll)
+}
+
+/// The documents of a poll, packed. Of an answer that speaks for many sources only what it says of this one is kept.
+async fn evidence_of(
+    ctx: &Context,
+    source: &Arc<Source>,
+    pages: &[(Ask, Arc<Document>)],
+    entries: usize,
+) -> Result<Vec<Evidence>, StoreError> {
+    let mut evidence = Vec::with_capacity(pages.len());
+    for (ask, document) in pages {
+        let keyframe = ctx.store.keyframe(source.id, &ask.request.url).await?;
+        let (ask, document, source) = (ask.clone(), Arc::clone(document), Arc::clone(source));
+        let (collectors, alone) = (Arc::clone(&ctx.collectors), pages.len() == 1);
+        let packed = tokio::task::spawn_blocking(move || {
+            let part = own_part(collectors.get(ask.kind), &ask, &document, &source, alone.then_some(entries));
+            Evidence::of(part.as_ref().unwrap_or(&document), &ask.request, ask.page, keyframe.as_ref())
+        });
+        evidence.push(packed.await.map_err(|_| StoreError::Closed)??);
+    }
+    Ok(evidence)
+}
+
+/// What a shared answer says of one source, if that reads as it did within the whole.
+fn own_part(collector: &dyn Collector, ask: &Ask, document: &Document, source: &Arc<Source>, entries: Option<usize>) -> Option<Document> {
+    if ask.sources.len() < 2 {
+        return None;
+    }
+    let part = Document { bytes: collector.part(document, source)?, ..document.clone() };
+    let alone = Ask { sources: vec![Arc::clone(source)], ..ask.clone() };
+    let readings = collector.read(&alone, &part).ok()?;
+    let read: usize =
+        readings.iter().filter(|reading| reading.source.is_none_or(|id| id == source.id)).map(|reading| reading.entries.len()).sum();
+    entries.is_none_or(|entries| entries == read).then_some(part)
 }
 
 /// The poll of one source that brought no entries: kept in memory if nothing but times changed.
@@ -292,7 +333,7 @@ async fn record_plain(
                 left: Vec::new(),
                 samples: Vec::new(),
                 new_samples: Vec::new(),
-                evidence: None,
+                evidence: Vec::new(),
             })
             .await?;
     }

@@ -12,21 +12,25 @@ use crate::store::{NewFact, StoreError};
 #[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct UpkeepReport {
     pub polls_dropped: u64,
+    pub documents_dropped: u64,
     /// The database's own words on what is wrong with it; none if it is sound.
     pub faults: Vec<String>,
 }
 
-/// Drops old poll records, checks the database, and tells which sources have been ill for long.
+/// Drops old poll records and evidence, checks the database, and tells which sources have been ill for long.
 pub async fn upkeep(ctx: &Context) -> Result<UpkeepReport, StoreError> {
     let keep = SignedDuration::try_from(ctx.config.store.keep_polls.0).unwrap_or(SignedDuration::MAX);
     let before = ctx.clock.now().saturating_sub(keep).unwrap_or(jiff::Timestamp::MIN);
     let dropped = ctx.store.prune_polls(before).await?;
+    let keep = SignedDuration::try_from(ctx.config.store.keep_evidence.0).unwrap_or(SignedDuration::MAX);
+    let before = ctx.clock.now().saturating_sub(keep).unwrap_or(jiff::Timestamp::MIN);
+    let pruned = ctx.store.prune_evidence(before, ctx.config.store.max_evidence.0).await?;
     let faults = ctx.store.check().await?;
     super::tell_lasting(ctx).await?;
     for fault in &faults {
         tracing::error!("the database is damaged: {fault}");
     }
-    Ok(UpkeepReport { polls_dropped: dropped as u64, faults })
+    Ok(UpkeepReport { polls_dropped: dropped as u64, documents_dropped: pruned.documents, faults })
 }
 
 /// Writes into the log under which digest settings and which rules the next draft is made, where they are not those of

@@ -27,7 +27,7 @@ use crate::model::{Poll, Seq, SourceId, SourceState};
 use sqlite::{Durability, Extent, Sqlite};
 
 pub use digests::{DigestRow, Edition, NewDraft};
-pub use documents::Evidence;
+pub use documents::{Evidence, Held, Keyframe, Pruned};
 pub use log::NewFact;
 pub use registry::{RosterChange, RosterReport};
 pub use settled::{EntryRow, Settled, SettledActivity, SettledWork};

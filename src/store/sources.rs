@@ -48,7 +48,8 @@ pub struct PollRecord {
     pub samples: Vec<(i64, GridAge, Counts)>,
     /// Counts of entries that are new in this poll.
     pub new_samples: Vec<(EntryKey, GridAge, Counts)>,
-    pub evidence: Option<Evidence>,
+    /// The documents that say so; none where nothing changed.
+    pub evidence: Vec<Evidence>,
 }
 
 fn entry_payload(key: &EntryKey, entry: &Entry) -> Result<String, StoreError> {
@@ -142,7 +143,7 @@ fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError
             sample(connection, at, *id, *age, *counts)?;
         }
     }
-    if let Some(evidence) = &record.evidence {
+    for evidence in &record.evidence {
         documents::put(connection, source, at, evidence)?;
     }
     put_state(connection, source, state)?;

@@ -62,17 +62,25 @@ CREATE TABLE polls (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX polls_by_time ON polls (at);
 
--- The documents that changed something, whole, zstd.
+-- The documents that changed something, zstd: a keyframe whole, what follows it as differences from it. A keyframe and
+-- what leans on it are a segment, and are dropped together.
 CREATE TABLE evidence (
-    source INTEGER NOT NULL REFERENCES sources (id),
-    at     INTEGER NOT NULL,
-    hash   TEXT NOT NULL,                    -- SHA-256 of the document, hex
-    media  TEXT,                             -- content type
-    url    TEXT NOT NULL,
-    size   INTEGER NOT NULL,
-    body   BLOB NOT NULL,
-    PRIMARY KEY (source, at, hash)
-) STRICT, WITHOUT ROWID;
+    id       INTEGER PRIMARY KEY,            -- with row ids: its rows are too long to live in an index
+    source   INTEGER NOT NULL REFERENCES sources (id),
+    at       INTEGER NOT NULL,               -- of the poll; all documents of one poll have the same
+    asked    TEXT NOT NULL,                  -- the address that was asked
+    page     INTEGER NOT NULL,
+    about    TEXT,                           -- the platform key of the one entry it tells of
+    keyframe INTEGER,                        -- the document that this one is the difference to
+    hash     TEXT NOT NULL,                  -- SHA-256 of the document, hex
+    media    TEXT,                           -- content type
+    url      TEXT NOT NULL,                  -- the address that answered
+    size     INTEGER NOT NULL,
+    body     BLOB NOT NULL,
+    UNIQUE (source, at, asked)
+) STRICT;
+CREATE INDEX evidence_keyframes ON evidence (source, asked, at) WHERE keyframe IS NULL;
+CREATE INDEX evidence_segments ON evidence (keyframe) WHERE keyframe IS NOT NULL;
 
 -- Where each entry stands in the log. Kept by every poll, computable from the log alone.
 CREATE TABLE entries (
