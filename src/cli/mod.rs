@@ -88,7 +88,7 @@ enum Command {
     /// Say what became of one address, and name the first check that failed.
     Explain(explain::ExplainArgs),
     /// Compute all that is derived anew from the facts, and say whether it is the same.
-    Rebuild,
+    Rebuild(explain::RebuildArgs),
     /// Health at a glance.
     Status,
     /// Check configuration, database, clock and network, and say what to do and what to expect.
@@ -144,7 +144,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Digest(command) => digest::run(&global, command).await,
         Command::Simulate(args) => simulate::run(&global, &args),
         Command::Explain(args) => explain::run(&global, args).await,
-        Command::Rebuild => explain::rebuild(&global).await,
+        Command::Rebuild(args) => explain::rebuild(&global, args).await,
         Command::Status => status::run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Backup(args) => backup::backup(&global, args).await,

@@ -32,7 +32,7 @@ pub use log::NewFact;
 pub use registry::{RosterChange, RosterReport};
 pub use settled::{EntryRow, Settled, SettledActivity, SettledWork};
 pub use slots::{Claim, Slot};
-pub use sources::{Known, NewEntry, PollRecord};
+pub use sources::{Known, NewEntry, PollRecord, Reread};
 pub use views::{ActivityRow, Counters, LogFilter};
 pub use works::WorkRow;
 

@@ -65,11 +65,12 @@ struct Payload {
 fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> Result<Vec<EntryRow>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT e.source, e.key, l.detail, e.first_seen_at, e.changed_at, e.left_at, newest.body,
-                CASE WHEN e.last <> e.id THEN oldest.body END
+                CASE WHEN e.last <> e.id THEN oldest.body END, dated.body
          FROM entries e
          JOIN log l ON l.seq = e.id
          LEFT JOIN payload newest ON newest.seq = e.last
          LEFT JOIN payload oldest ON oldest.seq = e.id
+         LEFT JOIN payload dated ON dated.seq = e.dated
          WHERE e.id = ?1",
     )?;
     let mut entries = Vec::new();
@@ -79,13 +80,20 @@ fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> 
         // An erased payload leaves nothing to compute from.
         let Some(body) = row.get_ref(6)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? else { continue };
         let payload: Payload = serde_json::from_str(body)?;
-        let first = match row.get_ref(7)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? {
+        let mut first = match row.get_ref(7)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? {
             Some(body) => {
                 let first = serde_json::from_str::<Payload>(body)?;
                 Some((first.key, first.entry))
             }
             None => None,
         };
+        // A better reader found other dates in the document that told it first.
+        if let Some(body) = row.get_ref(8)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? {
+            let dated = serde_json::from_str::<Payload>(body)?.entry;
+            let (_, first) = first.get_or_insert_with(|| (payload.key.clone(), payload.entry.clone()));
+            (first.published, first.updated, first.upcoming) = (dated.published, dated.updated, dated.upcoming);
+            first.zone_assumed = dated.zone_assumed;
+        }
         let aired_at = match &first {
             Some((_, first)) if first.upcoming => aired_at(connection, id)?,
             _ => None,
@@ -113,7 +121,8 @@ fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> 
 /// When an entry that was announced was first told to be out.
 fn aired_at(connection: &Connection, id: i64) -> Result<Option<Timestamp>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT at, body FROM log JOIN payload USING (seq) WHERE kind = 'EntryChanged' AND subject = ?1 ORDER BY log.seq",
+        "SELECT at, body FROM log JOIN payload USING (seq) WHERE kind = 'EntryChanged' AND subject = ?1 AND detail = ''
+         ORDER BY log.seq",
     )?;
     let mut rows = statement.query([format!("e{id}")])?;
     while let Some(row) = rows.next()? {

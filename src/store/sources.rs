@@ -34,6 +34,19 @@ pub struct NewEntry {
     pub entry: Entry,
 }
 
+/// An entry as today's readers find it in the evidence.
+#[derive(Debug, Clone)]
+pub struct Reread {
+    pub id: i64,
+    pub key: EntryKey,
+    pub fingerprint: String,
+    pub entry: Entry,
+    /// It takes the place of the newest telling.
+    pub newest: bool,
+    /// Its dates take the place of those of the first telling.
+    pub dated: bool,
+}
+
 /// All that one poll says of one source, to be kept together or not at all.
 #[derive(Debug, Clone)]
 pub struct PollRecord {
@@ -150,7 +163,49 @@ fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError
     put_poll(connection, poll)
 }
 
+fn record_reread(connection: &Connection, rereads: &[Reread], at: Timestamp) -> Result<(), StoreError> {
+    for reread in rereads {
+        let fact = NewFact {
+            at,
+            kind: FactKind::EntryChanged,
+            subject: format!("e{}", reread.id),
+            detail: json!({"reread": true, "newest": reread.newest, "dated": reread.dated}).to_string(),
+            payload: Some(entry_payload(&reread.key, &reread.entry)?),
+        };
+        let seq = append(connection, &fact)?;
+        if reread.newest {
+            connection.prepare_cached("UPDATE entries SET key = ?2, fingerprint = ?3, last = ?4 WHERE id = ?1")?.execute(params![
+                reread.id,
+                reread.key.0,
+                reread.fingerprint,
+                seq.0
+            ])?;
+        }
+        if reread.dated {
+            connection.prepare_cached("UPDATE entries SET dated = ?2 WHERE id = ?1")?.execute(params![reread.id, seq.0])?;
+        }
+    }
+    Ok(())
+}
+
 impl Store {
+    /// Keeps what today's readers tell otherwise than the log, all of it or nothing.
+    pub async fn record_reread(&self, rereads: Vec<Reread>, at: Timestamp) -> Result<(), StoreError> {
+        self.write_much(move |connection| record_reread(connection, &rereads, at)).await
+    }
+
+    /// Forgets what the next answer of a source would be compared with, so that it is read whatever it is.
+    pub async fn ask_anew(&self, source: SourceId) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            connection.execute(
+                "UPDATE source_states SET body = json_set(body, '$.body_hash', NULL, '$.validators', json('{}')) WHERE source = ?1",
+                [source.0],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Every source that may be polled at all, with what is remembered of it, newest memory first. Sources that are
     /// paused, have left, or whose owners have all told us to stop are not among them.
     pub async fn pollable(&self) -> Result<Vec<(Arc<Source>, SourceState)>, StoreError> {

@@ -11,6 +11,8 @@ mod demo;
 #[cfg(test)]
 mod digest;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod fetch;
 #[cfg(test)]
 mod kill;

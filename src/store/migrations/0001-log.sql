@@ -89,6 +89,7 @@ CREATE TABLE entries (
     key           TEXT NOT NULL,
     fingerprint   TEXT NOT NULL,
     last          INTEGER NOT NULL,          -- seq of the newest EntrySeen or EntryChanged
+    dated         INTEGER,                   -- seq of the EntryChanged that corrects the dates of its EntrySeen
     first_seen_at INTEGER NOT NULL,
     changed_at    INTEGER,
     left_at       INTEGER,
