@@ -57,6 +57,9 @@ pub(super) async fn rebuild(global: &Global, args: RebuildArgs) -> anyhow::Resul
         output::print_json(&value)?;
     } else {
         let mut text = reread.map(|reread| told_again(&reread)).unwrap_or_default();
+        if let Some(rules) = &report.rules {
+            text.push_str(&adopted(rules));
+        }
         let verdict = if report.same { "the same as before" } else { "NOT the same as before" };
         text.push_str(&format!(
             "computed {} activities and {} works from {} facts in {} ms: {verdict}\nbefore {}\nafter  {}\n",
@@ -64,7 +67,16 @@ pub(super) async fn rebuild(global: &Global, args: RebuildArgs) -> anyhow::Resul
         ));
         output::print(&text)?;
     }
-    if report.same { Ok(()) } else { Err(Quiet.into()) }
+    if report.same || report.rules.is_some() { Ok(()) } else { Err(Quiet.into()) }
+}
+
+/// What newer rules changed, for people.
+fn adopted(rules: &flow::RulesReport) -> String {
+    let mut text = format!("{}\n", rules.sentence());
+    for example in &rules.difference.examples {
+        text.push_str(&format!("    {}\n", output::safe(example)));
+    }
+    text
 }
 
 /// What reading the evidence again found, for people.

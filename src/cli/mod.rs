@@ -28,8 +28,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError};
-use crate::flow::Context;
-use crate::store::Store;
+use crate::flow::{self, Context};
+use crate::store::{Store, StoreError};
 use crate::telemetry;
 
 /// Collects what the members of a community program make, keeps an honest log of it, and drafts a fair weekly digest.
@@ -184,5 +184,13 @@ impl Global {
 async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Context> {
     let path = config.store.path.clone();
     let store = Store::open(&path).await.with_context(|| format!("cannot open the database {}", path.display()))?;
-    Ok(Context::new(config, store, clock)?)
+    let ctx = Context::new(config, store, clock)?;
+    match flow::check_rules(&ctx).await {
+        // Whatever only reads goes on without.
+        Ok(()) | Err(StoreError::Full | StoreError::ReadOnly | StoreError::Busy) => Ok(ctx),
+        Err(error) => {
+            ctx.close().await?;
+            Err(error.into())
+        }
+    }
 }

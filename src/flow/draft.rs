@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, RULES_VERSION, adopt, settle};
+use super::{Context, adopt, rules_in_force, settle};
 use crate::digest::{self, Edits, Inputs};
 use crate::model::{
     Activity, ActivityId, Builder, BuilderId, Candidate, Counts, Credited, Digest, DigestState, EarlierWork, GridAge, PastDigest, PastPick,
@@ -103,7 +103,7 @@ async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) 
         late: now.duration_since(cut_off) > SignedDuration::from_mins(30),
         config,
         config_hash,
-        rules_version: RULES_VERSION,
+        rules_version: rules_in_force(ctx).await?.unwrap_or(ctx.rules_version),
         categories: &ctx.categories,
         regions: &ctx.regions,
         builders: &credited,

@@ -13,6 +13,7 @@ mod poll;
 mod publish;
 mod rebuild;
 mod reread;
+mod rules;
 mod settle;
 mod upkeep;
 mod weather;
@@ -41,6 +42,7 @@ pub use poll::Queued;
 pub use publish::{PublishError, publish, render_context};
 pub use rebuild::{RebuildReport, rebuild};
 pub use reread::{RereadReport, Retold, reread};
+pub use rules::{RulesReport, adopt_rules, check_rules, rules_in_force, sentence as rules_sentence};
 pub use settle::settle;
 pub use upkeep::{UpkeepReport, adopt, upkeep};
 pub use weather::{Weather, tell_lasting};
@@ -89,6 +91,8 @@ pub struct Context {
     pub collectors: Arc<Collectors>,
     pub classifier: Arc<Classifier>,
     pub clock: Arc<dyn Clock>,
+    /// The version of the rules that this program goes by: [`RULES_VERSION`].
+    pub rules_version: u32,
     pub weather: Arc<Weather>,
     /// The program's categories as effective: the configured ones, or the built-in.
     pub categories: Arc<Vec<Category>>,
@@ -112,6 +116,7 @@ impl Context {
             fetcher: Arc::new(fetcher),
             store: Arc::new(store),
             config: Arc::new(config),
+            rules_version: RULES_VERSION,
             weather: Arc::default(),
             clock,
         })

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::{Context, RULES_VERSION};
+use super::Context;
 use crate::digest;
 use crate::model::FactKind;
 use crate::store::{NewFact, StoreError};
@@ -52,11 +52,9 @@ pub async fn adopt(ctx: &Context) -> Result<(), StoreError> {
         };
         ctx.store.append(fact).await?;
     }
-    let rules = RULES_VERSION.to_string();
-    let newest = ctx.store.newest_fact(FactKind::RulesAdopted).await?;
-    if newest.is_none_or(|fact| fact.subject != rules) {
-        let fact = NewFact { at: ctx.clock.now(), kind: FactKind::RulesAdopted, subject: rules, detail: String::new(), payload: None };
-        ctx.store.append(fact).await?;
+    // Newer rules than those of the log have to be compared first: `adopt_rules` does that.
+    if ctx.store.newest_fact(FactKind::RulesAdopted).await?.is_none() {
+        super::rules::first_rules(ctx).await?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! [`Store`] is the seam: neither its methods nor [`StoreError`] show anything of SQLite. Inside, each file has plain
 //! functions over a connection, and this one runs them: writes on the one writer's thread, reads off the async threads.
 
+mod beside;
 mod digests;
 mod documents;
 mod log;
@@ -26,6 +27,7 @@ use jiff::Timestamp;
 use crate::model::{Poll, Seq, SourceId, SourceState};
 use sqlite::{Durability, Extent, Sqlite};
 
+pub use beside::Difference;
 pub use digests::{DigestRow, Edition, NewDraft};
 pub use documents::{Evidence, Held, Keyframe, Pruned};
 pub use log::NewFact;

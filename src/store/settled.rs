@@ -404,7 +404,7 @@ pub(super) fn settled_seq(connection: &Connection) -> Result<Seq, StoreError> {
 }
 
 /// Tables that are derived, with the order in which their rows are dumped.
-const DERIVED: &[(&str, &str)] = &[
+pub(super) const DERIVED: &[(&str, &str)] = &[
     ("entry_keys", "key, entry"),
     ("activities", "id"),
     ("sightings", "entry"),

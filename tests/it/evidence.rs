@@ -98,3 +98,51 @@ async fn a_feed_that_only_says_when_it_was_built_has_not_changed() {
     assert_eq!((report.read, report.unchanged), (0, 1));
     assert_eq!(world.ctx.store.evidence_times(source).await.unwrap().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn newer_rules_are_built_beside_the_old_compared_and_swapped_at_once() {
+    let mut world = World::at("2026-11-18T12:00:00Z").await;
+    world.feed("Ada", "/ada.xml").await;
+    world.origin.serve("/ada.xml", rss(&[post("one", "One", "Tue, 17 Nov 2026 10:00:00 GMT")]));
+    world.poll().await;
+    let draft = world.draft("2026-W47", "2026-11-23T07:00:00Z").await;
+    let hash = |world: &World| {
+        let store = std::sync::Arc::clone(&world.ctx.store);
+        async move { store.derived_hash().await.unwrap() }
+    };
+    let right = hash(&world).await;
+    // What older rules had made of it.
+    let connection = rusqlite::Connection::open(world.ctx.store.path()).unwrap();
+    connection.execute_batch("UPDATE activities SET title = 'Eno', body = json_set(body, '$.title', 'Eno')").unwrap();
+    let old = hash(&world).await;
+    world.ctx.rules_version += 1;
+
+    // Old answers are served, and nothing is settled under two rules.
+    world
+        .poll_after(
+            1,
+            "/ada.xml",
+            rss(&[post("two", "Two", "Mon, 23 Nov 2026 07:30:00 GMT"), post("one", "One", "Tue, 17 Nov 2026 10:00:00 GMT")]),
+        )
+        .await;
+    assert_eq!((world.titles().await, hash(&world).await), (vec!["Eno".to_owned()], old));
+
+    let report = flow::adopt_rules(&world.ctx).await.unwrap().unwrap();
+    let difference = &report.difference;
+    assert_eq!((report.from, report.to, difference.new, difference.gone, difference.changed), (1, 2, 0, 0, 1), "{report:?}");
+    assert_eq!(difference.examples, ["changed: One (title)"]);
+    assert_eq!(world.titles().await, ["One", "Two"], "what came meanwhile follows under the new rules");
+    assert_ne!(hash(&world).await, right);
+    assert_eq!(flow::rules_in_force(&world.ctx).await.unwrap(), Some(2));
+    assert!(flow::adopt_rules(&world.ctx).await.unwrap().is_none(), "once is enough");
+    assert!(flow::rebuild(&world.ctx).await.unwrap().same);
+    let week = "2026-W47".parse().unwrap();
+    let kept = world.ctx.store.digest(week).await.unwrap().unwrap().digest;
+    assert_eq!((&kept.picks().next().unwrap().title, kept.rules_version), (&draft.picks().next().unwrap().title, 1));
+    assert!(!world.ctx.store.path().with_extension("db.beside").exists());
+
+    // The older program does not touch what newer rules made.
+    world.ctx.rules_version -= 1;
+    let refused = flow::check_rules(&world.ctx).await.unwrap_err().to_string();
+    assert_eq!(refused, "the record was computed under rules 2, and this clarion knows those up to 1: install the newer clarion again");
+}
