@@ -1,4 +1,7 @@
 //! `clarion poll`: one pass over what is due.
+//!
+//! Ends when the facts are in the log. What follows from them is computed by whoever reads it next, so a poll by a timer
+//! costs no more than it must.
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
@@ -59,7 +62,6 @@ pub(super) async fn run(global: &Global, args: PollArgs) -> anyhow::Result<()> {
         bar.finish_and_clear();
     }
     let report = report?;
-    flow::settle(&ctx).await?;
     let sources = if report.failed.is_empty() && report.held.is_empty() { Vec::new() } else { ctx.store.sources().await? };
     ctx.close().await?;
     if global.json {

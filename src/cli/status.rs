@@ -70,6 +70,10 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
         mebibytes(counters.evidence_bytes)
     ));
     text.push_str(&about_rules(rules.as_ref(), rules_known));
+    let waiting = counters.facts - counters.settled.min(counters.facts);
+    if waiting > 0 {
+        text.push_str(&format!("waiting: {waiting} facts, counted in by the next command that reads the record\n"));
+    }
     match last {
         Some(row) => text.push_str(&format!("last digest: {} {}\n", row.week, row.state.as_str().replace('_', " "))),
         None => text.push_str("last digest: none yet\n"),

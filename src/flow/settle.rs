@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::Context;
 use crate::model::{Activity, ActivityId, Builder, BuilderId, Seq, Source, SourceId};
 use crate::normalize::{self, OwnerFacts, Seen};
-use crate::store::{EntryRow, Settled, SettledActivity, StoreError};
-use crate::work;
+use crate::store::{EntryRow, Place, Settled, SettledActivity, StoreError};
+use crate::work::{self, Neighborhood};
 
 /// The most facts taken at once. Fewer need less memory; more touch each page of the derived tables less often.
 const STEP: u32 = 3_000;
@@ -54,17 +54,15 @@ async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
         let (roster, keys) = (&roster, &keys);
         tokio::task::block_in_place(|| side_by_side(&groups, |group| compute(roster, group, keys)))
     };
-    let inside: HashSet<String> = activities.iter().map(|settled| settled.activity.id.0.clone()).collect();
-    let addresses: HashSet<String> = activities.iter().flat_map(|settled| settled.addresses.iter().cloned()).collect();
     let entries: Vec<i64> = rows.iter().map(|row| row.id).collect();
     drop(groups);
     drop(rows);
-    let beside = if entries.is_empty() { Vec::new() } else { ctx.store.activities_beside(inside, entries, addresses).await? };
+    let beside = if entries.is_empty() { Vec::new() } else { beside(ctx, &activities, entries).await? };
     let decisions = ctx.store.work_decisions().await?;
     let works = tokio::task::block_in_place(|| {
-        let all: Vec<Activity> = activities.iter().map(|settled| settled.activity.clone()).chain(beside).collect();
-        let by_id: HashMap<&ActivityId, &Activity> = all.iter().map(|activity| (&activity.id, activity)).collect();
-        let mut works = work::cluster(&all, &decisions);
+        let all: Vec<&Activity> = activities.iter().map(|settled| &settled.activity).chain(&beside).collect();
+        let by_id: HashMap<&ActivityId, &Activity> = all.iter().map(|activity| (&activity.id, *activity)).collect();
+        let mut works = work::cluster(all.iter().copied(), &decisions);
         let topics = side_by_side(&works, |work| {
             let primary = by_id.get(&work.primary)?;
             let own = primary.credits.iter().find_map(|credit| roster.own_category(credit.builder)).unwrap_or_default();
@@ -79,6 +77,44 @@ async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
     keys.sort_unstable();
     let done = ctx.store.put_settled(Settled { after, upto, keys, activities, works }).await?;
     Ok(done.then_some(upto))
+}
+
+/// The settled activities that must be looked at again together with these: they share an address, stood in one work, or
+/// are alike; directly or over others.
+async fn beside(ctx: &Context, activities: &[SettledActivity], entries: Vec<i64>) -> Result<Vec<Activity>, StoreError> {
+    let former = ctx.store.former_activities(entries).await?;
+    let mut known: HashSet<ActivityId> =
+        activities.iter().map(|settled| settled.activity.id.clone()).chain(former.iter().cloned()).collect();
+    let mut open: Vec<ActivityId> = known.iter().cloned().collect();
+    let mut keys: HashSet<String> = activities.iter().flat_map(|settled| settled.addresses.iter().cloned()).collect();
+    let mut places: Vec<Place> = activities.iter().filter_map(|settled| Place::of(&settled.activity, &settled.host)).collect();
+    let mut found: Vec<Activity> = Vec::new();
+    loop {
+        let linked = ctx.store.activities_beside(std::mem::take(&mut open), std::mem::take(&mut keys), known.clone()).await?;
+        places.extend(linked.iter().filter_map(|activity| Place::of(activity, &Neighborhood::of(activity).host)));
+        known.extend(linked.iter().map(|activity| activity.id.clone()));
+        found.extend(linked);
+        // What is near in time and by the same builder elsewhere, and of that what is alike.
+        let near = ctx.store.activities_near(std::mem::take(&mut places), Neighborhood::APART, known.clone()).await?;
+        if near.is_empty() {
+            break;
+        }
+        let alike = tokio::task::block_in_place(|| work::alike(activities.iter().map(|settled| &settled.activity).chain(&found), &near));
+        let alike: Vec<Activity> = near.into_iter().zip(alike).filter(|(_, alike)| *alike).map(|(activity, _)| activity).collect();
+        if alike.is_empty() {
+            break;
+        }
+        for activity in &alike {
+            let neighborhood = Neighborhood::of(activity);
+            places.extend(Place::of(activity, &neighborhood.host));
+            keys.extend(neighborhood.keys);
+            known.insert(activity.id.clone());
+            open.push(activity.id.clone());
+        }
+        found.extend(alike);
+    }
+    found.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(found)
 }
 
 /// What the steps ask about people and places, loaded once a step.
@@ -205,10 +241,6 @@ fn compute(roster: &Roster, group: &[&EntryRow], keys: &HashMap<i64, Vec<String>
     let activity = normalize::activity(&seen);
     let aliases: BTreeSet<ActivityId> =
         seen.iter().flat_map(|seen| seen.identity_keys).map(|key| ActivityId::of_key(key)).filter(|id| *id != activity.id).collect();
-    SettledActivity {
-        entries: group.iter().map(|row| row.id).collect(),
-        addresses: work::address_keys(&activity),
-        aliases: aliases.into_iter().collect(),
-        activity,
-    }
+    let Neighborhood { keys: addresses, host } = Neighborhood::of(&activity);
+    SettledActivity { entries: group.iter().map(|row| row.id).collect(), addresses, host, aliases: aliases.into_iter().collect(), activity }
 }

@@ -32,7 +32,7 @@ pub use digests::{DigestRow, Edition, NewDraft};
 pub use documents::{Evidence, Held, Keyframe, Pruned};
 pub use log::NewFact;
 pub use registry::{RosterChange, RosterReport};
-pub use settled::{EntryRow, Settled, SettledActivity, SettledWork};
+pub use settled::{EntryRow, Place, Settled, SettledActivity, SettledWork};
 pub use slots::{Claim, Slot};
 pub use sources::{Known, NewEntry, PollRecord, Reread};
 pub use views::{ActivityRow, Counters, LogFilter};

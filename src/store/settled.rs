@@ -1,14 +1,14 @@
 //! What the log has moved, and the derived rows that follow from it, swapped in one transaction.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{Store, StoreError, from_millis, log, to_millis};
-use crate::model::{Activity, ActivityId, Arrival, DecisionKind, Entry, EntryKey, Seq, SourceId, Work};
+use super::{Store, StoreError, from_millis, log, to_millis, works};
+use crate::model::{Activity, ActivityId, Arrival, BuilderId, DecisionKind, Entry, EntryKey, Seq, SourceId, Work};
 
 /// An entry as the log tells it now.
 #[derive(Debug, Clone)]
@@ -36,8 +36,26 @@ pub struct SettledActivity {
     pub entries: Vec<i64>,
     /// Keys of its own and its canonical address.
     pub addresses: Vec<String>,
+    /// The host that it stands on, where it may be compared with pieces on other hosts; else empty.
+    pub host: String,
     /// Ids that its other identity keys would have given.
     pub aliases: Vec<ActivityId>,
+}
+
+/// Where and when a piece stands, of whom: what it may be compared with follows from that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub builders: Vec<BuilderId>,
+    pub host: String,
+    pub at: Timestamp,
+}
+
+impl Place {
+    /// The place of an activity on a host; `None` where that is empty.
+    pub fn of(activity: &Activity, host: &str) -> Option<Self> {
+        let builders = activity.credits.iter().map(|credit| credit.builder).collect();
+        (!host.is_empty()).then(|| Self { builders, host: host.to_owned(), at: activity.effective_at })
+    }
 }
 
 /// A work as computed.
@@ -220,58 +238,96 @@ fn entries_beside(connection: &Connection, entries: &HashSet<i64>, keys: HashSet
     Ok(found)
 }
 
-/// The activities outside `inside` that share an address with these, or stood in one work with them, directly or over
+/// The activities beyond the known ones that share a key with these, or stood in one work with them, directly or over
 /// others.
 fn activities_beside(
     connection: &Connection,
-    inside: &HashSet<String>,
-    former: &[String],
-    keys: HashSet<String>,
+    mut open: Vec<ActivityId>,
+    mut seen_keys: HashSet<String>,
+    known: HashSet<ActivityId>,
 ) -> Result<Vec<Activity>, StoreError> {
     let mut by_key = connection.prepare_cached("SELECT activity FROM activity_keys WHERE key = ?1")?;
     let mut keys_of = connection.prepare_cached("SELECT key FROM activity_keys WHERE activity = ?1")?;
     let mut companions =
         connection.prepare_cached("SELECT activity FROM work_members WHERE work = (SELECT work FROM work_members WHERE activity = ?1)")?;
-    let mut body = connection.prepare_cached("SELECT body FROM activities WHERE id = ?1")?;
-    let mut seen_keys = keys.clone();
-    let mut open_keys: Vec<String> = keys.into_iter().collect();
+    let mut open_keys: Vec<String> = seen_keys.iter().cloned().collect();
     open_keys.sort_unstable();
-    let mut seen: HashSet<String> = inside.iter().chain(former).cloned().collect();
-    let mut open: Vec<String> = seen.iter().cloned().collect();
-    let former: HashSet<&String> = former.iter().collect();
+    let mut seen = known;
     let mut found = Vec::new();
     loop {
         let mut others = Vec::new();
         if let Some(activity) = open.pop() {
-            for key in keys_of.query_map([&activity], |row| row.get::<_, String>(0))? {
+            for key in keys_of.query_map([activity.as_str()], |row| row.get::<_, String>(0))? {
                 let key = key?;
                 if seen_keys.insert(key.clone()) {
                     open_keys.push(key);
                 }
             }
-            for other in companions.query_map([&activity], |row| row.get::<_, String>(0))? {
-                others.push(other?);
+            for other in companions.query_map([activity.as_str()], |row| row.get::<_, String>(0))? {
+                others.push(ActivityId(other?));
             }
         } else if let Some(key) = open_keys.pop() {
             for other in by_key.query_map([&key], |row| row.get::<_, String>(0))? {
-                others.push(other?);
+                others.push(ActivityId(other?));
             }
         } else {
             break;
         }
         for other in others {
             if seen.insert(other.clone()) {
-                if !former.contains(&other)
-                    && let Some(text) = body.query_row([&other], |row| row.get::<_, String>(0)).optional()?
-                {
-                    found.push(serde_json::from_str::<Activity>(&text)?);
-                }
+                found.extend(works::read_activity(connection, other.as_str())?);
                 open.push(other);
             }
         }
     }
-    found.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(found)
+}
+
+/// The activities beyond the known ones that stand on another host than one of these places, of one of its builders and
+/// at most `apart` from it; ordered by id.
+fn activities_near(
+    connection: &Connection,
+    places: &[Place],
+    apart: SignedDuration,
+    known: &HashSet<ActivityId>,
+) -> Result<Vec<Activity>, StoreError> {
+    let apart = i64::try_from(apart.as_millis()).unwrap_or(i64::MAX);
+    let mut of_builder: BTreeMap<BuilderId, Vec<(i64, &str)>> = BTreeMap::new();
+    for place in places {
+        for builder in &place.builders {
+            of_builder.entry(*builder).or_default().push((to_millis(place.at), &place.host));
+        }
+    }
+    let mut standing = connection.prepare_cached(
+        "SELECT effective_at, host, activity FROM credits
+         WHERE builder = ?1 AND effective_at BETWEEN ?2 AND ?3 AND host <> ''",
+    )?;
+    let mut near = BTreeSet::new();
+    for (builder, mut places) in of_builder {
+        places.sort_unstable();
+        let (Some((first, host)), Some((last, _))) = (places.first(), places.last()) else { continue };
+        let one_host = places.iter().all(|(_, other)| other == host).then_some(*host);
+        let mut rows = standing.query(params![builder.0, first.saturating_sub(apart), last.saturating_add(apart)])?;
+        while let Some(row) = rows.next()? {
+            let at: i64 = row.get(0)?;
+            let host = row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
+            if one_host == Some(host) {
+                continue;
+            }
+            let from = places.partition_point(|(other, _)| *other < at.saturating_sub(apart));
+            if places[from..].iter().take_while(|(other, _)| *other <= at.saturating_add(apart)).any(|(_, other)| *other != host) {
+                let id = ActivityId(row.get(2)?);
+                if !known.contains(&id) {
+                    near.insert(id);
+                }
+            }
+        }
+    }
+    let mut activities = Vec::with_capacity(near.len());
+    for id in near {
+        activities.extend(works::read_activity(connection, id.as_str())?);
+    }
+    Ok(activities)
 }
 
 fn put(connection: &Connection, settled: &Settled) -> Result<bool, StoreError> {
@@ -350,7 +406,7 @@ fn put(connection: &Connection, settled: &Settled) -> Result<bool, StoreError> {
 }
 
 fn put_activity(connection: &Connection, settled: &SettledActivity) -> Result<(), StoreError> {
-    let SettledActivity { activity, entries, aliases, .. } = settled;
+    let SettledActivity { activity, entries, aliases, host, .. } = settled;
     let id = activity.id.as_str();
     connection
         .prepare_cached(
@@ -372,10 +428,11 @@ fn put_activity(connection: &Connection, settled: &SettledActivity) -> Result<()
     for entry in entries {
         sighting.execute(params![entry, id])?;
     }
-    let mut credit = connection
-        .prepare_cached("INSERT OR REPLACE INTO credits (activity, builder, role, basis, effective_at) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut credit = connection.prepare_cached(
+        "INSERT OR REPLACE INTO credits (activity, builder, role, basis, effective_at, host) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
     for one in &activity.credits {
-        credit.execute(params![id, one.builder.0, one.role.as_str(), one.basis.as_str(), to_millis(activity.effective_at)])?;
+        credit.execute(params![id, one.builder.0, one.role.as_str(), one.basis.as_str(), to_millis(activity.effective_at), host])?;
     }
     let mut alias = connection.prepare_cached("INSERT OR REPLACE INTO aliases (alias, activity) VALUES (?1, ?2)")?;
     for other in aliases {
@@ -384,7 +441,7 @@ fn put_activity(connection: &Connection, settled: &SettledActivity) -> Result<()
     Ok(())
 }
 
-/// There are a dozen of these for each activity, spread over the whole table: written in its order.
+/// Spread over the whole table: written in its order.
 fn put_addresses(connection: &Connection, activities: &[&SettledActivity]) -> Result<(), StoreError> {
     let mut pairs: Vec<(&str, &str)> = Vec::new();
     for SettledActivity { activity, addresses, .. } in activities {
@@ -444,26 +501,39 @@ impl Store {
         .await
     }
 
-    /// The activities that must be looked at again together with these: they share an address, or stood in one work.
-    /// `entries` are the entries whose former activities are about to be replaced.
-    pub async fn activities_beside(
-        &self,
-        inside: HashSet<String>,
-        entries: Vec<i64>,
-        keys: HashSet<String>,
-    ) -> Result<Vec<Activity>, StoreError> {
+    /// The activities that were computed from these entries before, and are about to be replaced.
+    pub async fn former_activities(&self, entries: Vec<i64>) -> Result<HashSet<ActivityId>, StoreError> {
         self.read(move |connection| {
             let mut activity_of = connection.prepare_cached("SELECT activity FROM sightings WHERE entry = ?1")?;
-            let mut former = BTreeSet::new();
+            let mut former = HashSet::new();
             for entry in entries {
-                if let Some(activity) = activity_of.query_row([entry], |row| row.get::<_, String>(0)).optional()? {
-                    former.insert(activity);
-                }
+                former.extend(activity_of.query_row([entry], |row| row.get::<_, String>(0)).optional()?.map(ActivityId));
             }
-            let former: Vec<_> = former.into_iter().collect();
-            activities_beside(connection, &inside, &former, keys)
+            Ok(former)
         })
         .await
+    }
+
+    /// The activities beyond the known ones that share a key with these, or stood in one work with them, directly or
+    /// over others.
+    pub async fn activities_beside(
+        &self,
+        open: Vec<ActivityId>,
+        keys: HashSet<String>,
+        known: HashSet<ActivityId>,
+    ) -> Result<Vec<Activity>, StoreError> {
+        self.read(move |connection| activities_beside(connection, open, keys, known)).await
+    }
+
+    /// The activities beyond the known ones that stand on another host than one of these places, of one of its builders
+    /// and at most `apart` from it; ordered by id.
+    pub async fn activities_near(
+        &self,
+        places: Vec<Place>,
+        apart: SignedDuration,
+        known: HashSet<ActivityId>,
+    ) -> Result<Vec<Activity>, StoreError> {
+        self.read(move |connection| activities_near(connection, &places, apart, &known)).await
     }
 
     /// Swaps the derived rows. `false`: somebody else settled meanwhile, and nothing was changed.

@@ -9,7 +9,7 @@ mod similarity;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{Activity, ActivityId, ActivityKind, CanonicalUrl, DecisionKind, MergeRule, Topic, Work, WorkMember};
 
@@ -17,8 +17,8 @@ pub use similarity::{Suggestion, suggestions};
 
 /// The works that these activities make, ordered by id, their topics empty. Decisions are in the order of the log: of
 /// two about one pair the later one counts.
-pub fn cluster(activities: &[Activity], decisions: &[DecisionKind]) -> Vec<Work> {
-    let mut activities: Vec<&Activity> = activities.iter().collect();
+pub fn cluster<'a>(activities: impl IntoIterator<Item = &'a Activity>, decisions: &[DecisionKind]) -> Vec<Work> {
+    let mut activities: Vec<&Activity> = activities.into_iter().collect();
     activities.sort_by(|one, other| one.id.cmp(&other.id));
     activities.dedup_by(|one, other| one.id == other.id);
     let places: BTreeMap<&ActivityId, usize> = activities.iter().enumerate().map(|(place, activity)| (&activity.id, place)).collect();
@@ -42,13 +42,48 @@ pub fn cluster(activities: &[Activity], decisions: &[DecisionKind]) -> Vec<Work>
     groups.into_works(&activities, &addresses)
 }
 
-/// The keys of all addresses that an activity answers to, its own and the one that it names as canonical, and those of
-/// its title and text (they begin with `~`). Activities that share none are never one work, unless a person says so; so
-/// settling those that do, directly or over others, gives what settling everything gives.
-pub fn address_keys(activity: &Activity) -> Vec<String> {
-    let addresses = Addresses::of(activity);
-    let keys: BTreeSet<String> = addresses.own.into_iter().chain(addresses.canonical).chain(similarity::block_keys(activity)).collect();
-    keys.into_iter().collect()
+/// What must be settled together with an activity: two activities are in one component if they share one of its keys, or
+/// if [`alike`] says so, directly or over others. So settling those gives what settling everything gives.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Neighborhood {
+    /// Keys of its own and its canonical address.
+    pub keys: Vec<String>,
+    /// The host on which it stands, for what is compared with its builder's pieces on other hosts; empty for all else.
+    pub host: String,
+}
+
+impl Neighborhood {
+    /// How far apart in effective time two pieces are that may be one by their likeness.
+    pub const APART: SignedDuration = SignedDuration::from_secs(similarity::APART_S);
+
+    /// The neighborhood of an activity.
+    pub fn of(activity: &Activity) -> Self {
+        let addresses = Addresses::of(activity);
+        let keys: BTreeSet<String> = addresses.own.into_iter().chain(addresses.canonical).collect();
+        let host = if similarity::may_be_copied(activity) { addresses.host } else { String::new() };
+        Self { keys: keys.into_iter().collect(), host }
+    }
+}
+
+/// Which of some activities rules 3 and 4 may join to one of the known ones, directly or over others among them.
+pub fn alike<'a>(known: impl IntoIterator<Item = &'a Activity>, others: &'a [Activity]) -> Vec<bool> {
+    let mut all: Vec<&Activity> = others.iter().collect();
+    all.extend(known);
+    let addresses: Vec<Addresses> = all.iter().map(|activity| Addresses::of(activity)).collect();
+    let mut beside: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for edge in similarity::edges(&all, &addresses) {
+        beside.entry(edge.one).or_default().push(edge.other);
+        beside.entry(edge.other).or_default().push(edge.one);
+    }
+    let mut reached = vec![false; all.len()];
+    let mut open: Vec<usize> = (others.len()..all.len()).collect();
+    while let Some(place) = open.pop() {
+        if !std::mem::replace(&mut reached[place], true) {
+            open.extend(beside.get(&place).into_iter().flatten());
+        }
+    }
+    reached.truncate(others.len());
+    reached
 }
 
 /// What an activity's addresses say, read once.

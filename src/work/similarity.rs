@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use jiff::Timestamp;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -22,14 +21,8 @@ const TEXT_MAYBE: u16 = 500;
 /// The fewest words of a text that is compared.
 const TEXT_WORDS: usize = 48;
 const SHINGLE: usize = 5;
-/// How far apart cross-posts are published.
-const APART_S: i64 = 30 * 86_400;
-/// Titles that are 0.8 alike share a band in 97 of 100 cases, titles that are 0.1 alike in 1 of 200.
-const TITLE_BANDS: u64 = 5;
-const TITLE_ROWS: u64 = 3;
-/// Texts that are 0.7 alike share a band in 96 of 100 cases.
-const TEXT_BANDS: u64 = 5;
-const TEXT_ROWS: u64 = 2;
+/// How far apart cross-posts are published, by their effective times.
+pub(super) const APART_S: i64 = 30 * 86_400;
 
 /// Two activities that may be one work: for a person to decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,24 +52,10 @@ pub fn suggestions(activities: &[Activity]) -> Vec<Suggestion> {
     suggestions
 }
 
-/// The edges of rules 3 and 4, among activities that share one of [`block_keys`].
+/// The edges of rules 3 and 4.
 pub(super) fn edges(activities: &[&Activity], addresses: &[Addresses]) -> Vec<Edge> {
-    let traits: Vec<Option<Traits>> = activities.iter().map(|activity| Traits::of(activity)).collect();
-    let mut blocks: HashMap<u64, Vec<usize>> = HashMap::new();
-    for (place, traits) in traits.iter().enumerate() {
-        for key in traits.iter().flat_map(|traits| traits.blocks(activities[place])) {
-            blocks.entry(key).or_default().push(place);
-        }
-    }
-    let mut pairs = BTreeSet::new();
-    for places in blocks.values() {
-        for (index, one) in places.iter().enumerate() {
-            pairs.extend(places[index + 1..].iter().filter(|other| *other != one).map(|other| (*one, *other)));
-        }
-    }
-    pairs
+    compare(activities, addresses)
         .into_iter()
-        .filter_map(|(one, other)| likeness(&traits, addresses, one, other))
         .filter_map(|likeness| match likeness {
             Likeness { one, other, title, .. } if title >= TITLE_SAME => Some(Edge::new(MergeRule::CrossPost, title, one, other)),
             Likeness { one, other, text, .. } if text >= TEXT_SAME => Some(Edge::new(MergeRule::SameText, text, one, other)),
@@ -99,93 +78,60 @@ impl Likeness {
     }
 }
 
-/// Keys of which two activities share one wherever rules 3 and 4 may join them, so that they are settled together. They
-/// are what makes a pair a candidate in the first place: of a thousand pairs just alike enough some twenty are missed.
-pub(super) fn block_keys(activity: &Activity) -> Vec<String> {
-    let traits = Traits::of(activity);
-    traits.iter().flat_map(|traits| traits.blocks(activity)).map(|key| format!("~{key:016x}")).collect()
-}
-
-/// What is compared of an activity, made once.
+/// What is compared of an activity, made once and only for those that have somebody to be compared with.
 struct Traits {
     numbers: Vec<String>,
     trigrams: Vec<u64>,
     words: Vec<u64>,
-    at: Timestamp,
 }
 
 impl Traits {
-    /// `None` for a kind of thing that is not published in several places.
-    fn of(activity: &Activity) -> Option<Self> {
-        let title = may_be_copied(activity).then(|| plain(&activity.title))?;
-        Some(Self {
-            numbers: numbers(&title),
-            trigrams: trigrams(&title),
-            words: words(&activity.excerpt),
-            at: activity.published_at.unwrap_or(activity.effective_at),
-        })
-    }
-
-    /// Min-hash bands of title and text, for each builder credited. The numbers of a title are part of its bands.
-    fn blocks(&self, activity: &Activity) -> Vec<u64> {
-        let numbers = self.numbers.iter().fold(7, |hash, number| mix(hash, hash_of(number)));
-        let mut bands = min_hash_bands(&self.trigrams, TITLE_BANDS, TITLE_ROWS, numbers);
-        if self.words.len() >= TEXT_WORDS {
-            bands.extend(min_hash_bands(&shingles(&self.words[..TEXT_WORDS]), TEXT_BANDS, TEXT_ROWS, 11));
-        }
-        let builders = activity.credits.iter().map(|credit| credit.builder.0.unsigned_abs());
-        builders.flat_map(|builder| bands.iter().map(move |band| mix(*band, builder))).collect()
+    fn of(activity: &Activity) -> Self {
+        let title = plain(&activity.title);
+        Self { numbers: numbers(&title), trigrams: trigrams(&title), words: words(&activity.excerpt) }
     }
 }
 
-/// Bands of min-hashes: sets that are alike share one with the probability 1 - (1 - likeness^rows)^bands.
-fn min_hash_bands(set: &[u64], bands: u64, rows: u64, salt: u64) -> Vec<u64> {
-    (0..bands)
-        .map(|band| {
-            (0..rows).fold(mix(salt, band), |hash, row| {
-                let least = set.iter().map(|item| mix(*item, band * rows + row)).min().unwrap_or_default();
-                mix(hash, least)
-            })
-        })
-        .collect()
-}
-
-/// All pairs of one builder within the time that are at least worth a suggestion.
+/// All pairs that may be compared, of one builder, on two hosts and near in time, that are at least worth a suggestion.
 fn compare(activities: &[&Activity], addresses: &[Addresses]) -> Vec<Likeness> {
-    let traits: Vec<Option<Traits>> = activities.iter().map(|activity| Traits::of(activity)).collect();
     let mut by_builder: BTreeMap<BuilderId, Vec<usize>> = BTreeMap::new();
     for (place, activity) in activities.iter().enumerate() {
-        for credit in activity.credits.iter().filter(|_| traits[place].is_some()) {
-            by_builder.entry(credit.builder).or_default().push(place);
+        if may_be_copied(activity) && !addresses[place].host.is_empty() {
+            for credit in &activity.credits {
+                by_builder.entry(credit.builder).or_default().push(place);
+            }
         }
     }
     let mut pairs = BTreeSet::new();
     for mut places in by_builder.into_values() {
-        let when = |place: usize| traits[place].as_ref().map_or(Timestamp::MIN, |traits| traits.at);
+        let host = |place: usize| addresses[place].host.as_str();
+        if places.iter().all(|place| host(*place) == host(places[0])) {
+            continue;
+        }
+        let when = |place: usize| activities[place].effective_at.as_second();
         places.sort_by_key(|place| (when(*place), *place));
         for (index, one) in places.iter().enumerate() {
-            let near = places[index + 1..].iter().take_while(|other| when(**other).as_second() - when(*one).as_second() <= APART_S);
-            pairs.extend(near.map(|other| (*one.min(other), *one.max(other))));
+            let near = places[index + 1..].iter().take_while(|other| when(**other) - when(*one) <= APART_S);
+            let elsewhere = near.filter(|other| host(**other) != host(*one));
+            pairs.extend(elsewhere.map(|other| (*one.min(other), *one.max(other))));
         }
     }
-    pairs.into_iter().filter_map(|(one, other)| likeness(&traits, addresses, one, other)).collect()
+    let mut traits: HashMap<usize, Traits> = HashMap::new();
+    for place in pairs.iter().flat_map(|(one, other)| [*one, *other]) {
+        traits.entry(place).or_insert_with(|| Traits::of(activities[place]));
+    }
+    pairs.into_iter().filter_map(|(one, other)| likeness(one, &traits[&one], other, &traits[&other])).collect()
 }
 
-/// How alike two activities are, if that may be asked and is worth a suggestion.
-fn likeness(traits: &[Option<Traits>], addresses: &[Addresses], one: usize, other: usize) -> Option<Likeness> {
-    let (of_one, of_other) = (traits[one].as_ref()?, traits[other].as_ref()?);
-    let (here, there) = (&addresses[one].host, &addresses[other].host);
-    let apart = (of_one.at.as_second() - of_other.at.as_second()).abs();
-    if here == there || here.is_empty() || there.is_empty() || apart > APART_S {
-        return None;
-    }
+/// How alike two activities are, if that is worth a suggestion.
+fn likeness(one: usize, of_one: &Traits, other: usize, of_other: &Traits) -> Option<Likeness> {
     let title = if of_one.numbers == of_other.numbers { jaccard(&of_one.trigrams, &of_other.trigrams) } else { 0 };
     let text = text_likeness(&of_one.words, &of_other.words);
     (title >= TITLE_MAYBE || text >= TEXT_MAYBE).then_some(Likeness { one, other, title, text })
 }
 
 /// Whether a kind of thing is published in several places at all.
-fn may_be_copied(activity: &Activity) -> bool {
+pub(super) fn may_be_copied(activity: &Activity) -> bool {
     matches!(
         activity.kind,
         ActivityKind::Article | ActivityKind::Video | ActivityKind::Livestream | ActivityKind::PodcastEpisode | ActivityKind::Talk

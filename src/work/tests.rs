@@ -191,15 +191,19 @@ proptest! {
         // What shares a key or a decision, directly or over others, is settled alone as it is among all.
         let mut part: Vec<Activity> = activities.iter().take(1).cloned().collect();
         loop {
-            let keys: BTreeSet<String> = part.iter().flat_map(address_keys).collect();
+            let keys: BTreeSet<String> = part.iter().flat_map(|activity| Neighborhood::of(activity).keys).collect();
+            let alike = alike(&part, &activities);
             let decided: BTreeSet<&ActivityId> = decisions.iter().filter_map(|decision| match decision {
                 DecisionKind::Merge { one, other } if part.iter().any(|member| member.id == *one || member.id == *other) => Some([one, other]),
                 _ => None,
             }).flatten().collect();
             let grown: Vec<Activity> = activities
                 .iter()
-                .filter(|activity| decided.contains(&activity.id) || part.contains(activity) || address_keys(activity).iter().any(|key| keys.contains(key)))
-                .cloned()
+                .zip(alike)
+                .filter(|(activity, alike)| {
+                    *alike || decided.contains(&activity.id) || part.contains(activity) || Neighborhood::of(activity).keys.iter().any(|key| keys.contains(key))
+                })
+                .map(|(activity, _)| activity.clone())
                 .collect();
             if grown.len() == part.len() { break; }
             part = grown;

@@ -133,9 +133,10 @@ CREATE TABLE credits (
     role     TEXT NOT NULL,
     basis    TEXT NOT NULL,
     effective_at INTEGER NOT NULL,
+    host     TEXT NOT NULL,                  -- where it stands, if it may be compared with pieces on other hosts
     PRIMARY KEY (activity, builder)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX credits_of_builder ON credits (builder, effective_at);
+CREATE INDEX credits_of_builder ON credits (builder, effective_at, host);
 CREATE TABLE activity_keys (
     key      TEXT NOT NULL,
     activity TEXT NOT NULL,
