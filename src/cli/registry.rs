@@ -119,6 +119,7 @@ fn changes(plan: &ImportPlan) -> Vec<RosterChange> {
         locator: planned.locator.clone(),
         url: planned.url.clone(),
         author: planned.author.clone(),
+        filters: Some(planned.filters.clone()),
     });
     builders.chain(sources).collect()
 }

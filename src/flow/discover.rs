@@ -3,7 +3,7 @@
 use super::Context;
 use crate::collect::discover::{self, Pasted};
 use crate::fetch::{FetchError, FetchOutcome};
-use crate::model::{Document, Reading, Request, Slug, SourceKind};
+use crate::model::{Document, Filters, Reading, Request, Slug, SourceKind};
 use crate::store::{RosterChange, RosterReport, StoreError};
 
 /// What a pasted text turned out to be.
@@ -142,6 +142,7 @@ pub async fn add_source(
     builder: &Slug,
     discovered: &Discovered,
     author: Option<String>,
+    filters: Option<Filters>,
 ) -> Result<RosterReport, StoreError> {
     let change = RosterChange::Source {
         builder: builder.clone(),
@@ -149,6 +150,7 @@ pub async fn add_source(
         locator: discovered.locator.clone(),
         url: discovered.url.clone(),
         author,
+        filters,
     };
     ctx.store.change_roster(vec![change], ctx.clock.now()).await
 }

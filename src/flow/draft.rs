@@ -162,6 +162,10 @@ fn counted(row: &WorkRow) -> Option<(&Activity, SourceKind, [Option<u64>; 4])> {
 
 fn candidate(row: &WorkRow, earlier: &HashMap<BuilderId, Vec<WorkRow>>, cut_off: Timestamp) -> Option<Candidate> {
     let primary = primary(row)?;
+    // What filters keep out is nobody's work.
+    if row.activities.iter().all(|activity| activity.filtered.is_some()) {
+        return None;
+    }
     let builders: Vec<BuilderId> = builders_of(row).into_iter().collect();
     let platform = counted(row).map(|(_, platform, _)| platform);
     let all_of = |pick: fn(&Activity) -> bool| row.activities.iter().all(pick);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Context;
 use crate::model::{Activity, ActivityId, Builder, BuilderId, Seq, Source, SourceId};
-use crate::normalize::{self, OwnerFacts, Seen};
+use crate::normalize::{self, OwnerFacts, People, Seen};
 use crate::store::{EntryRow, Place, Settled, SettledActivity, StoreError};
 use crate::work::{self, Neighborhood};
 
@@ -122,6 +122,7 @@ struct Roster {
     sources: HashMap<SourceId, Source>,
     owners: HashMap<SourceId, Vec<OwnerFacts>>,
     builders: HashMap<BuilderId, Builder>,
+    people: People,
 }
 
 impl Roster {
@@ -142,7 +143,7 @@ impl Roster {
                 (source.id, owners)
             })
             .collect();
-        Ok(Self { sources, owners, builders })
+        Ok(Self { sources, owners, people: People::of(builders.values()), builders })
     }
 
     fn own_category(&self, builder: BuilderId) -> Option<&str> {
@@ -238,7 +239,7 @@ fn compute(roster: &Roster, group: &[&EntryRow], keys: &HashMap<i64, Vec<String>
             arrival: row.arrival,
         })
         .collect();
-    let activity = normalize::activity(&seen);
+    let activity = normalize::activity(&seen, &roster.people);
     let aliases: BTreeSet<ActivityId> =
         seen.iter().flat_map(|seen| seen.identity_keys).map(|key| ActivityId::of_key(key)).filter(|id| *id != activity.id).collect();
     let Neighborhood { keys: addresses, host } = Neighborhood::of(&activity);

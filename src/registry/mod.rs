@@ -108,6 +108,8 @@ pub struct RosterSource {
     pub url: String,
     /// Only entries by this author count for the builder.
     pub author: Option<String>,
+    /// Filters that the line speaks of: a filter's name to its list, `None` where the line empties it.
+    pub filters: Fields,
 }
 
 /// A line that could be read.

@@ -100,7 +100,12 @@ fn outline(
         fields.insert("name", Some(field::normal("name", &name)?));
         check_pasted(url)?;
         let kind = outline.kind.as_deref().map(str::parse).transpose()?;
-        Ok(RosterLine { line, builder, fields, source: Some(RosterSource { kind, url: url.clone(), author: outline.author.clone() }) })
+        Ok(RosterLine {
+            line,
+            builder,
+            fields,
+            source: Some(RosterSource { kind, url: url.clone(), author: outline.author.clone(), filters: Fields::new() }),
+        })
     };
     match read() {
         Ok(line) => roster.lines.push(line),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Store, StoreError, from_millis, log, to_millis, works};
-use crate::model::{Activity, ActivityId, Arrival, BuilderId, DecisionKind, Entry, EntryKey, Seq, SourceId, Work};
+use crate::model::{Activity, ActivityId, Arrival, BuilderId, DecisionKind, Entry, EntryKey, Seq, SourceId, Work, names_of_builder};
 
 /// An entry as the log tells it now.
 #[derive(Debug, Clone)]
@@ -156,6 +156,7 @@ fn aired_at(connection: &Connection, id: i64) -> Result<Option<Timestamp>, Store
 fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeSet<i64>), StoreError> {
     let mut entries = BTreeSet::new();
     let mut upto = after;
+    let mut people = BTreeSet::new();
     let mut of_source = connection.prepare_cached("SELECT id FROM entries WHERE source = ?1")?;
     let mut of_builder =
         connection.prepare_cached("SELECT id FROM entries WHERE source IN (SELECT source FROM owners WHERE builder = ?1)")?;
@@ -178,6 +179,9 @@ fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeS
             "EntryChanged" | "EntryLeft" => entries.extend(number()),
             "RosterChanged" => {
                 let Some(id) = number() else { continue };
+                if subject.starts_with('b') {
+                    people.insert(subject.to_owned());
+                }
                 let statement = if subject.starts_with('b') { &mut of_builder } else { &mut of_source };
                 for entry in statement.query_map([id], |row| row.get::<_, i64>(0))? {
                     entries.insert(entry?);
@@ -200,7 +204,34 @@ fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeS
             _ => {}
         }
     }
+    if !people.is_empty() {
+        let mut of_byline =
+            connection.prepare_cached("SELECT id FROM entries WHERE source IN (SELECT source FROM bylines WHERE name = ?1)")?;
+        for name in names_ever(connection, &people)? {
+            for entry in of_byline.query_map([name], |row| row.get::<_, i64>(0))? {
+                entries.insert(entry?);
+            }
+        }
+    }
     Ok((upto, entries))
+}
+
+/// Every name by which entries may have called these builders, those that they gave up included.
+fn names_ever(connection: &Connection, builders: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT subject, body FROM log JOIN payload USING (seq) WHERE kind = 'RosterChanged'
+           AND kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled')",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut names = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        let subject = row.get_ref(0)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
+        if builders.contains(subject) {
+            let body = row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
+            names.extend(names_of_builder(&serde_json::from_str(body)?));
+        }
+    }
+    Ok(names)
 }
 
 /// The other entries that share an identity key with these, directly or over others.

@@ -1,6 +1,6 @@
 //! What is remembered of sources between polls, and the record of a poll: facts, document and state in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::documents::{self, Evidence};
 use super::log::{NewFact, append};
 use super::{Store, StoreError, Unwritten, registry, to_millis};
-use crate::model::{Arrival, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceState};
+use crate::model::{Arrival, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceState, names_of_author};
 
 /// An entry that the log knows already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,10 +112,20 @@ fn sample(connection: &Connection, at: Timestamp, entry: i64, age: GridAge, coun
     Ok(())
 }
 
+fn put_bylines<'a>(connection: &Connection, source: SourceId, entries: impl Iterator<Item = &'a Entry>) -> Result<(), StoreError> {
+    let names: BTreeSet<String> = entries.flat_map(|entry| &entry.authors).flat_map(names_of_author).collect();
+    let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO bylines (name, source) VALUES (?1, ?2)")?;
+    for name in names {
+        statement.execute(params![name, source.0])?;
+    }
+    Ok(())
+}
+
 fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError> {
     let PollRecord { poll, state, .. } = record;
     let (source, at) = (poll.source, poll.at);
     let mut ids: HashMap<&EntryKey, i64> = HashMap::new();
+    put_bylines(connection, source, record.new.iter().chain(record.changed.iter().map(|(_, changed)| changed)).map(|told| &told.entry))?;
     for new in &record.new {
         let fact = NewFact {
             at,
@@ -184,6 +194,8 @@ fn record_reread(connection: &Connection, rereads: &[Reread], at: Timestamp) -> 
         if reread.dated {
             connection.prepare_cached("UPDATE entries SET dated = ?2 WHERE id = ?1")?.execute(params![reread.id, seq.0])?;
         }
+        let source: i64 = connection.query_row("SELECT source FROM entries WHERE id = ?1", [reread.id], |row| row.get(0))?;
+        put_bylines(connection, SourceId(source), std::iter::once(&reread.entry))?;
     }
     Ok(())
 }

@@ -15,6 +15,8 @@ mod evidence;
 #[cfg(test)]
 mod fetch;
 #[cfg(test)]
+mod filters;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod pages;

@@ -39,6 +39,7 @@ CREATE TABLE owners (
     source  INTEGER NOT NULL REFERENCES sources (id),
     builder INTEGER NOT NULL REFERENCES builders (id),
     author  TEXT,
+    filters TEXT NOT NULL DEFAULT '',        -- which entries count, JSON; empty where all do
     PRIMARY KEY (source, builder)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX owners_of_builder ON owners (builder);
@@ -95,6 +96,12 @@ CREATE TABLE entries (
     left_at       INTEGER,
     UNIQUE (source, key)
 ) STRICT;
+-- By which names the entries of a source call their makers: whom a change of the roster may concern.
+CREATE TABLE bylines (
+    name   TEXT NOT NULL,
+    source INTEGER NOT NULL REFERENCES sources (id),
+    PRIMARY KEY (name, source)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE samples (
     entry    INTEGER NOT NULL,
     age      INTEGER NOT NULL,               -- hours of the grid
