@@ -3,10 +3,12 @@
 //! Results go to standard output, everything else to standard error. Exit 0 done, 1 failed, 2 wrong usage or
 //! configuration.
 
+mod backfill;
 mod backup;
 mod demo;
 mod digest;
 mod doctor;
+mod erase;
 mod explain;
 mod init;
 mod log;
@@ -75,6 +77,8 @@ enum Command {
     Source(source::SourceCommand),
     /// One pass over the sources that are due, or over those that are named.
     Poll(poll::PollArgs),
+    /// Read what sources published before they were polled: their older pages, as back catalogue.
+    Backfill(backfill::BackfillArgs),
     /// Read feed documents without storing anything: one JSON line a file.
     Parse(parse::ParseArgs),
     /// The recorded activities, each with where it was seen.
@@ -93,6 +97,8 @@ enum Command {
     Status,
     /// Check configuration, database, clock and network, and say what to do and what to expect.
     Doctor,
+    /// Take a builder's data out for good, on their wish, and say what cannot be taken back.
+    Erase(erase::EraseArgs),
     /// Make a verified copy of the database while others go on.
     Backup(backup::BackupArgs),
     /// Put a backup into a fresh folder.
@@ -139,6 +145,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Registry(command) => registry::run(&global, command).await,
         Command::Source(command) => source::run(&global, command).await,
         Command::Poll(args) => poll::run(&global, args).await,
+        Command::Backfill(args) => backfill::run(&global, args).await,
         Command::Parse(args) => parse::run(&global, &args),
         Command::Log(command) => log::run(&global, command).await,
         Command::Digest(command) => digest::run(&global, command).await,
@@ -147,8 +154,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Rebuild(args) => explain::rebuild(&global, args).await,
         Command::Status => status::run(&global).await,
         Command::Doctor => doctor::run(&global).await,
+        Command::Erase(args) => erase::run(&global, args).await,
         Command::Backup(args) => backup::backup(&global, args).await,
-        Command::Restore(args) => backup::restore(&global, &args),
+        Command::Restore(args) => backup::restore(&global, &args).await,
     }
 }
 

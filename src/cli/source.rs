@@ -128,7 +128,7 @@ async fn filter(global: &Global, ctx: &Context, name: &str, given: &[String], bu
         locator: source.locator.clone(),
         url: source.url.clone(),
         author: owner.author.clone(),
-        filters: Some(filters.clone()),
+        filters: Some(Box::new(filters.clone())),
     };
     ctx.store.change_roster(vec![change], ctx.clock.now()).await?;
     flow::settle(ctx).await?;

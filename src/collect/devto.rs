@@ -41,6 +41,13 @@ impl Collector for Devto {
         sources.iter().map(|(source, state)| ask_for(source, state, self.request(&source.locator, 1))).collect()
     }
 
+    /// Polls stop at the third page; the history goes on to the end.
+    fn older(&self, ask: &Ask, document: &Document, _: &[Reading]) -> Option<Request> {
+        let articles = list(parse(document, PLATFORM).ok()?, PLATFORM).ok()?;
+        let source = ask.sources.first().filter(|_| articles.len() >= PAGE)?;
+        Some(self.request(&source.locator, ask.page + 1))
+    }
+
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
         let articles = list(parse(document, PLATFORM)?, PLATFORM)?;
         let mut reading = Reading::default();

@@ -35,11 +35,9 @@ fn cut(value: &mut Value, name: &str, deep: u32) {
         return;
     }
     match value {
-        Value::Array(values) => {
-            // A list in which nobody is named belongs to whatever holds it.
-            if values.iter().any(|value| names(value, name)) {
-                values.retain(|value| !value.is_object() || names(value, name));
-            }
+        // A list in which nobody is named belongs to whatever holds it.
+        Value::Array(values) if values.iter().any(|value| names(value, name)) => {
+            values.retain(|value| !value.is_object() || names(value, name));
         }
         Value::Object(members) => {
             let of_objects = members.len() > 1 && members.values().all(Value::is_object);

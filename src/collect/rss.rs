@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Collector, ask_for, feed, for_source};
+use super::{Collector, ask_for, feed, for_source, page_at};
 use crate::model::{Ask, CanonicalUrl, Document, Entry, ReadError, Reading, Request, Source, SourceState};
 
 pub(super) struct Rss;
@@ -20,6 +20,11 @@ impl Collector for Rss {
                 ask_for(source, state, Request::get(url))
             })
             .collect()
+    }
+
+    fn older(&self, ask: &Ask, document: &Document, _: &[Reading]) -> Option<Request> {
+        let older = feed::older_page(document, ask.page)?;
+        page_at(ask, document, &older)
     }
 
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {

@@ -150,7 +150,7 @@ pub async fn add_source(
         locator: discovered.locator.clone(),
         url: discovered.url.clone(),
         author,
-        filters,
+        filters: filters.map(Box::new),
     };
     ctx.store.change_roster(vec![change], ctx.clock.now()).await
 }

@@ -3,9 +3,11 @@
 //! A story reads the clock once, asks the steps in turn and keeps what came of it. Faces above (`web`, `cli`, `daemon`)
 //! call stories and hold no rules of their own.
 
+mod backfill;
 mod decide;
 mod discover;
 mod draft;
+mod erase;
 mod explain;
 mod lanes;
 mod links;
@@ -32,9 +34,11 @@ use crate::net::NetError;
 use crate::store::{Store, StoreError};
 use crate::topic::Classifier;
 
+pub use backfill::{BackfillReport, backfill};
 pub use decide::{approve, set_paused};
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, draft, preview};
+pub use erase::{ErasureReport, apply_erasures, carry_erasures, erase, erasures_beside};
 pub use explain::{Check, Explanation, explain};
 pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, oldest_overdue, pass};
 pub use links::{LinksReport, check_links};

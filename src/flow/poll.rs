@@ -177,7 +177,7 @@ fn take(answer: &mut Answer, reading: Reading, waiting: &mut Vec<Request>, ask: 
 }
 
 /// Reads off the async threads; a reader that breaks is an answer that cannot be read, nothing worse.
-async fn read(ctx: &Context, ask: &Ask, document: Arc<Document>) -> Result<Vec<Reading>, ReadError> {
+pub(super) async fn read(ctx: &Context, ask: &Ask, document: Arc<Document>) -> Result<Vec<Reading>, ReadError> {
     let collectors = Arc::clone(&ctx.collectors);
     let ask = ask.clone();
     tokio::task::spawn_blocking(move || collectors.get(ask.kind).read(&ask, &document)).await.unwrap_or(Err(ReadError::TooHard))
@@ -271,7 +271,7 @@ async fn record_answer(
 }
 
 /// The documents of a poll, packed. Of an answer that speaks for many sources only what it says of this one is kept.
-async fn evidence_of(
+pub(super) async fn evidence_of(
     ctx: &Context,
     source: &Arc<Source>,
     pages: &[(Ask, Arc<Document>)],
@@ -418,7 +418,11 @@ fn compare(
     // entry that is not in it is only older.
     let shows_all = source.kind == SourceKind::Rss;
     if shows_all && !reading.entries.is_empty() {
-        diff.left = known.iter().filter(|(key, before)| !before.left && !told.contains(key)).map(|(_, before)| before.id).collect();
+        diff.left = known
+            .iter()
+            .filter(|(key, before)| !before.left && !before.beyond && !told.contains(key))
+            .map(|(_, before)| before.id)
+            .collect();
         diff.left.sort_unstable();
     }
     diff

@@ -184,9 +184,9 @@ fn finding(source: &Source, row: &EntryRow, key: &EntryKey, entry: &Entry, at: T
     let is_newest = told_at(row) == at;
     let is_first = row.first_seen_at == at;
     let first = row.first.as_ref().map_or(&row.entry, |(_, first)| first);
-    let dates = |entry: &Entry| (entry.published, entry.updated, entry.upcoming);
+    let when = |entry: &Entry| (entry.published, entry.updated, entry.upcoming);
     let newest = is_newest && (row.key != *key || row.entry != without_counts(entry));
-    let dated = is_first && dates(first) != dates(entry);
+    let dated = is_first && when(first) != when(entry);
     if !newest && !dated {
         return None;
     }

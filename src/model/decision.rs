@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActivityId, SourceId, Week};
+use super::{ActivityId, BuilderId, SourceId, Week};
 
 /// What was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,10 @@ pub enum DecisionKind {
     Merge {
         one: ActivityId,
         other: ActivityId,
+    },
+    /// The builder's data is taken out, on their wish.
+    Erase {
+        builder: BuilderId,
     },
     /// Two activities are two works, whatever the rules find.
     Split {

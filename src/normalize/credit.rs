@@ -79,8 +79,8 @@ pub(super) fn credits(seen: &[&Seen<'_>], people: &People) -> (Vec<Credit>, Opti
         }
         // Whoever's claim keeps the entry out is not credited for it here, not even by name.
         let kept_out = |builder: BuilderId| {
-            let is = |owner: &&OwnerFacts| owner.owner.builder == builder;
-            sighting.owners.iter().any(|owner| is(&owner)) && !passed.iter().any(|owner| is(owner))
+            let is = |owner: &OwnerFacts| owner.owner.builder == builder;
+            sighting.owners.iter().any(is) && !passed.iter().any(|owner| is(owner))
         };
         let mut named = named(sighting, &claimants, people);
         named.retain(|builder, _| !kept_out(*builder));

@@ -3,9 +3,11 @@
 //! [`Store`] is the seam: neither its methods nor [`StoreError`] show anything of SQLite. Inside, each file has plain
 //! functions over a connection, and this one runs them: writes on the one writer's thread, reads off the async threads.
 
+mod backfill;
 mod beside;
 mod digests;
 mod documents;
+mod erase;
 mod log;
 mod migrations;
 mod registry;
@@ -27,9 +29,11 @@ use jiff::Timestamp;
 use crate::model::{Poll, Seq, SourceId, SourceState};
 use sqlite::{Durability, Extent, Sqlite};
 
+pub use backfill::BackfillPage;
 pub use beside::Difference;
 pub use digests::{DigestRow, Edition, NewDraft};
 pub use documents::{Evidence, Held, Keyframe, Pruned};
+pub use erase::{Erased, Erasing, ErasureRecord};
 pub use log::NewFact;
 pub use registry::{RosterChange, RosterReport};
 pub use settled::{EntryRow, Place, Settled, SettledActivity, SettledWork};

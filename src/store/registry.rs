@@ -16,7 +16,7 @@ pub enum RosterChange {
     /// A builder is new, or told otherwise; the id in it is ignored, the slug decides.
     Builder(Box<Builder>),
     /// A builder owns a source, which is made where it is missing. Filters that are left out stay as they are.
-    Source { builder: Slug, kind: SourceKind, locator: String, url: String, author: Option<String>, filters: Option<Filters> },
+    Source { builder: Slug, kind: SourceKind, locator: String, url: String, author: Option<String>, filters: Option<Box<Filters>> },
     /// A person pauses or resumes a source.
     Paused { source: SourceId, paused: bool },
 }
@@ -69,6 +69,7 @@ fn put_builder(connection: &Connection, builder: &Builder, now: Timestamp, repor
         report.builders_changed += 1;
         return Ok(known.id);
     }
+    super::erase::refuse_erased(connection, &builder)?;
     connection.execute("INSERT INTO builders (slug, name, body) VALUES (?1, ?2, '')", params![builder.slug.as_str(), builder.name])?;
     builder.id = BuilderId(connection.last_insert_rowid());
     let body = serde_json::to_string(&builder)?;
@@ -219,7 +220,14 @@ impl Store {
                         put_builder(connection, &builder, now, &mut report)?;
                     }
                     RosterChange::Source { builder, kind, locator, url, author, filters } => {
-                        put_source(connection, &builder, (kind, &locator, &url), (author.as_deref(), filters.as_ref()), now, &mut report)?;
+                        put_source(
+                            connection,
+                            &builder,
+                            (kind, &locator, &url),
+                            (author.as_deref(), filters.as_deref()),
+                            now,
+                            &mut report,
+                        )?;
                     }
                     RosterChange::Paused { source, paused } => set_paused(connection, source, paused, now)?,
                 }

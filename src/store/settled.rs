@@ -228,7 +228,7 @@ fn names_ever(connection: &Connection, builders: &BTreeSet<String>) -> Result<BT
         let subject = row.get_ref(0)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
         if builders.contains(subject) {
             let body = row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
-            names.extend(names_of_builder(&serde_json::from_str(body)?));
+            names.extend(serde_json::from_str(body).iter().flat_map(names_of_builder));
         }
     }
     Ok(names)
@@ -491,6 +491,13 @@ pub(super) fn settled_seq(connection: &Connection) -> Result<Seq, StoreError> {
     Ok(Seq(text.parse().unwrap_or(0)))
 }
 
+pub(super) fn drop_derived(connection: &Connection) -> Result<(), StoreError> {
+    for (table, _) in DERIVED {
+        connection.execute(&format!("DELETE FROM {table}"), [])?;
+    }
+    log::set_meta(connection, "settled_seq", "0")
+}
+
 /// Tables that are derived, with the order in which their rows are dumped.
 pub(super) const DERIVED: &[(&str, &str)] = &[
     ("entry_keys", "key, entry"),
@@ -607,13 +614,7 @@ impl Store {
 
     /// Drops all that is derived, so that it is computed again from the first fact on.
     pub async fn drop_derived(&self) -> Result<(), StoreError> {
-        self.write_much(|connection| {
-            for (table, _) in DERIVED {
-                connection.execute(&format!("DELETE FROM {table}"), [])?;
-            }
-            log::set_meta(connection, "settled_seq", "0")
-        })
-        .await
+        self.write_much(drop_derived).await
     }
 
     /// SHA-256, hex, of an ordered dump of all derived tables: equal exactly when they are.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 
 use super::documents::{self, Evidence};
+use super::erase::{entry_mark, is_erased};
 use super::log::{NewFact, append};
 use super::{Store, StoreError, Unwritten, registry, to_millis};
 use crate::model::{Arrival, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceState, names_of_author};
@@ -19,6 +20,8 @@ pub struct Known {
     pub id: i64,
     pub fingerprint: String,
     pub left: bool,
+    /// Found on an older page, beyond what polls show.
+    pub beyond: bool,
     /// Ages of the grid at which it was sampled.
     pub sampled: Vec<GridAge>,
     /// The publication time that its first telling gave, or when it was first seen.
@@ -112,6 +115,38 @@ fn sample(connection: &Connection, at: Timestamp, entry: i64, age: GridAge, coun
     Ok(())
 }
 
+/// Keeps entries that are seen for the first time, and answers where each stands.
+pub(super) fn put_new<'a>(
+    connection: &Connection,
+    source: SourceId,
+    at: Timestamp,
+    entries: &'a [NewEntry],
+) -> Result<HashMap<&'a EntryKey, i64>, StoreError> {
+    let mut ids: HashMap<&EntryKey, i64> = HashMap::new();
+    put_bylines(connection, source, entries.iter().map(|new| &new.entry))?;
+    for new in entries {
+        // A source of several people may go on showing what one of them had erased.
+        if is_erased(connection, &[entry_mark(source.0, &new.key.0)])? {
+            continue;
+        }
+        let fact = NewFact {
+            at,
+            kind: FactKind::EntrySeen,
+            subject: source.to_string(),
+            detail: serde_json::to_string(&new.arrival)?,
+            payload: Some(entry_payload(&new.key, &new.entry)?),
+        };
+        let seq = append(connection, &fact)?;
+        connection
+            .prepare_cached(
+                "INSERT INTO entries (id, source, key, fingerprint, last, first_seen_at, beyond) VALUES (?1, ?2, ?3, ?4, ?1, ?5, ?6)",
+            )?
+            .execute(params![seq.0, source.0, new.key.0, new.fingerprint, to_millis(at), new.arrival.fetched_back])?;
+        ids.insert(&new.key, seq.0);
+    }
+    Ok(ids)
+}
+
 fn put_bylines<'a>(connection: &Connection, source: SourceId, entries: impl Iterator<Item = &'a Entry>) -> Result<(), StoreError> {
     let names: BTreeSet<String> = entries.flat_map(|entry| &entry.authors).flat_map(names_of_author).collect();
     let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO bylines (name, source) VALUES (?1, ?2)")?;
@@ -124,22 +159,8 @@ fn put_bylines<'a>(connection: &Connection, source: SourceId, entries: impl Iter
 fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError> {
     let PollRecord { poll, state, .. } = record;
     let (source, at) = (poll.source, poll.at);
-    let mut ids: HashMap<&EntryKey, i64> = HashMap::new();
-    put_bylines(connection, source, record.new.iter().chain(record.changed.iter().map(|(_, changed)| changed)).map(|told| &told.entry))?;
-    for new in &record.new {
-        let fact = NewFact {
-            at,
-            kind: FactKind::EntrySeen,
-            subject: source.to_string(),
-            detail: serde_json::to_string(&new.arrival)?,
-            payload: Some(entry_payload(&new.key, &new.entry)?),
-        };
-        let seq = append(connection, &fact)?;
-        connection
-            .prepare_cached("INSERT INTO entries (id, source, key, fingerprint, last, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?1, ?5)")?
-            .execute(params![seq.0, source.0, new.key.0, new.fingerprint, to_millis(at)])?;
-        ids.insert(&new.key, seq.0);
-    }
+    put_bylines(connection, source, record.changed.iter().map(|(_, changed)| &changed.entry))?;
+    let ids = put_new(connection, source, at, &record.new)?;
     for (id, changed) in &record.changed {
         let fact = NewFact {
             at,
@@ -265,7 +286,7 @@ impl Store {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id, key, fingerprint, left_at IS NOT NULL, first_seen_at,
-                        (SELECT group_concat(age) FROM samples WHERE entry = entries.id)
+                        (SELECT group_concat(age) FROM samples WHERE entry = entries.id), beyond
                  FROM entries WHERE source = ?1",
             )?;
             let mut rows = statement.query([source.0])?;
@@ -282,6 +303,7 @@ impl Store {
                     id: row.get(0)?,
                     fingerprint: row.get(2)?,
                     left: row.get(3)?,
+                    beyond: row.get(6)?,
                     sampled,
                     first_seen_at: super::from_millis(row.get(4)?)?,
                 };

@@ -1,6 +1,8 @@
 //! What clarion promises at its doors: a file per room and per story.
 
 #[cfg(test)]
+mod backfill;
+#[cfg(test)]
 mod cases;
 #[cfg(test)]
 mod cli;
@@ -10,6 +12,8 @@ mod corpus;
 mod demo;
 #[cfg(test)]
 mod digest;
+#[cfg(test)]
+mod erase;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]

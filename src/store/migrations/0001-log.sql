@@ -44,6 +44,12 @@ CREATE TABLE owners (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX owners_of_builder ON owners (builder);
 
+-- Keyed hashes of what named people who were erased: an import refuses them, a shared source does not bring them back.
+CREATE TABLE erased (
+    hash TEXT PRIMARY KEY,
+    at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- What is remembered of a source between polls.
 CREATE TABLE source_states (
     source       INTEGER PRIMARY KEY REFERENCES sources (id),
@@ -83,6 +89,15 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_keyframes ON evidence (source, asked, at) WHERE keyframe IS NULL;
 CREATE INDEX evidence_segments ON evidence (keyframe) WHERE keyframe IS NOT NULL;
 
+-- How far the older pages of a source were read.
+CREATE TABLE backfills (
+    source  INTEGER PRIMARY KEY REFERENCES sources (id),
+    url     TEXT NOT NULL,                   -- of the page to go on with
+    page    INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    done_at INTEGER
+) STRICT;
+
 -- Where each entry stands in the log. Kept by every poll, computable from the log alone.
 CREATE TABLE entries (
     id            INTEGER PRIMARY KEY,       -- seq of its EntrySeen
@@ -94,6 +109,7 @@ CREATE TABLE entries (
     first_seen_at INTEGER NOT NULL,
     changed_at    INTEGER,
     left_at       INTEGER,
+    beyond        INTEGER NOT NULL DEFAULT 0, -- found on an older page: that polls do not show it says nothing
     UNIQUE (source, key)
 ) STRICT;
 -- By which names the entries of a source call their makers: whom a change of the roster may concern.
