@@ -257,7 +257,7 @@ async fn offer_due(ctx: &Context, lanes: &Lanes, now: Timestamp, first: bool) ->
             _ if first => {
                 let mut spread = state.clone();
                 spread.next_poll_at = Some(schedule::spread(&ctx.config.schedule, &source, &state, now));
-                ctx.store.postpone(source.id, spread);
+                ctx.store.remember(source.id, spread, true);
             }
             _ => due.push((source, state)),
         }

@@ -33,6 +33,19 @@ struct Shared {
     listener: Box<Listener>,
 }
 
+/// What is left of a future that panicked.
+struct Panicked;
+
+/// Drives a future, and no panic of it any further.
+async fn contained<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|task| match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| future.as_mut().poll(task))) {
+        Ok(progress) => progress.map(Ok),
+        Err(_) => std::task::Poll::Ready(Err(Panicked)),
+    })
+    .await
+}
+
 impl Lanes {
     /// Lanes that tell every poll to the listener and take nothing up once `stop` is cancelled.
     pub fn new(ctx: &Context, stop: CancellationToken, listener: impl Fn(Result<&Poll, &StoreError>) + Send + Sync + 'static) -> Self {
@@ -102,17 +115,15 @@ impl Lanes {
             let Some(queued) = next else { return };
             let guard = Release { lanes: self, queued: &queued };
             // A poll that panics is contained here: the lane goes on, and the source is named.
-            let ctx = self.ctx.clone();
-            let task = queued.clone();
             let polled = tokio::select! {
-                polled = tokio::spawn(async move { poll::poll(&ctx, &task).await }) => polled,
+                polled = contained(poll::poll(&self.ctx, &queued)) => polled,
                 () = self.shared.stop.cancelled() => return self.abandon(&host),
             };
             drop(guard);
             match polled {
                 Ok(Ok(polls)) => polls.iter().for_each(|poll| (self.shared.listener)(Ok(poll))),
                 Ok(Err(error)) => (self.shared.listener)(Err(&error)),
-                Err(_) => {
+                Err(Panicked) => {
                     let source = queued.ask.sources.first().map(|source| source.id.to_string()).unwrap_or_default();
                     tracing::error!(source.id = source, "the poll of source {source} came to an unexpected end");
                 }

@@ -21,7 +21,7 @@ mod upkeep;
 mod weather;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use secrecy::SecretString;
 
@@ -93,7 +93,8 @@ pub struct Context {
     pub store: Arc<Store>,
     pub fetcher: Arc<Fetcher>,
     pub collectors: Arc<Collectors>,
-    pub classifier: Arc<Classifier>,
+    /// Made when first asked for: most commands never classify.
+    classifier: Arc<OnceLock<Classifier>>,
     pub clock: Arc<dyn Clock>,
     /// The version of the rules that this program goes by: [`RULES_VERSION`].
     pub rules_version: u32,
@@ -113,7 +114,7 @@ impl Context {
         let categories = if config.digest.categories.is_empty() { digest::builtin_categories() } else { config.digest.categories.clone() };
         let regions = if config.digest.regions.is_empty() { digest::builtin_regions() } else { config.digest.regions.clone() };
         Ok(Self {
-            classifier: Arc::new(Classifier::new(&categories)),
+            classifier: Arc::default(),
             categories: Arc::new(categories),
             regions: Arc::new(regions),
             collectors: Arc::new(collectors),
@@ -124,6 +125,11 @@ impl Context {
             weather: Arc::default(),
             clock,
         })
+    }
+
+    /// The classifier of the program's categories.
+    pub fn classifier(&self) -> &Classifier {
+        self.classifier.get_or_init(|| Classifier::new(&self.categories))
     }
 
     /// Writes what is waiting and closes the database.

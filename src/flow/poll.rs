@@ -322,7 +322,8 @@ async fn record_plain(
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     let quiet = matches!(poll.outcome, PollOutcome::Unchanged) && state.validators == before.validators && state.status == before.status;
     if quiet {
-        ctx.store.remember(poll.clone(), state);
+        let only_times = before.with_times_of(&state) == state;
+        ctx.store.remember(source.id, state, only_times);
     } else {
         ctx.store
             .record_poll(PollRecord {

@@ -12,8 +12,9 @@ use crate::normalize::{self, OwnerFacts, People, Seen};
 use crate::store::{EntryRow, Place, Settled, SettledActivity, StoreError};
 use crate::work::{self, Neighborhood};
 
-/// The most facts taken at once. Fewer need less memory; more touch each page of the derived tables less often.
-const STEP: u32 = 3_000;
+/// The most entries taken at once, and the most facts. Fewer need less memory; more touch each page of the derived
+/// tables less often.
+const STEP: u32 = 8_000;
 
 /// Brings all that is derived up to the end of the log, and answers how many facts that took. While newer rules wait to be
 /// adopted, what there is is served as it is.
@@ -48,7 +49,6 @@ async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
         keys.extend(beside.iter().map(|row| (row.id, identity_keys(&roster, row))));
         rows.extend(beside);
     }
-    let classifier = std::sync::Arc::clone(&ctx.classifier);
     let groups = group(&rows, &keys);
     let activities: Vec<SettledActivity> = {
         let (roster, keys) = (&roster, &keys);
@@ -62,6 +62,7 @@ async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
     let works = tokio::task::block_in_place(|| {
         let all: Vec<&Activity> = activities.iter().map(|settled| &settled.activity).chain(&beside).collect();
         let by_id: HashMap<&ActivityId, &Activity> = all.iter().map(|activity| (&activity.id, *activity)).collect();
+        let classifier = ctx.classifier();
         let mut works = work::cluster(all.iter().copied(), &decisions);
         let topics = side_by_side(&works, |work| {
             let primary = by_id.get(&work.primary)?;

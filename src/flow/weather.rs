@@ -83,7 +83,7 @@ pub async fn tell_lasting(ctx: &Context) -> Result<u32, StoreError> {
             None => continue,
         }
         told += 1;
-        ctx.store.postpone(source.id, state);
+        ctx.store.remember(source.id, state, false);
     }
     Ok(told)
 }

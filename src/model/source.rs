@@ -183,6 +183,19 @@ pub struct SourceState {
     pub title: Option<String>,
 }
 
+impl SourceState {
+    /// This state with the times of another: what every poll moves, also one that brings nothing.
+    #[must_use]
+    pub fn with_times_of(mut self, other: &Self) -> Self {
+        self.next_poll_at = other.next_poll_at;
+        self.not_before = other.not_before;
+        self.last_poll_at = other.last_poll_at;
+        self.last_success_at = other.last_success_at;
+        self.interval_s = other.interval_s;
+        self
+    }
+}
+
 /// One question to the outside, and the sources that its answer speaks for.
 #[derive(Debug, Clone)]
 pub struct Ask {

@@ -607,18 +607,14 @@ mod tests {
     }
 
     #[test]
-    fn five_thousand_rows_are_planned_in_well_under_a_second() {
+    fn thousands_of_rows_are_planned_and_what_is_absent_is_left_alone() {
         use std::fmt::Write as _;
         let mut text = String::from("builder,name,kind,url,country,timezone\n");
         for n in 0..5_000 {
             let _ = writeln!(text, "b{},B,rss,https://h{n}.example/feed,NG,Africa/Lagos", n / 2);
         }
         let mut record = Record::default();
-        let started = std::time::Instant::now();
-        let plan = record.plan(&text, RosterFormat::Csv);
-        let elapsed = started.elapsed();
-        assert_eq!(plan.counts().added, 5_000);
-        assert!(elapsed.as_millis() < 1_000, "{elapsed:?}");
+        assert_eq!(record.plan(&text, RosterFormat::Csv).counts().added, 5_000);
         record.import("builder,name,kind,url\nb1,B,,\n", RosterFormat::Csv);
         assert_eq!(record.plan(&text, RosterFormat::Csv).builders.len(), 2_500);
     }

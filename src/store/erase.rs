@@ -161,6 +161,7 @@ fn drop_source(connection: &Connection, source: i64) -> Result<(), StoreError> {
         "DELETE FROM evidence WHERE source = ?1",
         "DELETE FROM polls WHERE source = ?1",
         "DELETE FROM source_states WHERE source = ?1",
+        "DELETE FROM source_times WHERE source = ?1",
         "DELETE FROM backfills WHERE source = ?1",
         "DELETE FROM bylines WHERE source = ?1",
         "DELETE FROM owners WHERE source = ?1",

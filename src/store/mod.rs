@@ -26,14 +26,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::model::{Poll, Seq, SourceId, SourceState};
+use crate::model::{Seq, SourceId, SourceState};
 use sqlite::{Durability, Extent, Sqlite};
 
 pub use backfill::BackfillPage;
 pub use beside::Difference;
 pub use digests::{DigestRow, Edition, NewDraft};
 pub use documents::{Evidence, Held, Keyframe, Pruned};
-pub use erase::{Erased, Erasing, ErasureRecord};
+pub use erase::{Editions, Erased, Erasing, ErasureRecord};
 pub use log::NewFact;
 pub use registry::{RosterChange, RosterReport};
 pub use settled::{EntryRow, Place, Settled, SettledActivity, SettledWork};
@@ -108,8 +108,8 @@ pub struct Store {
 
 struct Unwritten {
     state: Arc<SourceState>,
-    /// The poll that it comes from; none where only the next one was moved.
-    poll: Option<Poll>,
+    /// Whether nothing but its times differs from what is written.
+    only_times: bool,
 }
 
 impl Store {

@@ -143,15 +143,23 @@ fn set_paused(connection: &Connection, source: SourceId, paused: bool, now: Time
         if !paused {
             // A person wants it asked again: whatever made it stop is forgotten.
             connection.execute(
-                "UPDATE source_states SET next_poll_at = NULL, status = CASE status WHEN 'gone' THEN 'failing' ELSE status END,
-                   body = json_set(body, '$.gone_count', 0, '$.failures', 0, '$.next_poll_at', NULL,
+                "UPDATE source_states SET status = CASE status WHEN 'gone' THEN 'failing' ELSE status END,
+                   body = json_set(body, '$.gone_count', 0, '$.failures', 0,
                                    '$.status', CASE status WHEN 'gone' THEN 'failing' ELSE status END)
                  WHERE source = ?1",
                 [source.0],
             )?;
+            connection.execute("UPDATE source_times SET next_poll_at = NULL WHERE source = ?1", [source.0])?;
         }
     }
     Ok(())
+}
+
+/// The builders who told us to stop collecting.
+pub(super) fn stopped(connection: &Connection) -> Result<std::collections::HashSet<BuilderId>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id FROM builders WHERE body ->> '$.switches.stop_collecting'")?;
+    let ids = statement.query_map([], |row| row.get(0).map(BuilderId))?.collect::<Result<_, _>>()?;
+    Ok(ids)
 }
 
 /// All sources with their owners, ordered by id.

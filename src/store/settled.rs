@@ -152,14 +152,16 @@ fn aired_at(connection: &Connection, id: i64) -> Result<Option<Timestamp>, Store
     Ok(None)
 }
 
-/// The entries that facts speak of: those of a source or builder as a whole where the roster moved.
+/// The entries that facts speak of: those of a source or builder as a whole where the roster moved. Ends before the fact
+/// that would make them more than the limit, unless that fact is the first.
 fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeSet<i64>), StoreError> {
     let mut entries = BTreeSet::new();
     let mut upto = after;
     let mut people = BTreeSet::new();
-    let mut of_source = connection.prepare_cached("SELECT id FROM entries WHERE source = ?1")?;
+    // What is seen later than the roster moved has a fact of its own to speak of it.
+    let mut of_source = connection.prepare_cached("SELECT id FROM entries WHERE source = ?1 AND id < ?2")?;
     let mut of_builder =
-        connection.prepare_cached("SELECT id FROM entries WHERE source IN (SELECT source FROM owners WHERE builder = ?1)")?;
+        connection.prepare_cached("SELECT id FROM entries WHERE source IN (SELECT source FROM owners WHERE builder = ?1) AND id < ?2")?;
     let mut of_activity = connection.prepare_cached(
         "SELECT entry FROM sightings WHERE activity = ?1
          OR activity IN (SELECT activity FROM aliases WHERE alias = ?1)",
@@ -168,23 +170,22 @@ fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeS
     let mut rows = statement.query(params![after.0, limit])?;
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(0)?;
-        upto = Seq(seq);
+        let mut spoken_of = Vec::new();
         let kind = row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
         let subject = row.get_ref(2)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
         let number = || subject.get(1..).and_then(|digits| digits.parse::<i64>().ok());
         match kind {
-            "EntrySeen" => {
-                entries.insert(seq);
-            }
-            "EntryChanged" | "EntryLeft" => entries.extend(number()),
+            "EntrySeen" => spoken_of.push(seq),
+            "EntryChanged" | "EntryLeft" => spoken_of.extend(number()),
             "RosterChanged" => {
-                let Some(id) = number() else { continue };
                 if subject.starts_with('b') {
                     people.insert(subject.to_owned());
                 }
                 let statement = if subject.starts_with('b') { &mut of_builder } else { &mut of_source };
-                for entry in statement.query_map([id], |row| row.get::<_, i64>(0))? {
-                    entries.insert(entry?);
+                if let Some(id) = number() {
+                    for entry in statement.query_map([id, seq], |row| row.get::<_, i64>(0))? {
+                        spoken_of.push(entry?);
+                    }
                 }
             }
             "Decision" => {
@@ -196,19 +197,24 @@ fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeS
                 {
                     for id in [one, other] {
                         for entry in of_activity.query_map([id.as_str()], |row| row.get::<_, i64>(0))? {
-                            entries.insert(entry?);
+                            spoken_of.push(entry?);
                         }
                     }
                 }
             }
             _ => {}
         }
+        if entries.len() + spoken_of.len() > limit as usize && !entries.is_empty() {
+            break;
+        }
+        entries.extend(spoken_of);
+        upto = Seq(seq);
     }
     if !people.is_empty() {
         let mut of_byline =
-            connection.prepare_cached("SELECT id FROM entries WHERE source IN (SELECT source FROM bylines WHERE name = ?1)")?;
+            connection.prepare_cached("SELECT id FROM entries WHERE source IN (SELECT source FROM bylines WHERE name = ?1) AND id < ?2")?;
         for name in names_ever(connection, &people)? {
-            for entry in of_byline.query_map([name], |row| row.get::<_, i64>(0))? {
+            for entry in of_byline.query_map(params![name, upto.0], |row| row.get::<_, i64>(0))? {
                 entries.insert(entry?);
             }
         }
@@ -521,7 +527,7 @@ impl Store {
         self.read(move |connection| load_entries(connection, ids)).await
     }
 
-    /// The entries that up to `limit` facts after a place speak of, and the place of the last of these facts.
+    /// Up to `limit` entries that facts after a place speak of, and the place of the last of these facts.
     pub async fn moved_after(&self, after: Seq, limit: u32) -> Result<(Seq, Vec<EntryRow>), StoreError> {
         self.read(move |connection| {
             let (upto, ids) = moved(connection, after, limit)?;

@@ -80,10 +80,27 @@ fn entry_payload(key: &EntryKey, entry: &Entry) -> Result<String, StoreError> {
 fn put_state(connection: &Connection, source: SourceId, state: &SourceState) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "INSERT INTO source_states (source, status, next_poll_at, body) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (source) DO UPDATE SET status = excluded.status, next_poll_at = excluded.next_poll_at, body = excluded.body",
+            "INSERT INTO source_states (source, status, body) VALUES (?1, ?2, ?3)
+             ON CONFLICT (source) DO UPDATE SET status = excluded.status, body = excluded.body",
         )?
-        .execute(params![source.0, state.status.as_str(), state.next_poll_at.map(to_millis), serde_json::to_string(state)?])?;
+        .execute(params![source.0, state.status.as_str(), serde_json::to_string(&state.clone().with_times_of(&SourceState::default()))?])?;
+    put_times(connection, source, state)
+}
+
+fn put_times(connection: &Connection, source: SourceId, state: &SourceState) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO source_times (source, next_poll_at, not_before, last_poll_at, last_success_at, interval_s)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            source.0,
+            state.next_poll_at.map(to_millis),
+            state.not_before.map(to_millis),
+            state.last_poll_at.map(to_millis),
+            state.last_success_at.map(to_millis),
+            state.interval_s
+        ])?;
     Ok(())
 }
 
@@ -244,14 +261,9 @@ impl Store {
     pub async fn pollable(&self) -> Result<Vec<(Arc<Source>, SourceState)>, StoreError> {
         let mut all = self
             .read(|connection| {
-                let stopped: std::collections::HashSet<_> = registry::builders(connection)?
-                    .into_iter()
-                    .filter(|builder| builder.switches.stop_collecting)
-                    .map(|builder| builder.id)
-                    .collect();
-                let states = states(connection)?;
+                let stopped = registry::stopped(connection)?;
+                let mut states = states(connection)?;
                 let sources = registry::sources(connection)?;
-                let mut states = states;
                 let wanted = sources
                     .into_iter()
                     .filter(|source| !source.paused && !source.left && source.owners.iter().any(|owner| !stopped.contains(&owner.builder)));
@@ -324,29 +336,25 @@ impl Store {
     }
 
     /// Remembers the state after a poll that brought nothing; it is written with others by [`Store::flush_states`].
-    pub fn remember(&self, poll: Poll, state: SourceState) {
-        self.unwritten().insert(poll.source, Unwritten { state: Arc::new(state), poll: Some(poll) });
-    }
-
-    /// Remembers that a source is asked at another time than its last poll said.
-    pub fn postpone(&self, source: SourceId, state: SourceState) {
-        self.unwritten().insert(source, Unwritten { state: Arc::new(state), poll: None });
+    /// `only_times`: nothing but times differs from what was remembered before.
+    pub fn remember(&self, source: SourceId, state: SourceState, only_times: bool) {
+        let mut unwritten = self.unwritten();
+        let only_times = only_times && unwritten.get(&source).is_none_or(|before| before.only_times);
+        unwritten.insert(source, Unwritten { state: Arc::new(state), only_times });
     }
 
     /// Writes all remembered states in one transaction.
     pub async fn flush_states(&self) -> Result<(), StoreError> {
         let batch: Vec<_> =
-            self.unwritten().iter().map(|(source, unwritten)| (*source, Arc::clone(&unwritten.state), unwritten.poll.clone())).collect();
+            self.unwritten().iter().map(|(source, unwritten)| (*source, Arc::clone(&unwritten.state), unwritten.only_times)).collect();
         if batch.is_empty() {
             return Ok(());
         }
         let written: Vec<_> = batch.iter().map(|(source, state, _)| (*source, Arc::clone(state))).collect();
         self.write(move |connection| {
-            for (source, state, poll) in &batch {
-                put_state(connection, *source, state)?;
-                if let Some(poll) = poll {
-                    put_poll(connection, poll)?;
-                }
+            for (source, state, only_times) in &batch {
+                let put = if *only_times { put_times } else { put_state };
+                put(connection, *source, state)?;
             }
             Ok(())
         })
@@ -391,12 +399,24 @@ impl Store {
 }
 
 fn states(connection: &Connection) -> Result<HashMap<SourceId, SourceState>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT source, body FROM source_states")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT source, body, next_poll_at, not_before, last_poll_at, last_success_at, interval_s
+         FROM source_states JOIN source_times USING (source)",
+    )?;
     let mut rows = statement.query([])?;
     let mut states = HashMap::new();
     while let Some(row) = rows.next()? {
-        let body: String = row.get(1)?;
-        states.insert(SourceId(row.get(0)?), serde_json::from_str(&body)?);
+        let body = row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
+        let time = |column| row.get::<_, Option<i64>>(column)?.map(super::from_millis).transpose();
+        let state = SourceState {
+            next_poll_at: time(2)?,
+            not_before: time(3)?,
+            last_poll_at: time(4)?,
+            last_success_at: time(5)?,
+            interval_s: row.get(6)?,
+            ..serde_json::from_str(body)?
+        };
+        states.insert(SourceId(row.get(0)?), state);
     }
     Ok(states)
 }

@@ -106,7 +106,8 @@ fn archives_are_followed_and_pages_that_repeat_end_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     configure(folder, &format!("[devto]\napi_url = \"{}\"\n", site.url("/api")));
-    let rows: String = ["/atom", "/same", "/json"].iter().map(|path| format!("{},N,rss,{}\n", &path[1..], site.url(path))).collect();
+    let rows: Vec<String> = ["/atom", "/same", "/json"].iter().map(|path| format!("{},N,rss,{}\n", &path[1..], site.url(path))).collect();
+    let rows = rows.concat();
     std::fs::write(folder.join("r.csv"), format!("builder,name,kind,url\n{rows}dev,N,devto,https://dev.to/ada\n")).unwrap();
     good(folder, &["registry", "import", "r.csv"]);
     let reports = json(folder, &["backfill", "--all"]);

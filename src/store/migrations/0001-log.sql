@@ -52,11 +52,19 @@ CREATE TABLE erased (
 
 -- What is remembered of a source between polls.
 CREATE TABLE source_states (
-    source       INTEGER PRIMARY KEY REFERENCES sources (id),
-    status       TEXT NOT NULL,
-    next_poll_at INTEGER,
-    body         TEXT NOT NULL
+    source INTEGER PRIMARY KEY REFERENCES sources (id),
+    status TEXT NOT NULL,
+    body   TEXT NOT NULL                     -- the state as JSON, without its times
 ) STRICT;
+CREATE TABLE source_times (                  -- what every poll moves: kept apart, so that a quiet one writes little
+    source          INTEGER PRIMARY KEY REFERENCES sources (id),
+    next_poll_at    INTEGER,
+    not_before      INTEGER,
+    last_poll_at    INTEGER,
+    last_success_at INTEGER,
+    interval_s      INTEGER NOT NULL
+) STRICT;
+-- Polls that brought something or went wrong; one that found nothing new only moves the times.
 CREATE TABLE polls (
     source     INTEGER NOT NULL REFERENCES sources (id),
     at         INTEGER NOT NULL,
