@@ -137,7 +137,7 @@ async fn context(folder: &Path) -> Context {
         }))
         .expect("a builder");
         changes.push(RosterChange::Builder(Box::new(builder)));
-        changes.push(RosterChange::Source { builder: slug, kind: SourceKind::Rss, locator: url.clone(), url, author: None });
+        changes.push(RosterChange::Source { builder: slug, kind: SourceKind::Rss, locator: url.clone(), url, author: None, filters: None });
     }
     ctx.store.change_roster(changes, ctx.clock.now()).await.expect("the roster is taken");
     ctx

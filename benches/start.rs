@@ -104,7 +104,7 @@ async fn fill(ctx: &Context, activities: usize) {
         .expect("a builder");
         let url = format!("https://blog-{n}.example/feed");
         changes.push(RosterChange::Builder(Box::new(builder)));
-        changes.push(RosterChange::Source { builder: slug, kind: SourceKind::Rss, locator: url.clone(), url, author: None });
+        changes.push(RosterChange::Source { builder: slug, kind: SourceKind::Rss, locator: url.clone(), url, author: None, filters: None });
     }
     ctx.store.change_roster(changes, now).await.expect("the roster is taken");
     let sources: Vec<SourceId> = ctx.store.sources().await.expect("the sources are read").iter().map(|source| source.id).collect();
@@ -138,7 +138,7 @@ async fn fill(ctx: &Context, activities: usize) {
                 left: Vec::new(),
                 samples: Vec::new(),
                 new_samples: Vec::new(),
-                evidence: None,
+                evidence: Vec::new(),
             };
             ctx.store.record_poll(record).await.expect("the poll is recorded");
         }

@@ -76,11 +76,15 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// How long poll records are kept.
     pub keep_polls: Period,
+    /// How long the documents that changed something are kept.
+    pub keep_evidence: Period,
+    /// The most bytes that they take, packed.
+    pub max_evidence: Bytes,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { path: "clarion.db".into(), keep_polls: Period::days(30) }
+        Self { path: "clarion.db".into(), keep_polls: Period::days(30), keep_evidence: Period::days(365), max_evidence: Bytes(2 << 30) }
     }
 }
 

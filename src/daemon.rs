@@ -79,6 +79,7 @@ pub async fn run(
         }
         Err(error) => trouble.tell(error),
     });
+    tasks.spawn(adopt_loop(ctx.clone(), Arc::clone(&moved), Arc::clone(&troubled), token.clone()));
     tasks.spawn(settle_loop(ctx.clone(), Arc::clone(&moved), Arc::clone(&troubled), token.clone()));
     moved.notify_one();
 
@@ -197,6 +198,28 @@ async fn start_scheduler(wake: &Arc<Notify>) -> anyhow::Result<JobScheduler> {
     scheduler.add(tick).await.context("the scheduler cannot take its tick")?;
     scheduler.start().await.context("the scheduler cannot start")?;
     Ok(scheduler)
+}
+
+/// Newer rules than those of the record are adopted while the old answers are served; tried again until it is done.
+async fn adopt_loop(ctx: Context, moved: Arc<Notify>, troubled: Arc<Troubled>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            adopted = flow::adopt_rules(&ctx) => match adopted {
+                Ok(adopted) => {
+                    if adopted.is_some() {
+                        moved.notify_one();
+                    }
+                    return;
+                }
+                Err(error) => troubled.tell(&error),
+            },
+            () = stop.cancelled() => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_mins(5)) => {}
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 async fn settle_loop(ctx: Context, moved: Arc<Notify>, troubled: Arc<Troubled>, stop: CancellationToken) {
@@ -439,7 +462,10 @@ async fn run_job(ctx: &Context, job: &str, slot: Timestamp) -> anyhow::Result<St
         "upkeep" => {
             let report = flow::upkeep(ctx).await?;
             anyhow::ensure!(report.faults.is_empty(), "the database is damaged: {}", report.faults.join("; "));
-            Ok(format!("dropped {} old poll records, the database is sound", report.polls_dropped))
+            Ok(format!(
+                "dropped {} old poll records and {} old documents, the database is sound",
+                report.polls_dropped, report.documents_dropped
+            ))
         }
         other => anyhow::bail!("there is no task {other}"),
     }

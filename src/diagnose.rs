@@ -174,6 +174,15 @@ fn recorded(chain: &mut Chain, facts: &Facts) {
             chain.pass("dated", format!("published on {published}"));
         }
     }
+    if let Some(filtered) = &activity.filtered {
+        let of = facts.sources.iter().flat_map(|facts| facts.builders.iter().map(String::as_str)).collect::<Vec<_>>().join(", ");
+        let text = match filtered.filter.as_str() {
+            "author" => format!("kept out by the author filter of {of}: only entries by {} count", filtered.asks),
+            name => format!("kept out by the filter `{name} = {}` of {of}: change it in the roster if it should count", filtered.asks),
+        };
+        chain.fail("recorded", filtered.code(), text);
+        return chain.open("merged");
+    }
     let backfill = match (activity.backfill, activity.self_reported) {
         (true, _) => ", as part of a back catalogue",
         (_, true) => ", on the word of whoever entered it by hand (self-reported)",

@@ -3,12 +3,14 @@
 //! Results go to standard output, everything else to standard error. Exit 0 done, 1 failed, 2 wrong usage or
 //! configuration.
 
+mod backfill;
 mod backup;
 mod builder;
 mod demo;
 mod digest;
 mod doctor;
 mod edit;
+mod erase;
 mod explain;
 mod init;
 mod log;
@@ -33,8 +35,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError};
-use crate::flow::{Context, ContextError};
-use crate::store::Store;
+use crate::flow::{self, Context, ContextError};
+use crate::store::{Store, StoreError};
 use crate::telemetry;
 
 /// Collects what the members of a community program make, keeps an honest log of it, and drafts a fair weekly digest.
@@ -83,6 +85,8 @@ enum Command {
     Source(source::SourceCommand),
     /// One pass over the sources that are due, or over those that are named.
     Poll(poll::PollArgs),
+    /// Read what sources published before they were polled: their older pages, as back catalogue.
+    Backfill(backfill::BackfillArgs),
     /// Read feed documents without storing anything: one JSON line a file.
     Parse(parse::ParseArgs),
     /// The recorded activities, each with where it was seen.
@@ -102,7 +106,7 @@ enum Command {
     /// Say what became of one address, and name the first check that failed.
     Explain(explain::ExplainArgs),
     /// Compute all that is derived anew from the facts, and say whether it is the same.
-    Rebuild,
+    Rebuild(explain::RebuildArgs),
     /// Who may sign in to the staff's and the operator's pages.
     #[command(subcommand)]
     User(user::UserCommand),
@@ -110,6 +114,8 @@ enum Command {
     Status,
     /// Check configuration, database, clock and network, and say what to do and what to expect.
     Doctor,
+    /// Take a builder's data out for good, on their wish, and say what cannot be taken back.
+    Erase(erase::EraseArgs),
     /// Make a verified copy of the database while others go on.
     Backup(backup::BackupArgs),
     /// Put a backup into a fresh folder.
@@ -162,6 +168,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Builder(command) => builder::run(&global, command).await,
         Command::Source(command) => source::run(&global, command).await,
         Command::Poll(args) => poll::run(&global, args).await,
+        Command::Backfill(args) => backfill::run(&global, args).await,
         Command::Parse(args) => parse::run(&global, &args),
         Command::Log(command) => log::run(&global, command).await,
         Command::Work(command) => work::run(&global, command).await,
@@ -169,12 +176,13 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Simulate(args) => simulate::run(&global, &args),
         Command::Measure(command) => measure::run(&global, &command),
         Command::Explain(args) => explain::run(&global, args).await,
-        Command::Rebuild => explain::rebuild(&global).await,
+        Command::Rebuild(args) => explain::rebuild(&global, args).await,
         Command::User(command) => user::run(&global, command).await,
         Command::Status => status::run(&global).await,
         Command::Doctor => doctor::run(&global).await,
+        Command::Erase(args) => erase::run(&global, args).await,
         Command::Backup(args) => backup::backup(&global, args).await,
-        Command::Restore(args) => backup::restore(&global, &args),
+        Command::Restore(args) => backup::restore(&global, &args).await,
     }
 }
 
@@ -210,5 +218,13 @@ impl Global {
 async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Context> {
     let path = config.store.path.clone();
     let store = Store::open(&path).await.with_context(|| format!("cannot open the database {}", path.display()))?;
-    Ok(Context::new(config, store, clock)?)
+    let ctx = Context::new(config, store, clock)?;
+    match flow::check_rules(&ctx).await {
+        // Whatever only reads goes on without.
+        Ok(()) | Err(StoreError::Full | StoreError::ReadOnly | StoreError::Busy) => Ok(ctx),
+        Err(error) => {
+            ctx.close().await?;
+            Err(error.into())
+        }
+    }
 }

@@ -24,6 +24,7 @@ pub(super) async fn run(global: &Global, args: PollArgs) -> anyhow::Result<()> {
     // What fails stands in the summary.
     let ctx = global.context_telling("error").await?;
     let _lock = ctx.store.lock_collecting()?;
+    flow::adopt_rules(&ctx).await?;
     let wanted = if args.all {
         Wanted::All
     } else if args.sources.is_empty() {

@@ -113,7 +113,8 @@ pub(super) async fn plan_import(
     bytes: &[u8],
     format: RosterFormat,
 ) -> anyhow::Result<(ImportPlan, Vec<RosterChange>, Vec<Doubt>)> {
-    let roster = registry::read(bytes, format)?;
+    let mut roster = registry::read(bytes, format)?;
+    refuse_erased(ctx, &mut roster).await?;
     let plan = registry::plan(&roster, &ctx.store.builders().await?, &ctx.store.sources().await?, &resolve);
     let changes = changes(&plan);
     let doubts = doubts_in(&roster, &ctx.regions, &ctx.categories);
@@ -140,6 +141,24 @@ fn tell_regions(ctx: &Context, plan: &ImportPlan) {
     }
 }
 
+/// Lines about people who were erased are refused, with that reason.
+async fn refuse_erased(ctx: &Context, roster: &mut registry::Roster) -> anyhow::Result<()> {
+    let mail = |line: &registry::RosterLine| line.fields.get("email").cloned().flatten();
+    let people = roster.lines.iter().map(|line| (line.builder.to_string(), mail(line))).collect();
+    let reasons = ctx.store.erased_among(people).await?;
+    let lines = std::mem::take(&mut roster.lines);
+    // One line that names the person tells of all others of that builder.
+    let known: std::collections::HashMap<Slug, String> =
+        lines.iter().zip(reasons).filter_map(|(line, reason)| Some((line.builder.clone(), reason?))).collect();
+    for line in lines {
+        match known.get(&line.builder).cloned() {
+            Some(reason) => roster.refused.push(registry::Refusal { line: line.line, builder: Some(line.builder), reason }),
+            None => roster.lines.push(line),
+        }
+    }
+    Ok(())
+}
+
 /// The changes that a plan asks of the store, builders before what they own.
 fn changes(plan: &ImportPlan) -> Vec<RosterChange> {
     let builders = plan.builders.iter().map(|planned| RosterChange::Builder(Box::new(planned.builder.clone())));
@@ -149,6 +168,7 @@ fn changes(plan: &ImportPlan) -> Vec<RosterChange> {
         locator: planned.locator.clone(),
         url: planned.url.clone(),
         author: planned.author.clone(),
+        filters: Some(Box::new(planned.filters.clone())),
     });
     builders.chain(sources).collect()
 }

@@ -5,8 +5,8 @@ use clap::Subcommand;
 use super::Global;
 use super::output::{self, Usage};
 use crate::flow::{self, Context};
-use crate::model::{Slug, Source};
-use crate::store::StoreError;
+use crate::model::{Filters, Owner, Slug, Source};
+use crate::store::{RosterChange, StoreError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SourceCommand {
@@ -19,6 +19,21 @@ pub(super) enum SourceCommand {
         /// Count only entries by this author for the builder.
         #[arg(long, value_name = "NAME")]
         author: Option<String>,
+        /// Count only some entries, such as `only_tags=aws;lambda` or `not_kinds=short`; may be given several times.
+        #[arg(long = "filter", value_name = "FILTER")]
+        filters: Vec<String>,
+    },
+    /// Change which entries of a source count for a builder: `only_tags=aws`, `not_kinds=reply;short`, `only_paths=/ada/`,
+    /// `not_words=`.
+    Filter {
+        /// An id such as `s12`, or the source's address.
+        source: String,
+        /// The filters to set; one that is empty lets everything pass.
+        #[arg(required = true, value_name = "FILTER")]
+        filters: Vec<String>,
+        /// The builder for whom, where several have registered the source.
+        #[arg(long, value_name = "BUILDER")]
+        builder: Option<String>,
     },
     /// List all sources with their health.
     List,
@@ -48,13 +63,14 @@ pub(super) async fn run(global: &Global, command: SourceCommand) -> anyhow::Resu
 
 async fn dispatch(global: &Global, ctx: &Context, command: SourceCommand) -> anyhow::Result<()> {
     match command {
-        SourceCommand::Add { builder, pasted, author } => {
+        SourceCommand::Add { builder, pasted, author, filters } => {
             let slug = Slug::parse(&builder).map_err(|error| Usage(error.to_string()))?;
+            let filters = if filters.is_empty() { None } else { Some(with_filters(Filters::default(), &filters)?) };
             if ctx.store.builder(&slug).await?.is_none() {
                 anyhow::bail!("there is no builder `{slug}`: `clarion registry list` names them");
             }
             let found = flow::check_pasted(ctx, &pasted).await.map_err(anyhow::Error::msg)?;
-            let report = flow::add_source(ctx, &slug, &found, author).await?;
+            let report = flow::add_source(ctx, &slug, &found, author, filters).await?;
             if global.json {
                 return output::print_json(&serde_json::json!({ "source": found, "report": report }));
             }
@@ -72,10 +88,55 @@ async fn dispatch(global: &Global, ctx: &Context, command: SourceCommand) -> any
             }
             output::print(&format!("{} {}\n{}", found.kind, output::safe(&found.url), described(&found)))
         }
+        SourceCommand::Filter { source, filters, builder } => filter(global, ctx, &source, &filters, builder.as_deref()).await,
         SourceCommand::List => list(global, ctx).await,
         SourceCommand::Pause { source } => set_paused(global, ctx, &source, true).await,
         SourceCommand::Resume { source } => set_paused(global, ctx, &source, false).await,
     }
+}
+
+/// Filters as given on the command line, set on top of others.
+fn with_filters(mut filters: Filters, given: &[String]) -> Result<Filters, Usage> {
+    for one in given {
+        let (name, list) = one.split_once('=').unwrap_or((one, ""));
+        let known = Filters::named(name)
+            .ok_or_else(|| Usage(format!("there is no filter `{}`; known are {}", output::safe(name), Filters::NAMES.join(", "))))?;
+        filters.set(known, Some(list)).map_err(Usage)?;
+    }
+    Ok(filters)
+}
+
+async fn filter(global: &Global, ctx: &Context, name: &str, given: &[String], builder: Option<&str>) -> anyhow::Result<()> {
+    let found = find(ctx, name).await?;
+    let [source] = found.as_slice() else {
+        let what = if found.is_empty() { "no source is" } else { "several sources are" };
+        return Err(Usage(format!("{what} called `{name}`: `clarion source list` names them by id")).into());
+    };
+    let builders = ctx.store.builders().await?;
+    let slug_of = |owner: &Owner| builders.iter().find(|builder| builder.id == owner.builder).map(|builder| builder.slug.clone());
+    let mut owners = source.owners.iter().filter_map(|owner| Some((owner, slug_of(owner)?)));
+    let (owner, slug) = match (builder, source.owners.len()) {
+        (Some(builder), _) => owners.find(|(_, slug)| slug.as_str() == builder),
+        (None, 1) => owners.next(),
+        (None, _) => return Err(Usage(format!("several builders have registered {}: say for whom with --builder", source.id)).into()),
+    }
+    .ok_or_else(|| Usage(format!("{} is not registered for that builder", source.id)))?;
+    let filters = with_filters(owner.filters.clone(), given)?;
+    let change = RosterChange::Source {
+        builder: slug.clone(),
+        kind: source.kind,
+        locator: source.locator.clone(),
+        url: source.url.clone(),
+        author: owner.author.clone(),
+        filters: Some(Box::new(filters.clone())),
+    };
+    ctx.store.change_roster(vec![change], ctx.clock.now()).await?;
+    flow::settle(ctx).await?;
+    if global.json {
+        return output::print_json(&serde_json::json!({ "source": source.id.to_string(), "builder": slug, "filters": filters }));
+    }
+    let now = if filters.is_empty() { "everything counts".to_owned() } else { output::safe(&filters.to_string()) };
+    output::print(&format!("{} for {slug}: {now}\n", source.id))
 }
 
 fn described(found: &flow::Discovered) -> String {
@@ -114,7 +175,7 @@ async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
                 let state = states.get(&source.id).cloned().unwrap_or_default();
                 serde_json::json!({
                     "source": source.id.to_string(), "kind": source.kind, "url": source.url, "locator": source.locator, "final_url": state.final_url,
-                    "builders": slugs(source), "paused": source.paused, "left": source.left,
+                    "builders": slugs(source), "filters": source.owners.iter().map(|owner| &owner.filters).collect::<Vec<_>>(), "paused": source.paused, "left": source.left,
                     "status": state.status, "error": state.error, "failing_since": state.failing_since,
                     "last_poll_at": state.last_poll_at, "last_success_at": state.last_success_at,
                     "last_new_at": state.last_new_at, "next_poll_at": state.next_poll_at, "repairs": state.repairs,

@@ -6,7 +6,9 @@ use serde_json::json;
 
 use super::Global;
 use super::output;
-use crate::model::{DeliveryState, SourceStatus};
+use crate::flow;
+use crate::model::{DeliveryState, Fact, FactKind, SourceStatus};
+use crate::store::Difference;
 
 pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
     let ctx = global.context().await?;
@@ -24,6 +26,8 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
     };
     let mut unsent = ctx.store.deliveries(None).await?;
     unsent.retain(|row| row.state != DeliveryState::Sent);
+    let rules = ctx.store.newest_fact(FactKind::RulesAdopted).await?;
+    let rules_known = ctx.rules_version;
     ctx.close().await?;
     let mut by_status: BTreeMap<&str, u32> = BTreeMap::new();
     let mut ill = Vec::new();
@@ -45,6 +49,9 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
             "unsent": unsent.iter().map(|row| json!({
                 "week": row.week, "channel": row.channel, "part": row.part, "state": row.state, "attempts": row.attempts, "note": row.note,
             })).collect::<Vec<_>>(),
+            "rules": rules.as_ref().map(|fact| json!({
+                "in_force": fact.subject, "known": rules_known, "adopted_at": fact.at, "difference": difference(fact),
+            })),
             "ill": ill.iter().map(|(source, state)| json!({
                 "source": source.id.to_string(), "url": source.url, "status": state.status, "since": state.failing_since, "error": state.error,
             })).collect::<Vec<_>>(),
@@ -67,6 +74,7 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
         mebibytes(counters.database_bytes),
         mebibytes(counters.evidence_bytes)
     ));
+    text.push_str(&about_rules(rules.as_ref(), rules_known));
     let waiting = counters.facts - counters.settled.min(counters.facts);
     if waiting > 0 {
         text.push_str(&format!("waiting: {waiting} facts, counted in by the next command that reads the record\n"));
@@ -96,6 +104,32 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
         text.push_str(&format!("and {} more: `clarion source list`\n", ill.len() - 20));
     }
     output::print(&text)
+}
+
+/// What the adoption of the rules changed, examples included.
+fn difference(fact: &Fact) -> Option<Difference> {
+    let found: Difference = serde_json::from_str(&fact.detail).ok()?;
+    let examples = fact.payload.as_deref().and_then(|payload| serde_json::from_str(payload).ok()).unwrap_or_default();
+    Some(Difference { examples, ..found })
+}
+
+/// Rules that wait, and what the last ones changed; nothing while the first ones hold.
+fn about_rules(fact: Option<&Fact>, known: u32) -> String {
+    let Some(fact) = fact else { return String::new() };
+    let mut text = String::new();
+    if fact.subject.parse::<u32>().is_ok_and(|in_force| in_force < known) {
+        text.push_str(&format!(
+            "rules {known} wait: what rules {} gave is served until `clarion serve`, `poll` or `rebuild` has built and compared what they give\n",
+            fact.subject
+        ));
+    }
+    if let (Some(difference), Ok(version)) = (difference(fact), fact.subject.parse()) {
+        text.push_str(&format!("{}, since {}\n", flow::rules_sentence(version, &difference), fact.at.strftime("%Y-%m-%d")));
+        for example in difference.examples.iter().take(10) {
+            text.push_str(&format!("    {}\n", output::safe(example)));
+        }
+    }
+    text
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a size for people")]

@@ -48,6 +48,13 @@ impl Collector for Devto {
         Some(Request { about: Some(key.to_owned()), ..self.at(&format!("articles/{id}")) })
     }
 
+    /// Polls stop at the third page; the history goes on to the end.
+    fn older(&self, ask: &Ask, document: &Document, _: &[Reading]) -> Option<Request> {
+        let articles = list(parse(document, PLATFORM).ok()?, PLATFORM).ok()?;
+        let source = ask.sources.first().filter(|_| articles.len() >= PAGE)?;
+        Some(self.request(&source.locator, ask.page + 1))
+    }
+
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
         let value = parse(document, PLATFORM)?;
         if ask.request.about.is_some() {

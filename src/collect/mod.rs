@@ -15,9 +15,11 @@ mod github_search;
 mod gitlab;
 mod ical;
 mod json;
+mod mask;
 mod mastodon;
 mod medium;
 mod parse;
+mod part;
 mod peertube;
 mod podcast;
 mod repair;
@@ -37,9 +39,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::model::{Ask, Document, Entry, ReadError, Reading, Request, Source, SourceKind, SourceState};
+use crate::model::{Ask, Auth, Document, Entry, ReadError, Reading, Request, Source, SourceKind, SourceState, Validators};
 
 pub use feed::read_feed;
+pub use mask::masked_hash;
 pub use parse::parse_file_line;
 
 /// How one kind of source is asked and read.
@@ -90,6 +93,26 @@ pub trait Collector: Send + Sync {
 
     /// Brings together what one poll told of a source over several answers, once all of them are read.
     fn fold(&self, _reading: &mut Reading, _now: Timestamp) {}
+
+    /// Where reading a source's older entries begins: most often with what polls ask for. `None` where the platform shows
+    /// nothing older than that.
+    fn history(&self, source: &Arc<Source>, state: &SourceState) -> Option<Request> {
+        let ask = self.plan(&[(Arc::clone(source), state.clone())]).into_iter().next()?;
+        Some(Request { validators: Validators::default(), ..ask.request })
+    }
+
+    /// The page of older entries that follows an answer: what its head or its reading names as the next one, on the same
+    /// site.
+    fn older(&self, ask: &Ask, document: &Document, readings: &[Reading]) -> Option<Request> {
+        let told = readings.iter().flat_map(|reading| &reading.next).find(|request| request.about.is_none());
+        told.cloned().or_else(|| page_at(ask, document, document.next_page.as_deref()?))
+    }
+
+    /// What an answer that speaks for many sources says of one of them, as a document that [`Collector::read`] takes with
+    /// a question for that source alone. `None` where it cannot be cut.
+    fn part(&self, document: &Document, source: &Source) -> Option<Vec<u8>> {
+        part::part_of(&document.bytes, &source.locator)
+    }
 }
 
 /// What a platform means by an error.
@@ -193,6 +216,20 @@ impl Collector for Manual {
     fn read(&self, ask: &Ask, _document: &Document) -> Result<Vec<Reading>, ReadError> {
         Ok(for_source(ask, Reading::default()))
     }
+}
+
+/// The same question at another address of the same site: where it was asked, or, where no secret goes with it, where the
+/// answer came from.
+fn page_at(ask: &Ask, document: &Document, url: &str) -> Option<Request> {
+    let here = url::Url::parse(&ask.request.url).ok()?;
+    let there = here.join(url).ok()?;
+    let answered =
+        || ask.request.auth == Auth::None && url::Url::parse(&document.final_url).is_ok_and(|url| url.origin() == there.origin());
+    (there.origin() == here.origin() || answered()).then(|| Request {
+        url: there.into(),
+        validators: Validators::default(),
+        ..ask.request.clone()
+    })
 }
 
 /// One question for one source, with the validators that its last answer gave.

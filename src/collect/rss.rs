@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Collector, ask_for, feed, for_source};
+use super::{Collector, ask_for, feed, for_source, page_at};
 use crate::model::{Ask, CanonicalUrl, Document, Entry, ReadError, Reading, Request, Source, SourceState};
 
 /// Pages of older entries that one poll looks at, the first included.
@@ -21,6 +21,11 @@ impl Collector for Rss {
 
     fn count(&self, source: &Arc<Source>, _entry: &Entry) -> Option<Request> {
         Some(Request::get(&source.locator))
+    }
+
+    fn older(&self, ask: &Ask, document: &Document, _: &[Reading]) -> Option<Request> {
+        let older = feed::older_page(document, ask.page)?;
+        page_at(ask, document, &older)
     }
 
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {

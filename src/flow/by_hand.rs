@@ -100,7 +100,14 @@ async fn source_of(ctx: &Context, slug: &Slug) -> Result<Source, StoreError> {
         return Ok(source);
     }
     let url = "entered by hand".to_owned();
-    let change = RosterChange::Source { builder: slug.clone(), kind: SourceKind::Manual, locator: locator.clone(), url, author: None };
+    let change = RosterChange::Source {
+        builder: slug.clone(),
+        kind: SourceKind::Manual,
+        locator: locator.clone(),
+        url,
+        author: None,
+        filters: None,
+    };
     ctx.store.change_roster(vec![change], ctx.clock.now()).await?;
     ctx.store.sources().await?.into_iter().find(is_it).ok_or_else(missing)
 }

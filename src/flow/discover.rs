@@ -4,7 +4,7 @@ use super::Context;
 use crate::collect::Collector;
 use crate::collect::discover::{self, Pasted};
 use crate::fetch::{FetchError, FetchOutcome, Visit};
-use crate::model::{Ask, Document, Reading, Request, Slug, SourceKind};
+use crate::model::{Ask, Document, Filters, Reading, Request, Slug, SourceKind};
 use crate::store::{RosterChange, RosterReport, StoreError};
 
 /// What a pasted text turned out to be.
@@ -236,6 +236,7 @@ pub async fn add_source(
     builder: &Slug,
     discovered: &Discovered,
     author: Option<String>,
+    filters: Option<Filters>,
 ) -> Result<RosterReport, StoreError> {
     let change = RosterChange::Source {
         builder: builder.clone(),
@@ -243,6 +244,7 @@ pub async fn add_source(
         locator: discovered.locator.clone(),
         url: discovered.url.clone(),
         author,
+        filters: filters.map(Box::new),
     };
     ctx.store.change_roster(vec![change], ctx.clock.now()).await
 }

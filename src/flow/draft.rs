@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::{SignedDuration, Timestamp};
 
 use super::upkeep::{Effective, adopt_for, effective};
-use super::{Context, RULES_VERSION, settle};
+use super::{Context, rules_in_force, settle};
 use crate::config::Region;
 use crate::digest::{self, Edits, Inputs, LateFinds};
 use crate::model::{
@@ -154,7 +154,7 @@ async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) 
         late: now.duration_since(cut_off) > SignedDuration::from_mins(30),
         config,
         config_hash,
-        rules_version: RULES_VERSION,
+        rules_version: rules_in_force(ctx).await?.unwrap_or(ctx.rules_version),
         categories: &categories,
         regions: &regions,
         builders: &credited,
@@ -254,6 +254,10 @@ fn counted(row: &WorkRow) -> Option<(&Activity, SourceKind, [Option<u64>; 4])> {
 
 fn candidate(row: &WorkRow, earlier: &HashMap<BuilderId, Vec<WorkRow>>, cut_off: Timestamp) -> Option<Candidate> {
     let primary = primary(row)?;
+    // What filters keep out is nobody's work.
+    if row.activities.iter().all(|activity| activity.filtered.is_some()) {
+        return None;
+    }
     let builders: Vec<BuilderId> = builders_of(row).into_iter().collect();
     let platform = counted(row).map(|(_, platform, _)| platform);
     let all_of = |pick: fn(&Activity) -> bool| row.activities.iter().all(pick);

@@ -4,6 +4,7 @@
 //! call stories and hold no rules of their own.
 
 mod account;
+mod backfill;
 mod by_hand;
 mod decide;
 mod deliver;
@@ -11,6 +12,7 @@ mod desk;
 mod discover;
 mod draft;
 mod engagement;
+mod erase;
 mod explain;
 mod fairness;
 mod lanes;
@@ -19,6 +21,8 @@ mod links;
 mod poll;
 mod publish;
 mod rebuild;
+mod reread;
+mod rules;
 mod settle;
 mod upkeep;
 mod weather;
@@ -40,6 +44,7 @@ use crate::topic::Classifier;
 pub use account::{
     AccountError, account_key, add_account, check_password, make_builder_link, new_secret, remove_account, secret_hash, set_password,
 };
+pub use backfill::{BackfillReport, backfill};
 pub use by_hand::{Entered, Told, enter, withdraw};
 pub use decide::{
     EditError, RefreshPreview, Warnings, Wish, approve, approve_draft, edit, find_work, mark, preview_refresh, pull_back, refresh,
@@ -50,6 +55,7 @@ pub use desk::{compare_with_computed, compare_with_week, draft_view};
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, default_week, draft, preview};
 pub use engagement::{Engagement, EngagementReport, engagement};
+pub use erase::{ErasureReport, apply_erasures, carry_erasures, erase, erasures_beside};
 pub use explain::{Check, Explanation, explain};
 pub use fairness::{Division, Fairness, Place, PublishedWeek, Share, fairness, published_weeks};
 pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, pass};
@@ -58,6 +64,8 @@ pub use links::{LinksReport, check_links};
 pub use poll::Queued;
 pub use publish::{PublishError, correct, edition_context, publish, remove, render_context, running_context};
 pub use rebuild::{RebuildReport, rebuild};
+pub use reread::{RereadReport, Retold, reread};
+pub use rules::{RulesReport, adopt_rules, check_rules, rules_in_force, sentence as rules_sentence};
 pub use settle::settle;
 pub use upkeep::{UpkeepReport, adopt, upkeep};
 pub use weather::{Weather, tell_lasting};
@@ -131,6 +139,8 @@ pub struct Context {
     /// Made when first asked for: most commands never classify.
     classifier: Arc<OnceLock<Classifier>>,
     pub clock: Arc<dyn Clock>,
+    /// The version of the rules that this program goes by: [`RULES_VERSION`].
+    pub rules_version: u32,
     pub weather: Arc<Weather>,
     pub engagement: Arc<Engagement>,
     /// The program's categories as effective: the configured ones, or the built-in.
@@ -157,6 +167,7 @@ impl Context {
             fetcher: Arc::new(fetcher),
             store: Arc::new(store),
             config: Arc::new(config),
+            rules_version: RULES_VERSION,
             weather: Arc::default(),
             engagement: Arc::default(),
             clock,

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
-use crate::collect::Meaning;
+use crate::collect::{self, Collector, Meaning};
 use crate::fetch::{Fetch, FetchOutcome};
 use crate::model::{
     Account, ActivityKind, Arrival, Ask, Auth, Document, Entry, EntryKey, FeedHints, GridAge, Poll, PollOutcome, ReadError, Reading,
-    Repair, Request, Source, SourceId, SourceKind, SourceState, Validators, sha256_hex,
+    Repair, Request, Source, SourceId, SourceKind, SourceState, Validators,
 };
 use crate::normalize;
 use crate::schedule::{self, Observation, Observed};
@@ -34,6 +34,8 @@ const OTHER_WAYS: usize = 4;
 
 /// The most further requests that one poll makes for pages and details.
 const MAX_FOLLOW_UPS: usize = 30;
+/// The most bytes of further pages that are held as evidence of one poll.
+const MAX_FURTHER: usize = 8 << 20;
 /// Entries older than this when first seen are a back catalogue (RECORD.md section 3).
 const STALE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -206,7 +208,9 @@ async fn sweep(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, StoreError> 
             };
             let poll = poll_of(source, outcome, fetched.status, fetched.elapsed_ms, fetched.bytes, now);
             let moved = !(diff.new.is_empty() && diff.changed.is_empty());
-            let evidence = if moved { Some(pack(&document, reading.cut.as_deref()).await?) } else { None };
+            let pages = [(ask.clone(), Arc::clone(&document))];
+            let evidence =
+                if moved { evidence_of(ctx, source, &pages, reading.cut.as_deref(), reading.entries.len()).await? } else { Vec::new() };
             let account = newer_account(&state, &reading);
             if !moved && diff.samples.is_empty() && account == state.account {
                 ctx.store.remember(source.id, SourceState { swept_at: Some(now), ..state }, false);
@@ -242,22 +246,11 @@ fn newer_account(state: &SourceState, reading: &Reading) -> Option<Account> {
     }
 }
 
-/// The evidence of a document, or of the part of it that speaks of one source.
-async fn pack(document: &Arc<Document>, cut: Option<&[u8]>) -> Result<Evidence, StoreError> {
-    let document = match cut {
-        Some(cut) => Arc::new(Document { bytes: cut.to_vec(), ..(**document).clone() }),
-        None => Arc::clone(document),
-    };
-    let packed = tokio::task::spawn_blocking(move || {
-        let hash = sha256_hex(&document.bytes);
-        Evidence::of(&document, hash)
-    });
-    packed.await.map_err(|_| StoreError::Closed)?
-}
-
 /// What the answer of one poll says, all its pages together.
 struct Answer {
     document: Arc<Document>,
+    /// All documents that were read, the first one included, each with its question.
+    pages: Vec<(Ask, Arc<Document>)>,
     hash: String,
     /// The same bytes as last time: nothing was read.
     same: bool,
@@ -282,10 +275,19 @@ impl Answer {
 
 async fn read_whole(ctx: &Context, queued: &Queued, ask: &Ask, document: Document) -> Result<Answer, StoreError> {
     let document = Arc::new(document);
-    let hash = sha256_hex(&document.bytes);
+    let hash = collect::masked_hash(&document.bytes);
     let same = queued.states.values().all(|state| state.body_hash.as_deref() == Some(hash.as_str()) && state.error.is_none());
-    let mut answer =
-        Answer { document: Arc::clone(&document), hash, same, readings: HashMap::new(), error: None, incomplete: false, wait_s: None };
+    let pages = vec![(ask.clone(), Arc::clone(&document))];
+    let mut answer = Answer {
+        document: Arc::clone(&document),
+        pages,
+        hash,
+        same,
+        readings: HashMap::new(),
+        error: None,
+        incomplete: false,
+        wait_s: None,
+    };
     // What another way told is no ground to ask the first one "has it changed?".
     answer.incomplete = ask.request.url != queued.ask.request.url;
     if same {
@@ -317,6 +319,7 @@ async fn read_whole(ctx: &Context, queued: &Queued, ask: &Ask, document: Documen
     let known = known_platform_keys(ctx, queued).await?;
     let mut asked: HashSet<(String, Auth)> = HashSet::from([way(&ask.request)]);
     let mut page = ask.page;
+    let mut kept = 0;
     while let Some(request) = waiting.pop() {
         // Older pages are of use only while all that was read so far is new; a detail only if its item is unknown.
         let mut told = answer.readings.values().flat_map(|reading| &reading.entries);
@@ -345,10 +348,15 @@ async fn read_whole(ctx: &Context, queued: &Queued, ask: &Ask, document: Documen
             answer.incomplete |= !matches!(status, 404 | 410 | 451);
             continue;
         };
-        match read(ctx, &ask, Arc::new(document)).await {
+        let document = Arc::new(document);
+        match read(ctx, &ask, Arc::clone(&document)).await {
             Ok(readings) => {
                 for reading in readings {
                     take(&mut answer, reading, &mut waiting, &ask);
+                }
+                kept += document.bytes.len();
+                if kept <= MAX_FURTHER {
+                    answer.pages.push((ask, document));
                 }
             }
             Err(_) => answer.incomplete = true,
@@ -426,7 +434,7 @@ fn complete(entries: &mut [Entry], told: Entry) {
 }
 
 /// Reads off the async threads; a reader that breaks is an answer that cannot be read, nothing worse.
-async fn read(ctx: &Context, ask: &Ask, document: Arc<Document>) -> Result<Vec<Reading>, ReadError> {
+pub(super) async fn read(ctx: &Context, ask: &Ask, document: Arc<Document>) -> Result<Vec<Reading>, ReadError> {
     let collectors = Arc::clone(&ctx.collectors);
     let ask = ask.clone();
     tokio::task::spawn_blocking(move || collectors.get(ask.kind).read(&ask, &document)).await.unwrap_or(Err(ReadError::TooHard))
@@ -528,7 +536,11 @@ async fn record_answer(
     let moved = !(diff.new.is_empty() && diff.changed.is_empty() && diff.left.is_empty());
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     metrics::counter!(crate::telemetry::ENTRIES_NEW).increment(diff.new.len() as u64);
-    let evidence = if moved { Some(pack(document, reading.cut.as_deref()).await?) } else { None };
+    let evidence = if moved {
+        evidence_of(ctx, source, &answer.answer.pages, reading.cut.as_deref(), reading.entries.len()).await?
+    } else {
+        Vec::new()
+    };
     ctx.store
         .record_poll(PollRecord {
             poll: poll.clone(),
@@ -542,6 +554,44 @@ async fn record_answer(
         })
         .await?;
     Ok(poll)
+}
+
+/// The documents of a poll, packed. Of an answer that speaks for many sources only what it says of this one is kept: what its
+/// reader cut out, or where that is not told, what can be cut and reads the same.
+pub(super) async fn evidence_of(
+    ctx: &Context,
+    source: &Arc<Source>,
+    pages: &[(Ask, Arc<Document>)],
+    cut: Option<&[u8]>,
+    entries: usize,
+) -> Result<Vec<Evidence>, StoreError> {
+    let mut evidence = Vec::with_capacity(pages.len());
+    for (ask, document) in pages {
+        let keyframe = ctx.store.keyframe(source.id, &ask.request.url).await?;
+        let (ask, document, source) = (ask.clone(), Arc::clone(document), Arc::clone(source));
+        let (collectors, alone) = (Arc::clone(&ctx.collectors), pages.len() == 1);
+        let cut = cut.filter(|_| alone).map(|bytes| Document { bytes: bytes.to_vec(), ..(*document).clone() });
+        let entries = alone.then_some(entries);
+        let packed = tokio::task::spawn_blocking(move || {
+            let part = cut.or_else(|| own_part(collectors.get(ask.kind), &ask, &document, &source, entries));
+            Evidence::of(part.as_ref().unwrap_or(&document), &ask.request, ask.page, keyframe.as_ref())
+        });
+        evidence.push(packed.await.map_err(|_| StoreError::Closed)??);
+    }
+    Ok(evidence)
+}
+
+/// What a shared answer says of one source, if that reads as it did within the whole.
+fn own_part(collector: &dyn Collector, ask: &Ask, document: &Document, source: &Arc<Source>, entries: Option<usize>) -> Option<Document> {
+    if ask.sources.len() < 2 {
+        return None;
+    }
+    let part = Document { bytes: collector.part(document, source)?, ..document.clone() };
+    let alone = Ask { sources: vec![Arc::clone(source)], ..ask.clone() };
+    let readings = collector.read(&alone, &part).ok()?;
+    let read: usize =
+        readings.iter().filter(|reading| reading.source.is_none_or(|id| id == source.id)).map(|reading| reading.entries.len()).sum();
+    entries.is_none_or(|entries| entries == read).then_some(part)
 }
 
 /// The poll of one source that brought no entries: kept in memory if nothing but times changed.
@@ -578,7 +628,7 @@ async fn record_plain(
                 left: Vec::new(),
                 samples: Vec::new(),
                 new_samples: Vec::new(),
-                evidence: None,
+                evidence: Vec::new(),
             })
             .await?;
     }
@@ -667,7 +717,11 @@ fn compare(
     // entry that is not in it is only older.
     let shows_all = matches!(source.kind, SourceKind::Rss | SourceKind::Podcast) || reading.whole;
     if shows_all && !reading.entries.is_empty() {
-        diff.left = known.iter().filter(|(key, before)| !before.left && !told.contains(key)).map(|(_, before)| before.id).collect();
+        diff.left = known
+            .iter()
+            .filter(|(key, before)| !before.left && !before.beyond && !told.contains(key))
+            .map(|(_, before)| before.id)
+            .collect();
         diff.left.sort_unstable();
     }
     diff

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Context, settle};
+use super::{Context, RulesReport, adopt_rules, settle};
 use crate::store::{Counters, StoreError};
 
 /// What a rebuild found.
@@ -16,18 +16,26 @@ pub struct RebuildReport {
     pub facts: u64,
     pub counters: Counters,
     pub elapsed_ms: u64,
+    /// What newer rules changed, where some were adopted; then `same` says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<RulesReport>,
 }
 
 /// Drops what is derived and computes it again. What the log moved since the last settling is settled first, so that
-/// the two can be compared.
+/// the two can be compared. Newer rules than those of the log are adopted instead.
 pub async fn rebuild(ctx: &Context) -> Result<RebuildReport, StoreError> {
     settle(ctx).await?;
     let before = ctx.store.derived_hash().await?;
     let started = Instant::now();
-    ctx.store.drop_derived().await?;
-    let facts = settle(ctx).await?;
+    let rules = adopt_rules(ctx).await?;
+    let facts = if rules.is_some() {
+        ctx.store.last_seq().await?.0.unsigned_abs()
+    } else {
+        ctx.store.drop_derived().await?;
+        settle(ctx).await?
+    };
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let after = ctx.store.derived_hash().await?;
     let counters = ctx.store.counters().await?;
-    Ok(RebuildReport { same: before == after, before, after, facts, counters, elapsed_ms })
+    Ok(RebuildReport { same: before == after, before, after, facts, counters, elapsed_ms, rules })
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Context;
 use crate::model::{Activity, ActivityId, Builder, BuilderId, DecisionKind, Seq, Source, SourceId};
-use crate::normalize::{self, OwnerFacts, Seen};
+use crate::normalize::{self, OwnerFacts, People, Seen};
 use crate::store::{EntryRow, Place, Settled, SettledActivity, StoreError};
 use crate::work::{self, Neighborhood};
 
@@ -16,8 +16,14 @@ use crate::work::{self, Neighborhood};
 /// tables less often.
 const STEP: u32 = 8_000;
 
-/// Brings all that is derived up to the end of the log, and answers how many facts that took.
+/// Brings all that is derived up to the end of the log, and answers how many facts that took. While newer rules wait to be
+/// adopted, what there is is served as it is.
 pub async fn settle(ctx: &Context) -> Result<u64, StoreError> {
+    if super::rules::is_served_as_is(ctx).await? { Ok(0) } else { settle_all(ctx).await }
+}
+
+/// The same, whatever the rules of the log.
+pub(super) async fn settle_all(ctx: &Context) -> Result<u64, StoreError> {
     let (start, mut last) = ctx.store.settled_and_last().await?;
     let mut after = start;
     while after < last {
@@ -154,6 +160,7 @@ struct Roster {
     owners: HashMap<SourceId, Vec<OwnerFacts>>,
     builders: HashMap<BuilderId, Builder>,
     accounts: HashMap<SourceId, crate::model::Account>,
+    people: People,
 }
 
 impl Roster {
@@ -175,7 +182,7 @@ impl Roster {
             })
             .collect();
         let accounts = ctx.store.accounts().await?;
-        Ok(Self { sources, owners, builders, accounts })
+        Ok(Self { sources, owners, people: People::of(builders.values()), builders, accounts })
     }
 
     fn own_category(&self, builder: BuilderId) -> Option<&str> {
@@ -272,7 +279,7 @@ fn compute(roster: &Roster, group: &[&EntryRow], keys: &HashMap<i64, Vec<String>
             arrival: row.arrival,
         })
         .collect();
-    let activity = normalize::activity(&seen);
+    let activity = normalize::activity(&seen, &roster.people);
     let aliases: BTreeSet<ActivityId> =
         seen.iter().flat_map(|seen| seen.identity_keys).map(|key| ActivityId::of_key(key)).filter(|id| *id != activity.id).collect();
     let Neighborhood { keys: addresses, host } = Neighborhood::of(&activity);

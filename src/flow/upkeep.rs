@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::{Context, RULES_VERSION};
+use super::Context;
 use crate::config::{Category, DigestConfig, Region};
 use crate::digest;
 use crate::model::{FactKind, Week};
@@ -13,22 +13,26 @@ use crate::store::{NewFact, StoreError};
 #[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct UpkeepReport {
     pub polls_dropped: u64,
+    pub documents_dropped: u64,
     /// The database's own words on what is wrong with it; none if it is sound.
     pub faults: Vec<String>,
 }
 
-/// Drops old poll records, checks the database, and tells which sources have been ill for long.
+/// Drops old poll records and evidence, checks the database, and tells which sources have been ill for long.
 pub async fn upkeep(ctx: &Context) -> Result<UpkeepReport, StoreError> {
     let keep = SignedDuration::try_from(ctx.config.store.keep_polls.0).unwrap_or(SignedDuration::MAX);
     let before = ctx.clock.now().saturating_sub(keep).unwrap_or(jiff::Timestamp::MIN);
     let dropped = ctx.store.prune_polls(before).await?;
     ctx.store.prune_slots(before).await?;
+    let keep = SignedDuration::try_from(ctx.config.store.keep_evidence.0).unwrap_or(SignedDuration::MAX);
+    let before = ctx.clock.now().saturating_sub(keep).unwrap_or(jiff::Timestamp::MIN);
+    let pruned = ctx.store.prune_evidence(before, ctx.config.store.max_evidence.0).await?;
     let faults = ctx.store.check().await?;
     super::tell_lasting(ctx).await?;
     for fault in &faults {
         tracing::error!("the database is damaged: {fault}");
     }
-    Ok(UpkeepReport { polls_dropped: dropped as u64, faults })
+    Ok(UpkeepReport { polls_dropped: dropped as u64, documents_dropped: pruned.documents, faults })
 }
 
 /// The digest's settings as they hold for one week.
@@ -72,11 +76,9 @@ pub(super) async fn adopt_for(ctx: &Context, week: Week) -> Result<(), StoreErro
         };
         ctx.store.append(fact).await?;
     }
-    let rules = RULES_VERSION.to_string();
-    let newest = ctx.store.newest_fact(FactKind::RulesAdopted).await?;
-    if newest.is_none_or(|fact| fact.subject != rules) {
-        let fact = NewFact { at: ctx.clock.now(), kind: FactKind::RulesAdopted, subject: rules, detail: String::new(), payload: None };
-        ctx.store.append(fact).await?;
+    // Newer rules than those of the log have to be compared first: `adopt_rules` does that.
+    if ctx.store.newest_fact(FactKind::RulesAdopted).await?.is_none() {
+        super::rules::first_rules(ctx).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{BuilderId, EntryKey, SourceId};
+use super::{BuilderId, EntryKey, Filtered, SourceId};
 
 /// The id of an activity: the first 128 bits of SHA-256 over its identity key, in hex. Fixed when first assigned.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -283,5 +283,8 @@ pub struct Activity {
     /// The beginning of the body, at most 600 characters: what texts are compared by.
     pub excerpt: String,
     pub credits: Vec<Credit>,
+    /// Why it counts for nobody, where a filter says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filtered: Option<Filtered>,
     pub sightings: Vec<Sighting>,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActivityId, Edit, Mark, SourceId, Week};
+use super::{ActivityId, BuilderId, Edit, Mark, SourceId, Week};
 
 /// What was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,10 @@ pub enum DecisionKind {
     Merge {
         one: ActivityId,
         other: ActivityId,
+    },
+    /// The builder's data is taken out, on their wish.
+    Erase {
+        builder: BuilderId,
     },
     /// Two activities are two works, whatever the rules find.
     Split {

@@ -370,6 +370,31 @@ impl Digest {
         digest
     }
 
+    /// The same without a builder: places that nobody else shares go, with all that was said of their works. `None` where
+    /// it does not name them.
+    pub fn without(&self, builder: BuilderId) -> Option<Self> {
+        let is_named = self.picks().any(|pick| pick.builders.iter().any(|credited| credited.id == builder))
+            || self.outcomes.iter().any(|outcome| outcome.builders.contains(&builder));
+        if !is_named {
+            return None;
+        }
+        let mut rest = self.clone();
+        for section in &mut rest.sections {
+            section.picks.retain_mut(|pick| {
+                let was_theirs = pick.builders.iter().any(|credited| credited.id == builder);
+                pick.builders.retain(|credited| credited.id != builder);
+                !was_theirs || !pick.builders.is_empty()
+            });
+        }
+        rest.sections.retain(|section| !section.picks.is_empty());
+        rest.outcomes.retain_mut(|outcome| {
+            let was_theirs = outcome.builders.contains(&builder);
+            outcome.builders.retain(|other| *other != builder);
+            !was_theirs || !outcome.builders.is_empty()
+        });
+        Some(rest)
+    }
+
     /// Whether the week has nothing to say.
     pub fn is_empty(&self) -> bool {
         self.picks().next().is_none()

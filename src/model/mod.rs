@@ -13,6 +13,7 @@ mod digest;
 mod document;
 mod entry;
 mod fact;
+mod filter;
 mod hash;
 mod poll;
 mod source;
@@ -38,6 +39,7 @@ pub use digest::{
 pub use document::{Auth, Document, Freshness, Request, Validators};
 pub use entry::{Arrival, Author, Content, Counts, Entry, EntryKey, FeedHints, Media, ReadError, Reading, Repair};
 pub use fact::{Fact, FactKind, Seq};
+pub use filter::{Filtered, Filters, names_of_author, names_of_builder};
 pub use hash::{hex, sha256_hex};
 pub use poll::{Poll, PollOutcome};
 pub use source::{Account, Ask, Owner, Source, SourceId, SourceKind, SourceState, SourceStatus};

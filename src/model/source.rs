@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{BuilderId, Request, Validators};
+use super::{BuilderId, Filters, Request, Validators};
 
 /// The opaque id of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -141,6 +141,8 @@ pub struct Owner {
     pub builder: BuilderId,
     /// Only entries by this author count for the builder; `None` means all do.
     pub author: Option<String>,
+    /// Which entries of the source count at all.
+    pub filters: Filters,
 }
 
 /// One place where one or more builders publish. The same place is one source, however many registered it.

@@ -6,6 +6,7 @@
 
 mod credit;
 mod date;
+mod filter;
 mod identity;
 mod kind;
 mod language;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use crate::model::{Activity, ActivityId, Arrival, CanonicalUrl, Entry, EntryKey, Owner, Sighting, SourceId, SourceKind};
 use crate::text::{self, collapse, fold};
 
+pub use credit::People;
 pub use date::published;
 pub use identity::{entry_keys, fingerprint, identity_keys, ids_not_unique, successors};
 
@@ -66,11 +68,11 @@ const MAX_EXCERPT: usize = 600;
 const MAX_LINKS: usize = 20;
 const MAX_TAGS: usize = 30;
 
-/// The activity that all these sightings are of.
+/// The activity that all these sightings are of; `people` are the members whom an entry may name.
 ///
 /// # Panics
 /// If there is no sighting: an activity is never made of nothing.
-pub fn activity(seen: &[Seen<'_>]) -> Activity {
+pub fn activity(seen: &[Seen<'_>], people: &People) -> Activity {
     let mut seen: Vec<&Seen<'_>> = seen.iter().collect();
     seen.sort_by_key(|seen| speaks_before(seen));
     let lead = *seen.first().expect("an activity has at least one sighting");
@@ -89,6 +91,7 @@ pub fn activity(seen: &[Seen<'_>]) -> Activity {
     let stated = first(&seen, |entry| entry.language.as_deref().and_then(language::tag));
     let links = substance::links(&seen);
     let kind = kind::kind(&seen);
+    let (credits, filtered) = credit::credits(&seen, people);
     let substance = substance::substance(&seen, kind, &links, own_summary, canonical_url.is_none() && url.is_some());
     Activity {
         id: ActivityId::of_key(&identity(&seen)),
@@ -107,7 +110,8 @@ pub fn activity(seen: &[Seen<'_>]) -> Activity {
         self_reported: seen.iter().all(|seen| seen.kind == SourceKind::Manual),
         substance,
         links: links.into_iter().take(MAX_LINKS).collect(),
-        credits: credit::credits(&seen),
+        credits,
+        filtered,
         sightings: sightings(&seen),
         url: url.map(|url| url.to_string()),
         canonical_url: canonical_url.map(|url| url.to_string()),

@@ -13,7 +13,7 @@ fn source(id: i64, kind: SourceKind) -> Source {
 
 fn owner(builder: i64, name: &str, author: Option<&str>) -> OwnerFacts {
     OwnerFacts {
-        owner: Owner { builder: BuilderId(builder), author: author.map(str::to_owned) },
+        owner: Owner { builder: BuilderId(builder), author: author.map(str::to_owned), filters: crate::model::Filters::default() },
         name: name.into(),
         handles: BTreeMap::new(),
     }
@@ -21,6 +21,11 @@ fn owner(builder: i64, name: &str, author: Option<&str>) -> OwnerFacts {
 
 fn entry(id: &str, link: &str, title: &str, published: Option<&str>) -> Entry {
     Entry { id: Some(id.into()), link: Some(link.into()), title: Some(title.into()), published: published.map(at), ..Entry::default() }
+}
+
+/// Nobody but the claimants is known.
+fn activity(seen: &[Seen<'_>]) -> Activity {
+    super::activity(seen, &People::default())
 }
 
 /// A sighting with all that a test does not care for.

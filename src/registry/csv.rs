@@ -4,7 +4,7 @@
 //! says nothing, a lone `-` empties the field. Text that a spreadsheet would run as a formula is guarded on the way out
 //! and comes back as it was.
 
-use crate::model::{Builder, Owner, Slug, Source};
+use crate::model::{Builder, Filters, Owner, Slug, Source};
 
 use super::field::{self, FIELDS, NETWORKS};
 use super::{AuthorFilter, Fields, LineIndex, Refusal, Roster, RosterError, RosterLine, RosterSource, brief, check_pasted};
@@ -16,6 +16,7 @@ enum Column {
     Kind,
     Url,
     Author,
+    Filter(&'static str),
     Field(&'static str),
 }
 
@@ -26,7 +27,7 @@ impl Column {
             "kind" => Some(Self::Kind),
             "url" => Some(Self::Url),
             "author" => Some(Self::Author),
-            other => field::field_named(other).map(Self::Field),
+            other => field::field_named(other).map(Self::Field).or_else(|| Filters::named(other).map(Self::Filter)),
         }
     }
 }
@@ -103,7 +104,12 @@ fn header(record: &::csv::StringRecord, line: usize) -> Result<Vec<Column>, Rost
         return Err(error(format!("the roster needs the columns builder, name, kind and url; missing: {}", missing.join(", "))));
     }
     if !unknown.is_empty() {
-        let known = format!("builder, kind, url, author, {}; and handles: {}", FIELDS.join(", "), NETWORKS.join(", "));
+        let known = format!(
+            "builder, kind, url, author, {}; filters: {}; and handles: {}",
+            FIELDS.join(", "),
+            Filters::NAMES.join(", "),
+            NETWORKS.join(", ")
+        );
         return Err(error(format!("unknown column {}; known are {known}", unknown.join(", "))));
     }
     Ok(columns)
@@ -144,12 +150,22 @@ fn row(record: &::csv::StringRecord, columns: &[Column], line: usize) -> Result<
         "-" => AuthorFilter::Everybody,
         author => AuthorFilter::Only(author.to_owned()),
     });
+    let mut filters = Fields::new();
+    for column in columns {
+        let Column::Filter(name) = *column else { continue };
+        let Some(given) = cell(*column).map(unguard_formula) else { continue };
+        let list = (given != "-").then(|| given.to_owned());
+        Filters::default().set(name, list.as_deref()).map_err(refuse)?;
+        filters.insert(name, list);
+    }
     let source = match text(Column::Url) {
         Some(url) => {
             check_pasted(url).map_err(refuse)?;
-            Some(RosterSource { kind, url: url.to_owned(), author })
+            Some(RosterSource { kind, url: url.to_owned(), author, filters })
         }
-        None if kind.is_some() || author != AuthorFilter::Unsaid => return Err(refuse("names a kind or an author, but no url".into())),
+        None if kind.is_some() || author != AuthorFilter::Unsaid || !filters.is_empty() => {
+            return Err(refuse("names a kind, an author or a filter, but no url".into()));
+        }
         None => None,
     };
     Ok(RosterLine { line, builder, fields, source })
@@ -182,11 +198,23 @@ pub fn export(builders: &[Builder], sources: &[Source]) -> String {
         NETWORKS.iter().copied().filter(|network| builders.iter().any(|builder| builder.handles.contains_key(*network))).collect();
     let mut writer = ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
     let fields: Vec<&str> = FIELDS.iter().skip(1).copied().chain(networks).collect();
+    let filters: Vec<&str> = Filters::NAMES
+        .iter()
+        .copied()
+        .filter(|name| sources.iter().any(|source| !source.left && source.owners.iter().any(|owner| owner.filters.get(name).is_some())))
+        .collect();
     let mut write = |cells: Vec<String>| {
         // A memory buffer takes every record, and all have the same length.
         let _ = writer.write_record(cells.iter().map(|cell| guard_formula(cell)));
     };
-    write(["builder", "name", "kind", "url", "author"].into_iter().chain(fields.iter().copied()).map(str::to_owned).collect());
+    write(
+        ["builder", "name", "kind", "url", "author"]
+            .into_iter()
+            .chain(filters.iter().copied())
+            .chain(fields.iter().copied())
+            .map(str::to_owned)
+            .collect(),
+    );
     let places = super::plan::places_by_builder(sources);
     for builder in builders {
         let own: Vec<(&Source, &Owner)> = places.get(&builder.id).cloned().unwrap_or_default();
@@ -195,8 +223,9 @@ pub fn export(builders: &[Builder], sources: &[Source]) -> String {
             match own.get(row) {
                 Some((source, owner)) => {
                     cells.extend([source.kind.to_string(), source.url.clone(), owner.author.clone().unwrap_or_default()]);
+                    cells.extend(filters.iter().map(|name| owner.filters.get(name).unwrap_or_default()));
                 }
-                None => cells.extend([String::new(), String::new(), String::new()]),
+                None => cells.extend(vec![String::new(); 3 + filters.len()]),
             }
             cells.extend(fields.iter().map(
                 |field| {

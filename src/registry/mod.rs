@@ -107,6 +107,8 @@ pub struct RosterSource {
     /// The address, handle or id as it was pasted.
     pub url: String,
     pub author: AuthorFilter,
+    /// Filters that the line speaks of: a filter's name to its list, `None` where the line empties it.
+    pub filters: Fields,
 }
 
 /// What a line says of whose entries count for the builder.

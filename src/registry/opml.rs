@@ -104,7 +104,7 @@ fn outline(
             line,
             builder,
             fields,
-            source: Some(RosterSource { kind, url: url.clone(), author: author_of(outline.author.as_deref()) }),
+            source: Some(RosterSource { kind, url: url.clone(), author: author_of(outline.author.as_deref()), filters: Fields::new() }),
         })
     };
     match read() {

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::model::{Builder, BuilderId, Owner, Slug, Source, SourceId, SourceKind};
+use crate::model::{Builder, BuilderId, Filters, Owner, Slug, Source, SourceId, SourceKind};
 
-use super::{AuthorFilter, Roster, RosterLine, check_pasted, field};
+use super::{AuthorFilter, Fields, Roster, RosterLine, check_pasted, field};
 
 /// What an import would do. Nothing has been done yet.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -74,6 +74,8 @@ pub struct PlannedSource {
     pub locator: String,
     pub url: String,
     pub author: Option<String>,
+    /// As they will be.
+    pub filters: Filters,
 }
 
 /// A source that the file does not name although it names its builder.
@@ -125,6 +127,7 @@ struct Claim {
     locator: String,
     url: String,
     author: AuthorFilter,
+    filters: Fields,
 }
 
 /// A line on its way through the plan.
@@ -193,7 +196,7 @@ fn candidate<'a>(line: &'a RosterLine, resolve: &Resolve<'_>) -> Candidate<'a> {
     let claim = line.source.as_ref().map(|source| {
         check_pasted(&source.url)?;
         let (kind, locator, url) = resolve(source.kind, &source.url)?;
-        Ok(Claim { kind, locator, url, author: source.author.clone() })
+        Ok(Claim { kind, locator, url, author: source.author.clone(), filters: source.filters.clone() })
     });
     let (claim, refused) = match claim.transpose() {
         Ok(claim) => (claim, None),
@@ -205,7 +208,7 @@ fn candidate<'a>(line: &'a RosterLine, resolve: &Resolve<'_>) -> Candidate<'a> {
 /// Refuses lines that say something else than an earlier line of the same builder.
 fn refuse_contradictions(candidates: &mut [Candidate<'_>], members: &[usize]) {
     let mut said: HashMap<&str, (usize, &Option<String>)> = HashMap::new();
-    let mut claimed: HashMap<(SourceKind, String), (usize, AuthorFilter)> = HashMap::new();
+    let mut claimed: HashMap<(SourceKind, String), (usize, AuthorFilter, Fields)> = HashMap::new();
     for &index in members {
         let candidate = &mut candidates[index];
         if candidate.refused.is_some() {
@@ -228,13 +231,17 @@ fn refuse_contradictions(candidates: &mut [Candidate<'_>], members: &[usize]) {
         if let Some(claim) = &candidate.claim {
             let place = (claim.kind, claim.locator.clone());
             match claimed.get(&place) {
-                Some((earlier, author)) if *author != claim.author => {
+                Some((earlier, author, _)) if *author != claim.author => {
                     candidate.refused = Some(format!("line {} names the place of line {earlier} with another author", line.line));
+                    continue;
+                }
+                Some((earlier, _, filters)) if *filters != claim.filters => {
+                    candidate.refused = Some(format!("line {} names the place of line {earlier} with other filters", line.line));
                     continue;
                 }
                 Some(_) => candidate.is_repeat = true,
                 None => {
-                    claimed.insert(place, (line.line, claim.author.clone()));
+                    claimed.insert(place, (line.line, claim.author.clone(), claim.filters.clone()));
                 }
             }
         }
@@ -334,6 +341,7 @@ fn plan_builder(
                     AuthorFilter::Everybody => None,
                     AuthorFilter::Unsaid => owner_of(claim, known, sources).and_then(|owner| owner.author.clone()),
                 },
+                filters: filters_of(claim, owner_of(claim, known, sources)),
             });
             if let ClaimStep::Changed(what) = step {
                 fields.push(what);
@@ -361,6 +369,22 @@ enum ClaimStep {
     Changed(&'static str),
 }
 
+/// The claim as it is on record.
+fn owner_of<'a>(claim: &Claim, known: Option<&Builder>, sources: &HashMap<(SourceKind, &str), &'a Source>) -> Option<&'a Owner> {
+    let source = sources.get(&(claim.kind, claim.locator.as_str()))?;
+    source.owners.iter().find(|owner| known.is_some_and(|known| known.id == owner.builder))
+}
+
+/// The filters as the line leaves them: what it does not speak of stays.
+fn filters_of(claim: &Claim, owner: Option<&Owner>) -> Filters {
+    let mut filters = owner.map(|owner| owner.filters.clone()).unwrap_or_default();
+    for (name, list) in &claim.filters {
+        // Checked when the line was read.
+        let _ = filters.set(name, list.as_deref());
+    }
+    filters
+}
+
 fn step_of(claim: &Claim, known: Option<&Builder>, sources: &HashMap<(SourceKind, &str), &Source>) -> Option<ClaimStep> {
     let source = sources.get(&(claim.kind, claim.locator.as_str()));
     match (source, owner_of(claim, known, sources)) {
@@ -372,16 +396,13 @@ fn step_of(claim: &Claim, known: Option<&Builder>, sources: &HashMap<(SourceKind
                 AuthorFilter::Everybody => owner.author.is_some(),
                 AuthorFilter::Only(author) => owner.author.as_ref() != Some(author),
             };
-            changed.then_some(ClaimStep::Changed("author"))
+            if changed {
+                return Some(ClaimStep::Changed("author"));
+            }
+            (filters_of(claim, Some(owner)) != owner.filters).then_some(ClaimStep::Changed("filters"))
         }
         _ => Some(ClaimStep::New),
     }
-}
-
-/// The claim as it is on record.
-fn owner_of<'a>(claim: &Claim, known: Option<&Builder>, sources: &HashMap<(SourceKind, &str), &'a Source>) -> Option<&'a Owner> {
-    let source = sources.get(&(claim.kind, claim.locator.as_str()))?;
-    source.owners.iter().find(|owner| known.is_some_and(|known| known.id == owner.builder))
 }
 
 fn absent_sources(candidates: &[Candidate<'_>], builders: &HashMap<&Slug, &Builder>, current_sources: &[Source]) -> Vec<AbsentSource> {
@@ -464,7 +485,7 @@ mod tests {
             }
             for planned in &plan.sources {
                 let builder = self.builders.iter().find(|builder| builder.slug == planned.builder).unwrap().id;
-                let owner = Owner { builder, author: planned.author.clone() };
+                let owner = Owner { builder, author: planned.author.clone(), filters: planned.filters.clone() };
                 let place = |source: &&mut Source| source.kind == planned.kind && source.locator == planned.locator;
                 if let Some(source) = self.sources.iter_mut().find(place) {
                     source.owners.retain(|owner| owner.builder != builder);

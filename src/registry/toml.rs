@@ -8,7 +8,7 @@ use std::ops::Range;
 use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue};
 
-use crate::model::{Builder, Slug, Source};
+use crate::model::{Builder, Filters, Slug, Source};
 
 use super::field::{self, FIELDS, NETWORKS};
 use super::{AuthorFilter, Fields, LineIndex, Refusal, Roster, RosterError, RosterLine, RosterSource, brief, check_pasted};
@@ -118,9 +118,10 @@ fn set(fields: &mut Fields, name: &'static str, value: &Spanned<DeValue<'_>>) ->
 }
 
 fn source(table: &DeTable<'_>) -> Result<RosterSource, String> {
-    let unknown = table.keys().find(|key| !matches!(key.get_ref().as_ref(), "kind" | "url" | "author"));
+    let unknown =
+        table.keys().find(|key| !matches!(key.get_ref().as_ref(), "kind" | "url" | "author") && Filters::named(key.get_ref()).is_none());
     if let Some(key) = unknown {
-        return Err(format!("unknown key `{}`; known are kind, url, author", brief(key.get_ref())));
+        return Err(format!("unknown key `{}`; known are kind, url, author, {}", brief(key.get_ref()), Filters::NAMES.join(", ")));
     }
     let text = |key: &str| -> Result<Option<String>, String> {
         let text = table.get(key).map(|value| scalar(value.get_ref())).transpose()?;
@@ -134,7 +135,17 @@ fn source(table: &DeTable<'_>) -> Result<RosterSource, String> {
         (true, None) => AuthorFilter::Everybody,
         (false, None) => AuthorFilter::Unsaid,
     };
-    Ok(RosterSource { kind, url, author })
+    let mut filters = Fields::new();
+    for (key, value) in table {
+        let Some(name) = Filters::named(key.get_ref()) else { continue };
+        let list = match value.get_ref() {
+            DeValue::Array(values) => values.iter().map(|value| scalar(value.get_ref())).collect::<Result<Vec<_>, _>>()?.join(";"),
+            other => scalar(other)?,
+        };
+        Filters::default().set(name, Some(&list))?;
+        filters.insert(name, Some(list).filter(|list| !list.trim().is_empty()));
+    }
+    Ok(RosterSource { kind, url, author, filters })
 }
 
 /// A text, whole number, switch or date as text.
@@ -176,6 +187,12 @@ pub fn export(builders: &[Builder], sources: &[Source]) -> String {
             let _ = write!(text, "\n[[builder.source]]\nkind = \"{}\"\nurl = {}\n", source.kind, quoted(&source.url));
             if let Some(author) = &owner.author {
                 let _ = writeln!(text, "author = {}", quoted(author));
+            }
+            for name in Filters::NAMES {
+                if let Some(list) = owner.filters.get(name) {
+                    let values: Vec<String> = list.split(';').map(quoted).collect();
+                    let _ = writeln!(text, "{name} = [{}]", values.join(", "));
+                }
             }
         }
     }

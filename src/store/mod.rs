@@ -4,10 +4,13 @@
 //! functions over a connection, and this one runs them: writes on the one writer's thread, reads off the async threads.
 
 mod accounts;
+mod backfill;
+mod beside;
 mod deliveries;
 mod desks;
 mod digests;
 mod documents;
+mod erase;
 mod log;
 mod migrations;
 mod registry;
@@ -31,15 +34,18 @@ use crate::model::{Seq, SourceId, SourceState};
 use sqlite::{Durability, Extent, Sqlite};
 
 pub use accounts::{NewSession, PasswordRow};
+pub use backfill::BackfillPage;
+pub use beside::Difference;
 pub use deliveries::{DeliveryEnd, DeliveryRow, NewDelivery};
 pub use desks::{DeskRow, DraftParts, LinkAnswer, NewEdit, Refresh, Taken};
 pub use digests::{DigestRow, Edition, EditionKind, Head, NewApproval, NewDraft, NewEdition};
-pub use documents::Evidence;
+pub use documents::{Evidence, Held, Keyframe, Pruned};
+pub use erase::{Editions, Erased, Erasing, ErasureRecord};
 pub use log::NewFact;
 pub use registry::{RosterChange, RosterReport};
 pub use settled::{EntryRow, Place, Settled, SettledActivity, SettledWork};
 pub use slots::{Claim, Slot};
-pub use sources::{ByHand, Known, NewEntry, PollRecord};
+pub use sources::{ByHand, Known, NewEntry, PollRecord, Reread};
 pub use views::{ActivityRow, Counters, LogFilter};
 pub use works::WorkRow;
 

@@ -8,15 +8,15 @@ use serde::Serialize;
 
 use super::log::{NewFact, append};
 use super::{Store, StoreError};
-use crate::model::{Account, Builder, BuilderId, FactKind, Owner, Slug, Source, SourceId, SourceKind};
+use crate::model::{Account, Builder, BuilderId, FactKind, Filters, Owner, Slug, Source, SourceId, SourceKind};
 
 /// One change of the roster, already checked.
 #[derive(Debug, Clone)]
 pub enum RosterChange {
     /// A builder is new, or told otherwise; the id in it is ignored, the slug decides.
     Builder(Box<Builder>),
-    /// A builder owns a source, which is made where it is missing.
-    Source { builder: Slug, kind: SourceKind, locator: String, url: String, author: Option<String> },
+    /// A builder owns a source, which is made where it is missing. Filters that are left out stay as they are.
+    Source { builder: Slug, kind: SourceKind, locator: String, url: String, author: Option<String>, filters: Option<Box<Filters>> },
     /// A person pauses or resumes a source.
     Paused { source: SourceId, paused: bool },
 }
@@ -69,6 +69,7 @@ fn put_builder(connection: &Connection, builder: &Builder, now: Timestamp, repor
         report.builders_changed += 1;
         return Ok(known.id);
     }
+    super::erase::refuse_erased(connection, &builder)?;
     connection.execute("INSERT INTO builders (slug, name, body) VALUES (?1, ?2, '')", params![builder.slug.as_str(), builder.name])?;
     builder.id = BuilderId(connection.last_insert_rowid());
     let body = serde_json::to_string(&builder)?;
@@ -82,7 +83,7 @@ fn put_source(
     connection: &Connection,
     builder: &Slug,
     (kind, locator, url): (SourceKind, &str, &str),
-    author: Option<&str>,
+    (author, filters): (Option<&str>, Option<&Filters>),
     now: Timestamp,
     report: &mut RosterReport,
 ) -> Result<SourceId, StoreError> {
@@ -111,18 +112,24 @@ fn put_source(
         report.sources_added += 1;
         id
     };
-    let claim: Option<Option<String>> = connection
-        .prepare_cached("SELECT author FROM owners WHERE source = ?1 AND builder = ?2")?
-        .query_row(params![source.0, owner.0], |row| row.get(0))
+    let claim: Option<(Option<String>, String)> = connection
+        .prepare_cached("SELECT author, filters FROM owners WHERE source = ?1 AND builder = ?2")?
+        .query_row(params![source.0, owner.0], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if claim.as_ref().map(Option::as_deref) != Some(author) {
+    let filters = match filters {
+        Some(filters) if filters.is_empty() => String::new(),
+        Some(filters) => serde_json::to_string(filters)?,
+        None => claim.as_ref().map(|(_, filters)| filters.clone()).unwrap_or_default(),
+    };
+    if claim.as_ref().map(|(author, filters)| (author.as_deref(), filters)) != Some((author, &filters)) {
         connection.execute(
-            "INSERT INTO owners (source, builder, author) VALUES (?1, ?2, ?3)
-             ON CONFLICT (source, builder) DO UPDATE SET author = excluded.author",
-            params![source.0, owner.0, author],
+            "INSERT INTO owners (source, builder, author, filters) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (source, builder) DO UPDATE SET author = excluded.author, filters = excluded.filters",
+            params![source.0, owner.0, author, filters],
         )?;
         let detail = serde_json::json!({"change": "owner_set", "builder": owner.0});
-        let payload = author.map(|author| serde_json::json!({"author": author}).to_string());
+        let payload = (author.is_some() || !filters.is_empty())
+            .then(|| serde_json::json!({"author": author, "filters": read_filters(&filters).ok()}).to_string());
         note(connection, now, source.to_string(), &detail, payload)?;
         report.owners_changed += 1;
     }
@@ -148,6 +155,10 @@ pub(super) fn put_account(connection: &Connection, source: SourceId, account: &A
     }
     let payload = serde_json::json!({"id": account.id, "name": account.name}).to_string();
     note(connection, now, source.to_string(), &serde_json::json!({"change": "account_known"}), Some(payload))
+}
+
+fn read_filters(stored: &str) -> Result<Filters, StoreError> {
+    if stored.is_empty() { Ok(Filters::default()) } else { Ok(serde_json::from_str(stored)?) }
 }
 
 fn set_paused(connection: &Connection, source: SourceId, paused: bool, now: Timestamp) -> Result<(), StoreError> {
@@ -194,11 +205,17 @@ fn sources_where(connection: &Connection, builder: Option<BuilderId>) -> Result<
         None => "?1 IS NULL".to_owned(),
     };
     let mut owners: BTreeMap<i64, Vec<Owner>> = BTreeMap::new();
-    let mut statement = connection
-        .prepare_cached(&format!("SELECT source, builder, author FROM owners WHERE {} ORDER BY source, builder", wanted("source")))?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT source, builder, author, filters FROM owners WHERE {} ORDER BY source, builder",
+        wanted("source")
+    ))?;
     let mut rows = statement.query([builder])?;
     while let Some(row) = rows.next()? {
-        owners.entry(row.get(0)?).or_default().push(Owner { builder: BuilderId(row.get(1)?), author: row.get(2)? });
+        owners.entry(row.get(0)?).or_default().push(Owner {
+            builder: BuilderId(row.get(1)?),
+            author: row.get(2)?,
+            filters: read_filters(row.get_ref(3)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?)?,
+        });
     }
     let mut statement = connection
         .prepare_cached(&format!("SELECT id, kind, locator, url, paused, left FROM sources WHERE {} ORDER BY id", wanted("id")))?;
@@ -294,8 +311,15 @@ impl Store {
                     RosterChange::Builder(builder) => {
                         put_builder(connection, &builder, now, &mut report)?;
                     }
-                    RosterChange::Source { builder, kind, locator, url, author } => {
-                        put_source(connection, &builder, (kind, &locator, &url), author.as_deref(), now, &mut report)?;
+                    RosterChange::Source { builder, kind, locator, url, author, filters } => {
+                        put_source(
+                            connection,
+                            &builder,
+                            (kind, &locator, &url),
+                            (author.as_deref(), filters.as_deref()),
+                            now,
+                            &mut report,
+                        )?;
                     }
                     RosterChange::Paused { source, paused } => set_paused(connection, source, paused, now)?,
                 }

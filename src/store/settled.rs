@@ -8,7 +8,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Store, StoreError, from_millis, log, to_millis, works};
-use crate::model::{Activity, ActivityId, Arrival, BuilderId, DecisionKind, Entry, EntryKey, Seq, SourceId, Work};
+use crate::model::{Activity, ActivityId, Arrival, BuilderId, DecisionKind, Entry, EntryKey, Seq, SourceId, Work, names_of_builder};
 
 /// An entry as the log tells it now.
 #[derive(Debug, Clone)]
@@ -83,11 +83,12 @@ struct Payload {
 fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> Result<Vec<EntryRow>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT e.source, e.key, l.detail, e.first_seen_at, e.changed_at, e.left_at, newest.body,
-                CASE WHEN e.last <> e.id THEN oldest.body END
+                CASE WHEN e.last <> e.id THEN oldest.body END, dated.body
          FROM entries e
          JOIN log l ON l.seq = e.id
          LEFT JOIN payload newest ON newest.seq = e.last
          LEFT JOIN payload oldest ON oldest.seq = e.id
+         LEFT JOIN payload dated ON dated.seq = e.dated
          WHERE e.id = ?1",
     )?;
     let mut entries = Vec::new();
@@ -97,13 +98,20 @@ fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> 
         // An erased payload leaves nothing to compute from.
         let Some(body) = row.get_ref(6)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? else { continue };
         let payload: Payload = serde_json::from_str(body)?;
-        let first = match row.get_ref(7)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? {
+        let mut first = match row.get_ref(7)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? {
             Some(body) => {
                 let first = serde_json::from_str::<Payload>(body)?;
                 Some((first.key, first.entry))
             }
             None => None,
         };
+        // A better reader found other dates in the document that told it first.
+        if let Some(body) = row.get_ref(8)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? {
+            let dated = serde_json::from_str::<Payload>(body)?.entry;
+            let (_, first) = first.get_or_insert_with(|| (payload.key.clone(), payload.entry.clone()));
+            (first.published, first.updated, first.upcoming) = (dated.published, dated.updated, dated.upcoming);
+            first.zone_assumed = dated.zone_assumed;
+        }
         let aired_at = match &first {
             Some((_, first)) if first.upcoming => aired_at(connection, id)?,
             _ => None,
@@ -131,7 +139,8 @@ fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> 
 /// When an entry that was announced was first told to be out.
 fn aired_at(connection: &Connection, id: i64) -> Result<Option<Timestamp>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT at, body FROM log JOIN payload USING (seq) WHERE kind = 'EntryChanged' AND subject = ?1 ORDER BY log.seq",
+        "SELECT at, body FROM log JOIN payload USING (seq) WHERE kind = 'EntryChanged' AND subject = ?1 AND detail = ''
+         ORDER BY log.seq",
     )?;
     let mut rows = statement.query([format!("e{id}")])?;
     while let Some(row) = rows.next()? {
@@ -148,6 +157,7 @@ fn aired_at(connection: &Connection, id: i64) -> Result<Option<Timestamp>, Store
 fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeSet<i64>), StoreError> {
     let mut entries = BTreeSet::new();
     let mut upto = after;
+    let mut people = BTreeSet::new();
     // What is seen later than the roster moved has a fact of its own to speak of it.
     let mut of_source = connection.prepare_cached("SELECT id FROM entries WHERE source = ?1 AND id < ?2")?;
     let mut of_builder =
@@ -168,6 +178,9 @@ fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeS
             "EntrySeen" => spoken_of.push(seq),
             "EntryChanged" | "EntryLeft" => spoken_of.extend(number()),
             "RosterChanged" => {
+                if subject.starts_with('b') {
+                    people.insert(subject.to_owned());
+                }
                 let statement = if subject.starts_with('b') { &mut of_builder } else { &mut of_source };
                 if let Some(id) = number() {
                     for entry in statement.query_map([id, seq], |row| row.get::<_, i64>(0))? {
@@ -197,7 +210,34 @@ fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeS
         entries.extend(spoken_of);
         upto = Seq(seq);
     }
+    if !people.is_empty() {
+        let mut of_byline =
+            connection.prepare_cached("SELECT id FROM entries WHERE source IN (SELECT source FROM bylines WHERE name = ?1) AND id < ?2")?;
+        for name in names_ever(connection, &people)? {
+            for entry in of_byline.query_map(params![name, upto.0], |row| row.get::<_, i64>(0))? {
+                entries.insert(entry?);
+            }
+        }
+    }
     Ok((upto, entries))
+}
+
+/// Every name by which entries may have called these builders, those that they gave up included.
+fn names_ever(connection: &Connection, builders: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT subject, body FROM log JOIN payload USING (seq) WHERE kind = 'RosterChanged'
+           AND kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled')",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut names = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        let subject = row.get_ref(0)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
+        if builders.contains(subject) {
+            let body = row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
+            names.extend(serde_json::from_str(body).iter().flat_map(names_of_builder));
+        }
+    }
+    Ok(names)
 }
 
 /// The other entries that share an identity key with these, directly or over others.
@@ -457,8 +497,15 @@ pub(super) fn settled_seq(connection: &Connection) -> Result<Seq, StoreError> {
     Ok(Seq(text.parse().unwrap_or(0)))
 }
 
+pub(super) fn drop_derived(connection: &Connection) -> Result<(), StoreError> {
+    for (table, _) in DERIVED {
+        connection.execute(&format!("DELETE FROM {table}"), [])?;
+    }
+    log::set_meta(connection, "settled_seq", "0")
+}
+
 /// Tables that are derived, with the order in which their rows are dumped.
-const DERIVED: &[(&str, &str)] = &[
+pub(super) const DERIVED: &[(&str, &str)] = &[
     ("entry_keys", "key, entry"),
     ("activities", "id"),
     ("sightings", "entry"),
@@ -573,13 +620,7 @@ impl Store {
 
     /// Drops all that is derived, so that it is computed again from the first fact on.
     pub async fn drop_derived(&self) -> Result<(), StoreError> {
-        self.write_much(|connection| {
-            for (table, _) in DERIVED {
-                connection.execute(&format!("DELETE FROM {table}"), [])?;
-            }
-            log::set_meta(connection, "settled_seq", "0")
-        })
-        .await
+        self.write_much(drop_derived).await
     }
 
     /// SHA-256, hex, of an ordered dump of all derived tables: equal exactly when they are.

@@ -1,7 +1,7 @@
 //! What is remembered of sources between polls, and the record of a poll: facts, document and state in one transaction.
 
 use std::borrow::Borrow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,10 +9,12 @@ use rusqlite::{Connection, Row, params};
 use serde_json::json;
 
 use super::documents::{self, Evidence};
+use super::erase::{entry_mark, is_erased};
 use super::log::{NewFact, append};
 use super::{Store, StoreError, Unwritten, registry, to_millis};
 use crate::model::{
     Arrival, BuilderId, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceKind, SourceState, SourceStatus,
+    names_of_author,
 };
 
 /// An entry that the log knows already.
@@ -22,6 +24,8 @@ pub struct Known {
     pub id: i64,
     pub fingerprint: String,
     pub left: bool,
+    /// Found on an older page, beyond what polls show.
+    pub beyond: bool,
     /// Ages of the grid at which it was sampled.
     pub sampled: Vec<GridAge>,
     /// The publication time that its first telling gave, or when it was first seen.
@@ -35,6 +39,19 @@ pub struct NewEntry {
     pub fingerprint: String,
     pub arrival: Arrival,
     pub entry: Entry,
+}
+
+/// An entry as today's readers find it in the evidence.
+#[derive(Debug, Clone)]
+pub struct Reread {
+    pub id: i64,
+    pub key: EntryKey,
+    pub fingerprint: String,
+    pub entry: Entry,
+    /// It takes the place of the newest telling.
+    pub newest: bool,
+    /// Its dates take the place of those of the first telling.
+    pub dated: bool,
 }
 
 /// All that one poll says of one source, to be kept together or not at all.
@@ -51,7 +68,8 @@ pub struct PollRecord {
     pub samples: Vec<(i64, GridAge, Counts)>,
     /// Counts of entries that are new in this poll.
     pub new_samples: Vec<(EntryKey, GridAge, Counts)>,
-    pub evidence: Option<Evidence>,
+    /// The documents that say so; none where nothing changed.
+    pub evidence: Vec<Evidence>,
 }
 
 /// What a person entered by hand, or takes back.
@@ -134,7 +152,19 @@ fn sample(connection: &Connection, at: Timestamp, entry: i64, age: GridAge, coun
     Ok(inserted > 0)
 }
 
-fn put_new(connection: &Connection, source: SourceId, at: Timestamp, new: &NewEntry, by: Option<&str>) -> Result<i64, StoreError> {
+/// Keeps an entry that is seen for the first time, and answers where it stands; `None` where somebody had it erased. The
+/// names of its makers are kept by [`put_bylines`].
+pub(super) fn put_new(
+    connection: &Connection,
+    source: SourceId,
+    at: Timestamp,
+    new: &NewEntry,
+    by: Option<&str>,
+) -> Result<Option<i64>, StoreError> {
+    // A source of several people may go on showing what one of them had erased.
+    if is_erased(connection, &[entry_mark(source.0, &new.key.0)])? {
+        return Ok(None);
+    }
     let fact = NewFact {
         at,
         kind: FactKind::EntrySeen,
@@ -144,9 +174,25 @@ fn put_new(connection: &Connection, source: SourceId, at: Timestamp, new: &NewEn
     };
     let seq = append(connection, &fact)?;
     connection
-        .prepare_cached("INSERT INTO entries (id, source, key, fingerprint, last, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?1, ?5)")?
-        .execute(params![seq.0, source.0, new.key.0, new.fingerprint, to_millis(at)])?;
-    Ok(seq.0)
+        .prepare_cached(
+            "INSERT INTO entries (id, source, key, fingerprint, last, first_seen_at, beyond) VALUES (?1, ?2, ?3, ?4, ?1, ?5, ?6)",
+        )?
+        .execute(params![seq.0, source.0, new.key.0, new.fingerprint, to_millis(at), new.arrival.fetched_back])?;
+    Ok(Some(seq.0))
+}
+
+/// Keeps by which names the entries of a source call their makers.
+pub(super) fn put_bylines<'a>(
+    connection: &Connection,
+    source: SourceId,
+    entries: impl IntoIterator<Item = &'a Entry>,
+) -> Result<(), StoreError> {
+    let names: BTreeSet<String> = entries.into_iter().flat_map(|entry| &entry.authors).flat_map(names_of_author).collect();
+    let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO bylines (name, source) VALUES (?1, ?2)")?;
+    for name in names {
+        statement.execute(params![name, source.0])?;
+    }
+    Ok(())
 }
 
 fn put_changed(connection: &Connection, at: Timestamp, id: i64, changed: &NewEntry, by: Option<&str>) -> Result<(), StoreError> {
@@ -177,9 +223,13 @@ fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError
     if let Some(account) = &state.account {
         registry::put_account(connection, source, account, at)?;
     }
+    let told = record.new.iter().chain(record.changed.iter().map(|(_, changed)| changed));
+    put_bylines(connection, source, told.map(|told| &told.entry))?;
     let mut ids: HashMap<&EntryKey, i64> = HashMap::new();
     for new in &record.new {
-        ids.insert(&new.key, put_new(connection, source, at, new, None)?);
+        if let Some(id) = put_new(connection, source, at, new, None)? {
+            ids.insert(&new.key, id);
+        }
     }
     for (id, changed) in &record.changed {
         put_changed(connection, at, *id, changed, None)?;
@@ -195,13 +245,57 @@ fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError
             sample(connection, at, *id, *age, *counts)?;
         }
     }
-    if let Some(evidence) = &record.evidence {
+    for evidence in &record.evidence {
         documents::put(connection, source, at, evidence)?;
     }
     put_state(connection, source, state)
 }
 
+fn record_reread(connection: &Connection, rereads: &[Reread], at: Timestamp) -> Result<(), StoreError> {
+    for reread in rereads {
+        let fact = NewFact {
+            at,
+            kind: FactKind::EntryChanged,
+            subject: format!("e{}", reread.id),
+            detail: json!({"reread": true, "newest": reread.newest, "dated": reread.dated}).to_string(),
+            payload: Some(entry_payload(&reread.key, &reread.entry, None)?),
+        };
+        let seq = append(connection, &fact)?;
+        if reread.newest {
+            connection.prepare_cached("UPDATE entries SET key = ?2, fingerprint = ?3, last = ?4 WHERE id = ?1")?.execute(params![
+                reread.id,
+                reread.key.0,
+                reread.fingerprint,
+                seq.0
+            ])?;
+        }
+        if reread.dated {
+            connection.prepare_cached("UPDATE entries SET dated = ?2 WHERE id = ?1")?.execute(params![reread.id, seq.0])?;
+        }
+        let source: i64 = connection.query_row("SELECT source FROM entries WHERE id = ?1", [reread.id], |row| row.get(0))?;
+        put_bylines(connection, SourceId(source), std::iter::once(&reread.entry))?;
+    }
+    Ok(())
+}
+
 impl Store {
+    /// Keeps what today's readers tell otherwise than the log, all of it or nothing.
+    pub async fn record_reread(&self, rereads: Vec<Reread>, at: Timestamp) -> Result<(), StoreError> {
+        self.write_much(move |connection| record_reread(connection, &rereads, at)).await
+    }
+
+    /// Forgets what the next answer of a source would be compared with, so that it is read whatever it is.
+    pub async fn ask_anew(&self, source: SourceId) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            connection.execute(
+                "UPDATE source_states SET body = json_set(body, '$.body_hash', NULL, '$.validators', json('{}')) WHERE source = ?1",
+                [source.0],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Every source that may be polled at all, with what is remembered of it, newest memory first. Sources that are
     /// paused, have left, or whose owners have all told us to stop are not among them.
     pub async fn pollable(&self) -> Result<Vec<(Arc<Source>, SourceState)>, StoreError> {
@@ -365,7 +459,7 @@ impl Store {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id, key, fingerprint, left_at IS NOT NULL, first_seen_at,
-                        (SELECT group_concat(age) FROM samples WHERE entry = entries.id)
+                        (SELECT group_concat(age) FROM samples WHERE entry = entries.id), beyond
                  FROM entries WHERE source = ?1",
             )?;
             let mut rows = statement.query([source.0])?;
@@ -382,6 +476,7 @@ impl Store {
                     id: row.get(0)?,
                     fingerprint: row.get(2)?,
                     left: row.get(3)?,
+                    beyond: row.get(6)?,
                     sampled,
                     first_seen_at: super::from_millis(row.get(4)?)?,
                 };
@@ -420,7 +515,10 @@ impl Store {
             put_state(connection, *source, &state)?;
             match (known, entry) {
                 (Some(id), Some(entry)) => put_changed(connection, *at, *id, entry, Some(by)),
-                (None, Some(entry)) => put_new(connection, *source, *at, entry, Some(by)).map(|_| ()),
+                (None, Some(entry)) => {
+                    put_bylines(connection, *source, [&entry.entry])?;
+                    put_new(connection, *source, *at, entry, Some(by)).map(|_| ())
+                }
                 (Some(id), None) => put_left(connection, *at, *id),
                 (None, None) => Ok(()),
             }
@@ -570,6 +668,7 @@ mod tests {
                     locator: url.clone(),
                     url,
                     author: None,
+                    filters: None,
                 });
             }
         }

@@ -32,6 +32,8 @@ pub(super) enum Extent {
     Small,
     /// Thousands of rows: has a commit of its own.
     Large,
+    /// Runs outside of any transaction and begins its own.
+    Apart,
 }
 
 type Outcome = Result<Box<dyn Any + Send>, StoreError>;
@@ -47,6 +49,8 @@ struct Job {
 /// The connections to one database file.
 pub(super) struct Sqlite {
     path: PathBuf,
+    /// Where the facts are, if they are not in the file itself.
+    facts: Option<PathBuf>,
     queue: Mutex<Option<mpsc::Sender<Job>>>,
     waiting: Arc<AtomicUsize>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -59,7 +63,24 @@ const BATCH: usize = 256;
 impl Sqlite {
     /// Opens the file, makes it where it is missing, brings its schema up to date and starts the writer.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = open_writer(path)?;
+        Self::on(path, None, open_writer(path)?)
+    }
+
+    /// Makes a file for derived rows alone, which are computed from the facts of another.
+    pub(super) fn open_beside(path: &Path, facts: &Path) -> Result<Self, StoreError> {
+        create_private(path)?;
+        let connection = Connection::open(path)?;
+        prepare(&connection)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // Nothing is lost with this file: it is built anew.
+        connection.pragma_update(None, "synchronous", "OFF")?;
+        connection.pragma_update(None, "cache_size", -49_152)?;
+        attach_facts(&connection, facts)?;
+        super::beside::prepare_schema(&connection)?;
+        Self::on(path, Some(facts.to_owned()), connection)
+    }
+
+    fn on(path: &Path, facts: Option<PathBuf>, connection: Connection) -> Result<Self, StoreError> {
         let (sender, receiver) = mpsc::channel::<Job>();
         let waiting = Arc::new(AtomicUsize::new(0));
         let depth = Arc::clone(&waiting);
@@ -69,6 +90,7 @@ impl Sqlite {
             .map_err(|error| StoreError::Broken(format!("the writer's thread cannot start: {error}")))?;
         Ok(Self {
             path: path.to_owned(),
+            facts,
             queue: Mutex::new(Some(sender)),
             waiting,
             writer: Mutex::new(Some(writer)),
@@ -107,12 +129,12 @@ impl Sqlite {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let readers = Arc::clone(&self.readers);
-        let path = self.path.clone();
+        let (path, facts) = (self.path.clone(), self.facts.clone());
         tokio::task::spawn_blocking(move || {
             let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let connection = match idle {
                 Some(connection) => connection,
-                None => open_reader(&path)?,
+                None => open_reader(&path, facts.as_deref())?,
             };
             let value = {
                 let _one_state = connection.unchecked_transaction()?;
@@ -153,7 +175,7 @@ fn run_writer(connection: &Connection, receiver: &mpsc::Receiver<Job>, depth: &A
             && batch.iter().all(|job| job.extent == Extent::Small)
             && let Ok(job) = receiver.try_recv()
         {
-            if job.extent == Extent::Large {
+            if job.extent != Extent::Small {
                 waiting = Some(job);
                 break;
             }
@@ -223,6 +245,10 @@ fn commit(connection: &Connection, batch: Vec<Job>) {
 
 /// Runs one piece of work in a transaction of its own, and answers it once that is committed.
 fn commit_alone(connection: &Connection, job: Job) {
+    if job.extent == Extent::Apart {
+        let _ = job.reply.send(contained(connection, job.work));
+        return;
+    }
     let outcome = (|| {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         let value = contained(connection, job.work)?;
@@ -289,10 +315,23 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+/// Makes the facts of another database visible to a connection, to be read only.
+fn attach_facts(connection: &Connection, facts: &Path) -> Result<(), StoreError> {
+    let absolute = std::path::absolute(facts).map_err(|error| StoreError::Broken(format!("cannot find {}: {error}", facts.display())))?;
+    let mut url = url::Url::from_file_path(&absolute)
+        .map_err(|()| StoreError::Broken(format!("{} cannot be written as an address", absolute.display())))?;
+    url.set_query(Some("mode=ro"));
+    connection.execute("ATTACH ?1 AS facts", [url.as_str()])?;
+    Ok(())
+}
+
+fn open_reader(path: &Path, facts: Option<&Path>) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection)?;
+    if let Some(facts) = facts {
+        attach_facts(&connection, facts)?;
+    }
     connection.pragma_update(None, "query_only", "ON")?;
     connection.pragma_update(None, "cache_size", -4_096)?;
     Ok(connection)

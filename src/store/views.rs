@@ -98,7 +98,8 @@ impl Store {
     /// The activities that fit, latest first.
     pub async fn activities(&self, filter: LogFilter) -> Result<Vec<ActivityRow>, StoreError> {
         self.read(move |connection| {
-            let mut wheres = vec!["1 = 1"];
+            // What filters keep out is no part of the record; `explain` tells of it.
+            let mut wheres = vec!["json_extract(a.body, '$.filtered') IS NULL"];
             let mut values: Vec<rusqlite::types::Value> = Vec::new();
             // A builder's credits carry the time too, so that a page of them reads no more than that page.
             let (tables, at, id) = match filter.builder {
@@ -227,7 +228,7 @@ impl Store {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT DISTINCT a.url FROM activities a JOIN works w ON w.primary_id = a.id
-                 WHERE a.effective_at >= ?1 AND a.backfill = 0 AND a.url IS NOT NULL
+                 WHERE a.effective_at >= ?1 AND a.backfill = 0 AND a.url IS NOT NULL AND json_extract(a.body, '$.filtered') IS NULL
                    AND NOT EXISTS (SELECT 1 FROM link_checks c WHERE c.url = a.url AND c.at > ?2
                                      AND NOT (c.status IN (404, 410) AND c.at <= ?3
                                               AND (SELECT count(*) FROM link_checks d WHERE d.url = a.url AND d.at > ?2) = 1))

@@ -29,6 +29,7 @@ fn piece(id: &str, source: i64, url: &str, canonical: Option<&str>, title: &str,
         links: Vec::new(),
         excerpt: String::new(),
         credits: vec![Credit { builder: BuilderId(1), role: Role::Author, basis: Basis::Owner }],
+        filtered: None,
         sightings: vec![Sighting { source: SourceId(source), key: EntryKey(id.into()), first_seen_at: at, left_at: None }],
     }
 }

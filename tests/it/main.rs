@@ -1,6 +1,8 @@
 //! What clarion promises at its doors: a file per room and per story.
 
 #[cfg(test)]
+mod backfill;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod cases;
@@ -21,9 +23,15 @@ mod edit;
 #[cfg(test)]
 mod engagement;
 #[cfg(test)]
+mod erase;
+#[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod feed_platforms;
 #[cfg(test)]
 mod fetch;
+#[cfg(test)]
+mod filters;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]

@@ -29,6 +29,52 @@ pub fn read_feed(document: &Document) -> Result<Reading, ReadError> {
     std::panic::catch_unwind(|| read_bytes(&document.bytes, document.content_type.as_deref(), base)).unwrap_or(Err(ReadError::TooHard))
 }
 
+/// Where entries older than those of a document are: its previous archive or its next page (RFC 5005, sections 3 and 4;
+/// `next_url` of JSON Feed), else the next page of a feed that WordPress made. `page` is the number of the document.
+pub(super) fn older_page(document: &Document, page: u32) -> Option<String> {
+    std::panic::catch_unwind(|| {
+        let text = repair::decode(&document.bytes, document.content_type.as_deref(), &mut Vec::new());
+        let text = text.trim_start_matches('\u{FEFF}').trim();
+        let base = url::Url::parse(&document.final_url).ok()?;
+        if text.starts_with('{') {
+            let feed: serde_json::Value = serde_json::from_str(text).ok()?;
+            return base.join(feed.get("next_url")?.as_str()?.trim()).ok().map(String::from);
+        }
+        let (walk, _) = walk(text, Some(base.as_str()), false);
+        let mut made_by_wordpress = false;
+        let (mut archive, mut next) = (None, None);
+        for element in &walk.feed {
+            match element.name.as_str() {
+                "link" => {
+                    let rel = element.attribute(&walk.decoder, "rel");
+                    let href = || element.attribute(&walk.decoder, "href").and_then(|href| base.join(&href).ok());
+                    match rel.as_deref() {
+                        Some("prev-archive") => archive = archive.or_else(href),
+                        Some("next") => next = next.or_else(href),
+                        _ => {}
+                    }
+                }
+                "generator" => {
+                    let told = item::value(&walk, element).unwrap_or_default();
+                    let uri = element.attribute(&walk.decoder, "uri").unwrap_or_default();
+                    made_by_wordpress = [&*told, &*uri].into_iter().any(|text| text.to_ascii_lowercase().contains("wordpress.org"));
+                }
+                _ => {}
+            }
+        }
+        archive.or(next).map(String::from).or_else(|| made_by_wordpress.then(|| next_of_wordpress(base, page)))
+    })
+    .unwrap_or(None)
+}
+
+/// WordPress shows older entries of any feed at the same address with `paged`.
+fn next_of_wordpress(mut url: url::Url, page: u32) -> String {
+    let others: Vec<(String, String)> =
+        url.query_pairs().filter(|(name, _)| name != "paged").map(|(name, value)| (name.into(), value.into())).collect();
+    url.query_pairs_mut().clear().extend_pairs(others).append_pair("paged", &(page + 1).to_string());
+    url.into()
+}
+
 fn read_bytes(bytes: &[u8], content_type: Option<&str>, base: Option<&str>) -> Result<Reading, ReadError> {
     let mut repairs = Vec::new();
     let text = repair::decode(bytes, content_type, &mut repairs);

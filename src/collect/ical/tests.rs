@@ -7,7 +7,7 @@ fn source(author: Option<&str>) -> Source {
         kind: SourceKind::Ical,
         locator: "https://weavers.example/events.ics".into(),
         url: String::new(),
-        owners: vec![Owner { builder: BuilderId(1), author: author.map(str::to_owned) }],
+        owners: vec![Owner { builder: BuilderId(1), author: author.map(str::to_owned), filters: crate::model::Filters::default() }],
         paused: false,
         left: false,
     }

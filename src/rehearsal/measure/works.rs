@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{MeasureError, lines, rounded, share};
-use crate::model::{Activity, ActivityId, ActivityKind, Arrival, BuilderId, Entry, EntryKey, Owner, Source, SourceId, SourceKind};
-use crate::normalize::{self, OwnerFacts, Seen};
+use crate::model::{Activity, ActivityId, ActivityKind, Arrival, BuilderId, Entry, EntryKey, Filters, Owner, Source, SourceId, SourceKind};
+use crate::normalize::{self, OwnerFacts, People, Seen};
 use crate::text;
 use crate::work;
 
@@ -169,7 +169,7 @@ impl Told {
         };
         let key = normalize::entry_keys(&source, std::slice::from_ref(&entry)).pop().unwrap_or_else(|| EntryKey(String::new()));
         let identity_keys = normalize::identity_keys(&source, &key, &entry);
-        let owner = Owner { builder, author: None };
+        let owner = Owner { builder, author: None, filters: Filters::default() };
         Self {
             source: source.id,
             owners: vec![OwnerFacts { owner, name: "Somebody".to_owned(), handles: BTreeMap::new() }],
@@ -219,7 +219,10 @@ fn activities<'a>(pieces: impl IntoIterator<Item = &'a Told>) -> Vec<Activity> {
             at.entry(key).or_insert(place);
         }
     }
-    groups.iter().map(|group| normalize::activity(&group.iter().map(|piece| piece.seen()).collect::<Vec<_>>())).collect()
+    groups
+        .iter()
+        .map(|group| normalize::activity(&group.iter().map(|piece| piece.seen()).collect::<Vec<_>>(), &People::default()))
+        .collect()
 }
 
 /// Whether two pieces alone are one work, and whether staff would be shown them.

@@ -39,6 +39,7 @@ CREATE TABLE owners (
     source  INTEGER NOT NULL REFERENCES sources (id),
     builder INTEGER NOT NULL REFERENCES builders (id),
     author  TEXT,
+    filters TEXT NOT NULL DEFAULT '',        -- which entries count, JSON; empty where all do
     PRIMARY KEY (source, builder)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX owners_of_builder ON owners (builder);
@@ -50,6 +51,11 @@ CREATE TABLE accounts (
     id     TEXT NOT NULL,
     name   TEXT NOT NULL
 ) STRICT;
+-- Keyed hashes of what named people who were erased: an import refuses them, a shared source does not bring them back.
+CREATE TABLE erased (
+    hash TEXT PRIMARY KEY,
+    at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- What is remembered of a source between polls.
 CREATE TABLE source_states (
@@ -78,17 +84,34 @@ CREATE TABLE polls (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX polls_by_time ON polls (at);
 
--- The documents that changed something, whole, zstd.
+-- The documents that changed something, zstd: a keyframe whole, what follows it as differences from it. A keyframe and
+-- what leans on it are a segment, and are dropped together.
 CREATE TABLE evidence (
-    source INTEGER NOT NULL REFERENCES sources (id),
-    at     INTEGER NOT NULL,
-    hash   TEXT NOT NULL,                    -- SHA-256 of the document, hex
-    media  TEXT,                             -- content type
-    url    TEXT NOT NULL,
-    size   INTEGER NOT NULL,
-    body   BLOB NOT NULL,
-    PRIMARY KEY (source, at, hash)
-) STRICT, WITHOUT ROWID;
+    id       INTEGER PRIMARY KEY,            -- with row ids: its rows are too long to live in an index
+    source   INTEGER NOT NULL REFERENCES sources (id),
+    at       INTEGER NOT NULL,               -- of the poll; all documents of one poll have the same
+    asked    TEXT NOT NULL,                  -- the address that was asked
+    page     INTEGER NOT NULL,
+    about    TEXT,                           -- the platform key of the one entry it tells of
+    keyframe INTEGER,                        -- the document that this one is the difference to
+    hash     TEXT NOT NULL,                  -- SHA-256 of the document, hex
+    media    TEXT,                           -- content type
+    url      TEXT NOT NULL,                  -- the address that answered
+    size     INTEGER NOT NULL,
+    body     BLOB NOT NULL,
+    UNIQUE (source, at, asked)
+) STRICT;
+CREATE INDEX evidence_keyframes ON evidence (source, asked, at) WHERE keyframe IS NULL;
+CREATE INDEX evidence_segments ON evidence (keyframe) WHERE keyframe IS NOT NULL;
+
+-- How far the older pages of a source were read.
+CREATE TABLE backfills (
+    source  INTEGER PRIMARY KEY REFERENCES sources (id),
+    url     TEXT NOT NULL,                   -- of the page to go on with
+    page    INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    done_at INTEGER
+) STRICT;
 
 -- Where each entry stands in the log. Kept by every poll, computable from the log alone.
 CREATE TABLE entries (
@@ -97,11 +120,19 @@ CREATE TABLE entries (
     key           TEXT NOT NULL,
     fingerprint   TEXT NOT NULL,
     last          INTEGER NOT NULL,          -- seq of the newest EntrySeen or EntryChanged
+    dated         INTEGER,                   -- seq of the EntryChanged that corrects the dates of its EntrySeen
     first_seen_at INTEGER NOT NULL,
     changed_at    INTEGER,
     left_at       INTEGER,
+    beyond        INTEGER NOT NULL DEFAULT 0, -- found on an older page: that polls do not show it says nothing
     UNIQUE (source, key)
 ) STRICT;
+-- By which names the entries of a source call their makers: whom a change of the roster may concern.
+CREATE TABLE bylines (
+    name   TEXT NOT NULL,
+    source INTEGER NOT NULL REFERENCES sources (id),
+    PRIMARY KEY (name, source)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE samples (
     entry    INTEGER NOT NULL,
     age      INTEGER NOT NULL,               -- hours of the grid

@@ -163,7 +163,8 @@ impl World {
     /// A builder who publishes there; made where nobody has that name yet.
     pub(crate) async fn source(&self, name: &str, kind: SourceKind, locator: &str) -> SourceId {
         let slug = self.builder(name).await;
-        let source = RosterChange::Source { builder: slug, kind, locator: locator.into(), url: locator.into(), author: None };
+        let source =
+            RosterChange::Source { builder: slug, kind, locator: locator.into(), url: locator.into(), author: None, filters: None };
         self.ctx.store.change_roster(vec![source], self.clock.now()).await.unwrap();
         let sources = self.ctx.store.sources().await.unwrap();
         sources.into_iter().find(|source| source.kind == kind && source.locator == locator).unwrap().id
@@ -172,7 +173,8 @@ impl World {
     /// Registers a place once more, under another locator.
     pub(crate) async fn source_again(&self, name: &str, kind: SourceKind, locator: &str) {
         let slug = Slug::parse(&name.to_lowercase().replace(' ', "-")).unwrap();
-        let source = RosterChange::Source { builder: slug, kind, locator: locator.into(), url: locator.into(), author: None };
+        let source =
+            RosterChange::Source { builder: slug, kind, locator: locator.into(), url: locator.into(), author: None, filters: None };
         self.ctx.store.change_roster(vec![source], self.clock.now()).await.unwrap();
     }
 

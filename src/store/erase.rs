@@ -1,0 +1,434 @@
+//! A person's data, taken out for good: texts, entries, documents and places go; the log's lines stay, with opaque ids.
+//!
+//! What is kept is a keyed hash of what named the person, so that a later import can refuse them without knowing them
+//! (RECORD.md section 10). What is freed is overwritten, and the file is packed anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::log::{self, NewFact, append};
+use super::sqlite::{Durability, Extent};
+use super::{Store, StoreError, registry, settled, to_millis};
+use crate::model::{
+    Author, Builder, BuilderId, Decision, DecisionKind, Digest, FactKind, Seq, Week, hex, names_of_author, names_of_builder,
+};
+
+/// Sealed formats by week: name, hash and bytes of each.
+pub type Editions = BTreeMap<Week, Vec<(String, String, Vec<u8>)>>;
+
+/// Whom to erase, and what follows for published digests.
+#[derive(Debug, Clone)]
+pub struct Erasing {
+    pub builder: Builder,
+    pub by: String,
+    pub at: Timestamp,
+    /// New editions of the published digests that name the person: format, hash and bytes.
+    pub editions: Editions,
+}
+
+/// What erasing took out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Erased {
+    /// Sources that only this person had registered.
+    pub sources: u64,
+    /// Sources that others registered too: they stay.
+    pub shared_sources: u64,
+    pub entries: u64,
+    /// Entries by several people: the person's name was taken out, the rest stays.
+    pub shared_entries: u64,
+    pub texts: u64,
+    pub documents: u64,
+    pub links: u64,
+    /// Weeks whose draft was dropped: they have to be drafted, and approved, again.
+    pub drafts: Vec<Week>,
+    /// Published weeks that have a new edition.
+    pub editions: Vec<Week>,
+    /// What a backup needs to know to be restored without the person.
+    #[serde(skip)]
+    pub record: Option<ErasureRecord>,
+}
+
+/// One erasure, as the file beside the backups tells it: nothing in it names anybody to whoever does not know them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasureRecord {
+    pub at: Timestamp,
+    /// The secret of the hashes, in hex.
+    pub key: String,
+    pub hashes: Vec<String>,
+}
+
+/// HMAC-SHA256 (RFC 2104), in hex.
+fn keyed(key: &[u8], text: &str) -> String {
+    let mut block = [0_u8; 64];
+    // Keys are 32 bytes; a longer one is cut, which changes nothing for ours.
+    for (place, byte) in block.iter_mut().zip(key) {
+        *place = *byte;
+    }
+    let pad = |with: u8| block.map(|byte| byte ^ with);
+    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(text.as_bytes()).finalize();
+    hex(&Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize())
+}
+
+fn bytes_of(key: &str) -> Vec<u8> {
+    (0..key.len() / 2).filter_map(|at| u8::from_str_radix(key.get(at * 2..at * 2 + 2)?, 16).ok()).collect()
+}
+
+/// The secret of this database, made with its first erasure.
+fn secret(connection: &Connection) -> Result<String, StoreError> {
+    if let Some(key) = log::meta(connection, "erasure_key")? {
+        return Ok(key);
+    }
+    let key: Vec<u8> = connection.query_row("SELECT randomblob(32)", [], |row| row.get(0))?;
+    let key = hex(&key);
+    log::set_meta(connection, "erasure_key", &key)?;
+    Ok(key)
+}
+
+/// What names a builder in a roster.
+fn marks(builder: &Builder) -> Vec<String> {
+    let email = builder.email.iter().map(|email| format!("email:{}", email.trim().to_lowercase()));
+    std::iter::once(format!("slug:{}", builder.slug)).chain(email).collect()
+}
+
+/// Whether any of these marks was erased.
+pub(super) fn is_erased(connection: &Connection, marks: &[String]) -> Result<bool, StoreError> {
+    let Some(key) = log::meta(connection, "erasure_key")? else { return Ok(false) };
+    let key = bytes_of(&key);
+    let mut known = connection.prepare_cached("SELECT 1 FROM erased WHERE hash = ?1")?;
+    for mark in marks {
+        if known.exists([keyed(&key, mark)])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a builder was erased, and is not to come back by an import.
+pub(super) fn refuse_erased(connection: &Connection, builder: &Builder) -> Result<(), StoreError> {
+    if is_erased(connection, &marks(builder))? {
+        return Err(StoreError::Refused(refusal(builder.slug.as_str())));
+    }
+    Ok(())
+}
+
+/// Why somebody is not taken again.
+fn refusal(slug: &str) -> String {
+    format!("`{slug}` was erased on their own wish and is not taken again: give them another short name and mail if they ask for it")
+}
+
+/// The mark of an entry that a shared source may go on showing.
+pub(super) fn entry_mark(source: i64, key: &str) -> String {
+    format!("entry:s{source}:{key}")
+}
+
+fn ids(connection: &Connection, sql: &str, id: i64) -> Result<Vec<i64>, StoreError> {
+    Ok(connection.prepare_cached(sql)?.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// The lines of an entry that carry texts.
+fn lines_of(connection: &Connection, entry: i64) -> Result<Vec<i64>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT seq FROM log WHERE kind = 'EntryChanged' AND subject = ?1")?;
+    let changes = statement.query_map([format!("e{entry}")], |row| row.get::<_, i64>(0))?;
+    std::iter::once(Ok(entry)).chain(changes.map(|seq| Ok(seq?))).collect()
+}
+
+fn drop_text(connection: &Connection, seq: i64) -> Result<u64, StoreError> {
+    Ok(connection.prepare_cached("DELETE FROM payload WHERE seq = ?1")?.execute([seq])? as u64)
+}
+
+/// Takes an author out of an entry that others made too.
+fn drop_author(connection: &Connection, seq: i64, names: &BTreeSet<String>) -> Result<(), StoreError> {
+    let body: Option<String> =
+        connection.prepare_cached("SELECT body FROM payload WHERE seq = ?1")?.query_row([seq], |row| row.get(0)).optional()?;
+    let Some(mut value) = body.and_then(|body| serde_json::from_str::<Value>(&body).ok()) else { return Ok(()) };
+    let Some(authors) = value.pointer_mut("/entry/authors").and_then(Value::as_array_mut) else { return Ok(()) };
+    authors.retain(|author| {
+        let author = serde_json::from_value::<Author>(author.clone()).unwrap_or_default();
+        !names_of_author(&author).iter().any(|name| names.contains(name))
+    });
+    connection.prepare_cached("UPDATE payload SET body = ?2 WHERE seq = ?1")?.execute(params![seq, value.to_string()])?;
+    Ok(())
+}
+
+/// Drops what is known of sources as a whole.
+fn drop_source(connection: &Connection, source: i64) -> Result<(), StoreError> {
+    for sql in [
+        "DELETE FROM evidence WHERE source = ?1",
+        "DELETE FROM polls WHERE source = ?1",
+        "DELETE FROM source_states WHERE source = ?1",
+        "DELETE FROM source_times WHERE source = ?1",
+        "DELETE FROM backfills WHERE source = ?1",
+        "DELETE FROM bylines WHERE source = ?1",
+        "DELETE FROM owners WHERE source = ?1",
+        "DELETE FROM payload WHERE seq IN (SELECT seq FROM log WHERE kind = 'RosterChanged' AND subject = 's' || ?1
+           AND kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled'))",
+        "DELETE FROM sources WHERE id = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([source])?;
+    }
+    Ok(())
+}
+
+/// Drops what is known of the addresses of entries that go.
+fn drop_links(connection: &Connection, entries: &BTreeSet<i64>, erased: &mut Erased) -> Result<(), StoreError> {
+    let mut urls = BTreeSet::new();
+    let mut url_of = connection.prepare_cached("SELECT url FROM activities JOIN sightings ON activity = id WHERE entry = ?1")?;
+    for entry in entries {
+        urls.extend(url_of.query_row([entry], |row| row.get::<_, Option<String>>(0)).optional()?.flatten());
+    }
+    let mut checks = connection.prepare_cached(
+        "SELECT log.seq, body FROM log JOIN payload USING (seq) WHERE kind = 'LinkChecked'
+           AND kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled')",
+    )?;
+    let checks = checks.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?.collect::<Result<Vec<_>, _>>()?;
+    for (seq, body) in checks {
+        let url = serde_json::from_str::<Value>(&body).ok().and_then(|body| Some(body.get("url")?.as_str()?.to_owned()));
+        if url.is_some_and(|url| urls.contains(&url)) {
+            erased.texts += drop_text(connection, seq)?;
+        }
+    }
+    for url in &urls {
+        erased.links += connection.prepare_cached("DELETE FROM link_checks WHERE url = ?1")?.execute([url])? as u64;
+    }
+    Ok(())
+}
+
+fn erase(connection: &Connection, erasing: &Erasing) -> Result<Erased, StoreError> {
+    let Erasing { builder, by, at, editions } = erasing;
+    let id = builder.id.0;
+    let mut erased = Erased::default();
+    let key = secret(connection)?;
+    let secret = bytes_of(&key);
+    let names: BTreeSet<String> = names_of_builder(builder).into_iter().collect();
+    let mut marked = marks(builder);
+
+    let own = ids(
+        connection,
+        "SELECT source FROM owners o WHERE builder = ?1 AND NOT EXISTS (SELECT 1 FROM owners p WHERE p.source = o.source AND p.builder <> ?1)",
+        id,
+    )?;
+    let shared = ids(
+        connection,
+        "SELECT source FROM owners o WHERE builder = ?1 AND EXISTS (SELECT 1 FROM owners p WHERE p.source = o.source AND p.builder <> ?1)",
+        id,
+    )?;
+    let alone = "SELECT s.entry FROM credits c JOIN sightings s ON s.activity = c.activity WHERE c.builder = ?1
+                   AND NOT EXISTS (SELECT 1 FROM credits d WHERE d.activity = c.activity AND d.builder <> ?1)";
+    let together = "SELECT s.entry FROM credits c JOIN sightings s ON s.activity = c.activity WHERE c.builder = ?1
+                      AND EXISTS (SELECT 1 FROM credits d WHERE d.activity = c.activity AND d.builder <> ?1)";
+    let mut entries: BTreeSet<i64> = ids(connection, alone, id)?.into_iter().collect();
+    for source in &own {
+        entries.extend(ids(connection, "SELECT id FROM entries WHERE source = ?1", *source)?);
+    }
+    let common: Vec<i64> = ids(connection, together, id)?.into_iter().filter(|entry| !entries.contains(entry)).collect();
+
+    drop_links(connection, &entries, &mut erased)?;
+    // Entries, and the documents that held them.
+    let mut sources: BTreeSet<i64> = own.iter().copied().collect();
+    for entry in &entries {
+        let place: Option<(i64, String)> = connection
+            .prepare_cached("SELECT source, key FROM entries WHERE id = ?1")?
+            .query_row([entry], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        if let Some((source, key)) = place {
+            if !own.contains(&source) {
+                marked.push(entry_mark(source, &key));
+            }
+            sources.insert(source);
+        }
+        for seq in lines_of(connection, *entry)? {
+            erased.texts += drop_text(connection, seq)?;
+        }
+        connection.prepare_cached("DELETE FROM samples WHERE entry = ?1")?.execute([entry])?;
+        connection.prepare_cached("DELETE FROM entries WHERE id = ?1")?.execute([entry])?;
+        erased.entries += 1;
+    }
+    for entry in &common {
+        for seq in lines_of(connection, *entry)? {
+            drop_author(connection, seq, &names)?;
+        }
+        sources.extend(ids(connection, "SELECT source FROM entries WHERE id = ?1", *entry)?);
+        erased.shared_entries += 1;
+    }
+    for source in &sources {
+        erased.documents += connection.prepare_cached("DELETE FROM evidence WHERE source = ?1")?.execute([source])? as u64;
+    }
+    for source in &own {
+        drop_source(connection, *source)?;
+    }
+    for source in &shared {
+        connection.prepare_cached("DELETE FROM owners WHERE source = ?1 AND builder = ?2")?.execute([*source, id])?;
+        connection
+            .prepare_cached(
+                "DELETE FROM payload WHERE seq IN (SELECT seq FROM log WHERE kind = 'RosterChanged' AND subject = 's' || ?1
+               AND json_extract(detail, '$.builder') = ?2 AND kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled'))",
+            )?
+            .execute([*source, id])?;
+    }
+    erased.sources = own.len() as u64;
+    erased.shared_sources = shared.len() as u64;
+    for name in &names {
+        connection.prepare_cached("DELETE FROM bylines WHERE name = ?1")?.execute([name])?;
+    }
+    // The person.
+    connection.execute(
+        "DELETE FROM payload WHERE seq IN (SELECT seq FROM log WHERE kind = 'RosterChanged' AND subject = 'b' || ?1
+           AND kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled'))",
+        [id],
+    )?;
+    connection.execute("DELETE FROM builders WHERE id = ?1", [id])?;
+    drop_from_digests(connection, builder.id, editions, *at, &mut erased)?;
+
+    let hashes: Vec<String> = marked.iter().map(|mark| keyed(&secret, mark)).collect();
+    for hash in &hashes {
+        connection.prepare_cached("INSERT OR IGNORE INTO erased (hash, at) VALUES (?1, ?2)")?.execute(params![hash, to_millis(*at)])?;
+    }
+    let decision = Decision { by: by.clone(), what: DecisionKind::Erase { builder: builder.id }, note: None };
+    let payload = Some(serde_json::to_string(&decision)?);
+    append(connection, &NewFact { at: *at, kind: FactKind::Decision, subject: builder.id.to_string(), detail: String::new(), payload })?;
+    // What was derived from it is computed anew, from what is left.
+    settled::drop_derived(connection)?;
+    erased.record = Some(ErasureRecord { at: *at, key, hashes });
+    Ok(erased)
+}
+
+/// Drafts that name the person go; published digests get the new edition and lose the old bytes.
+fn drop_from_digests(
+    connection: &Connection,
+    builder: BuilderId,
+    editions: &Editions,
+    at: Timestamp,
+    erased: &mut Erased,
+) -> Result<(), StoreError> {
+    let mut drafts = connection.prepare(
+        "SELECT log.seq, body, (SELECT state FROM digests WHERE draft_seq = log.seq) FROM log JOIN payload USING (seq)
+         WHERE kind = 'DraftMade' AND kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled')",
+    )?;
+    let drafts = drafts
+        .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?)))?
+        .collect::<Result<Vec<_>, _>>()?;
+    for (seq, body, state) in drafts {
+        let digest: Digest = serde_json::from_str(&body)?;
+        let Some(rest) = digest.without(builder) else { continue };
+        let week = digest.week;
+        if state.as_deref() != Some("published") {
+            erased.texts += drop_text(connection, seq)?;
+            if connection.execute("DELETE FROM digests WHERE draft_seq = ?1", [seq])? > 0 {
+                erased.drafts.push(week);
+            }
+            continue;
+        }
+        connection.execute("UPDATE payload SET body = ?2 WHERE seq = ?1", params![seq, serde_json::to_string(&rest)?])?;
+        let before: i64 =
+            connection.query_row("SELECT coalesce(max(edition), 0) FROM editions WHERE week = ?1", [week.to_string()], |row| row.get(0))?;
+        connection.execute("DELETE FROM editions WHERE week = ?1", [week.to_string()])?;
+        let formats = editions.get(&week).map(Vec::as_slice).unwrap_or_default();
+        let hashes: BTreeMap<&str, &str> = formats.iter().map(|(format, hash, _)| (format.as_str(), hash.as_str())).collect();
+        let detail = json!({"edition": before + 1, "before": before, "draft": Seq(seq), "sha256": hashes, "reason": "erased"}).to_string();
+        append(connection, &NewFact { at, kind: FactKind::DigestSealed, subject: week.to_string(), detail, payload: None })?;
+        for (format, hash, bytes) in formats {
+            connection.execute(
+                "INSERT INTO editions (week, edition, format, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![week.to_string(), before + 1, format, hash, bytes],
+            )?;
+        }
+        erased.editions.push(week);
+    }
+    erased.drafts.sort();
+    erased.editions.sort();
+    Ok(())
+}
+
+impl Store {
+    /// Takes a person's data out, all of it or nothing; overwrites what that frees, and packs the file anew. What is
+    /// derived has to be settled again.
+    pub async fn erase(&self, erasing: Erasing) -> Result<Erased, StoreError> {
+        let erased = self
+            .sqlite
+            .write(Durability::Full, Extent::Apart, move |connection| {
+                connection.pragma_update(None, "secure_delete", "ON")?;
+                let done = (|| {
+                    connection.execute_batch("BEGIN IMMEDIATE")?;
+                    let erased = erase(connection, &erasing)?;
+                    connection.execute_batch("COMMIT")?;
+                    Ok::<_, StoreError>(erased)
+                })();
+                if done.is_err() && !connection.is_autocommit() {
+                    let _ = connection.execute_batch("ROLLBACK");
+                }
+                let erased = done?;
+                connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA secure_delete = OFF;")?;
+                Ok::<_, StoreError>(erased)
+            })
+            .await?;
+        Ok(erased)
+    }
+
+    /// Which of these short names and mail addresses were erased, each with the sentence why they are not taken.
+    pub async fn erased_among(&self, people: Vec<(String, Option<String>)>) -> Result<Vec<Option<String>>, StoreError> {
+        self.read(move |connection| {
+            people
+                .into_iter()
+                .map(|(slug, email)| {
+                    let mail = email.iter().map(|email| format!("email:{}", email.trim().to_lowercase()));
+                    let marks: Vec<String> = std::iter::once(format!("slug:{slug}")).chain(mail).collect();
+                    Ok(is_erased(connection, &marks)?.then(|| refusal(&slug)))
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// The builders of this database whom a file of erasures names: those whom a restored backup brought back.
+    pub async fn named_in(&self, records: Vec<ErasureRecord>) -> Result<Vec<Builder>, StoreError> {
+        self.read(move |connection| {
+            let mut builders = registry::builders(connection)?;
+            builders.retain(|builder| {
+                let marks = marks(builder);
+                records.iter().any(|record| {
+                    let key = bytes_of(&record.key);
+                    marks.iter().any(|mark| record.hashes.contains(&keyed(&key, mark)))
+                })
+            });
+            Ok(builders)
+        })
+        .await
+    }
+
+    /// Takes over what a file of erasures refuses, under its own key, before anything is erased here.
+    pub async fn adopt_erasures(&self, records: Vec<ErasureRecord>) -> Result<(), StoreError> {
+        self.write_safely(move |connection| {
+            for record in &records {
+                let key = log::meta(connection, "erasure_key")?;
+                if key.is_none() {
+                    log::set_meta(connection, "erasure_key", &record.key)?;
+                }
+                if key.is_none_or(|key| key == record.key) {
+                    for hash in &record.hashes {
+                        connection
+                            .execute("INSERT OR IGNORE INTO erased (hash, at) VALUES (?1, ?2)", params![hash, to_millis(record.at)])?;
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_follow_the_standard() {
+        // RFC 4231, test case 2.
+        assert_eq!(keyed(b"Jefe", "what do ya want for nothing?"), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        assert_eq!(bytes_of(&hex(b"kiln")), b"kiln");
+    }
+}

@@ -1,0 +1,118 @@
+//! `clarion erase`: what is left of a person who wants to be forgotten.
+
+use std::path::Path;
+
+use clarion::flow;
+use clarion::model::{DigestState, Slug};
+
+use crate::support::site::{Site, answer};
+use crate::support::world::{World, post, prose, rss};
+use crate::support::{configure, good, json, run};
+
+/// Whether a text stands anywhere in the files of a database.
+fn holds(folder: &Path, text: &str) -> bool {
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let databases = files.filter(|path| path.to_string_lossy().contains("clarion.db") && !path.to_string_lossy().ends_with(".lock"));
+    databases.into_iter().any(|path| std::fs::read(path).unwrap().windows(text.len()).any(|window| window == text.as_bytes()))
+}
+
+#[test]
+fn nothing_of_the_person_is_left_and_neither_import_nor_feed_nor_backup_brings_them_back() {
+    let item = |n: u32, author: &str| {
+        let who = author.split('<').next().unwrap();
+        format!(
+            "<item><title>Secret of {who} {n}</title><guid isPermaLink=\"false\">g{n}</guid><link>https://team.example/{n}</link>\
+             <dc:creator>{author}</dc:creator><description>Body of {who}</description><pubDate>Wed, 18 Nov 2026 10:00:00 GMT</pubDate></item>"
+        )
+    };
+    let site = Site::start(move |asked| {
+        let items = match asked.path.as_str() {
+            "/zora.xml" => item(1, "Zora Quill"),
+            _ => item(2, "Zora Quill") + &item(3, "Ben Bitdiddle") + &item(4, "Ben Bitdiddle</dc:creator><dc:creator>Zora Quill"),
+        };
+        let head = "<rss version=\"2.0\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\"><channel><title>Team</title>";
+        answer("200 OK", "", &format!("{head}{items}</channel></rss>"))
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    configure(folder, "");
+    let (own, team) = (site.url("/zora.xml"), site.url("/team.xml"));
+    let roster = format!(
+        "builder,name,kind,url,email\nzora-q,Zora Quill,rss,{own},zq@mail.example\nzora-q,,rss,{team},\nben,Ben Bitdiddle,rss,{team},\n"
+    );
+    std::fs::write(folder.join("r.csv"), &roster).unwrap();
+    good(folder, &["registry", "import", "r.csv"]);
+    good(folder, &["poll"]);
+    assert_eq!(json(folder, &["log", "list"]).as_array().unwrap().len(), 4);
+    std::fs::create_dir(folder.join("backups")).unwrap();
+    good(folder, &["backup", "backups/old.db"]);
+
+    let report = json(folder, &["erase", "zora-q", "--as", "Staff"]);
+    for (name, count) in [("sources", 1), ("shared_sources", 1), ("entries", 2), ("shared_entries", 1), ("documents", 2)] {
+        assert_eq!(report[name], count, "{name}: {report}");
+    }
+    for text in ["zora", "Zora", "zq@mail", "Secret of Zora"] {
+        assert!(!holds(folder, text), "{text}");
+    }
+    let listed = json(folder, &["log", "list"]);
+    let titles: Vec<&str> = listed.as_array().unwrap().iter().map(|row| row["title"].as_str().unwrap()).collect();
+    assert_eq!(titles.len(), 2, "{titles:?}");
+    assert!(listed.as_array().unwrap().iter().all(|row| row["builders"] == serde_json::json!(["ben"])), "{listed}");
+    assert_eq!(json(folder, &["rebuild"])["same"], true);
+
+    // The roster that still names them is refused for them alone; the feed that still shows their piece brings nothing.
+    let again = run(folder, &["registry", "import", "r.csv"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(again.out.contains("line 2: zora-q refused: `zora-q` was erased on their own wish"), "{again:?}");
+    assert!(again.out.contains("2 refused") && again.out.contains("1 unchanged"), "{again:?}");
+    std::fs::write(folder.join("mail.csv"), "builder,name,kind,url,email\nquill,Z. Quill,,,ZQ@mail.example\n").unwrap();
+    assert!(run(folder, &["registry", "import", "mail.csv"]).out.contains("refused"));
+    good(folder, &["poll", "--all"]);
+    assert_eq!(json(folder, &["log", "list"]).as_array().unwrap().len(), 2);
+    run(folder, &["erase", "zora-q"]).refused(1, &["there is no builder `zora-q`"]);
+
+    // Backups of the same folder are restored without them.
+    good(folder, &["backup", "backups/new.db"]);
+    assert!(folder.join("backups/clarion.erased").exists());
+    let restored = good(folder, &["restore", "backups/old.db", "back"]);
+    assert!(restored.contains("1 person was erased after this backup was made"), "{restored}");
+    assert!(!holds(&folder.join("back"), "zq@mail") && !holds(&folder.join("back"), "Secret of Zora Quill 1"));
+    configure(&folder.join("back"), "");
+    assert_eq!(json(&folder.join("back"), &["log", "list"]).as_array().unwrap().len(), 2);
+    assert!(run(&folder.join("back"), &["registry", "import", "../r.csv"]).out.contains("refused"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn published_digests_get_a_new_edition_and_drafts_are_made_again() {
+    let world = World::at("2026-11-16T12:00:00Z").await;
+    for (name, path) in [("Zora Quill", "/z.xml"), ("Ben Bitdiddle", "/b.xml")] {
+        world.feed(name, path).await;
+    }
+    let item =
+        |title: &str, date: &str| post(&title.to_lowercase(), title, date).replace("</item>", &format!("{}</item>", prose("Fired", 60)));
+    world.origin.serve("/z.xml", rss(&[]));
+    world.origin.serve("/b.xml", rss(&[]));
+    world.poll().await;
+    world.origin.serve("/z.xml", rss(&[item("Zinc", "Tue, 17 Nov 2026 10:00:00 GMT")]));
+    world.poll_after(26, "/b.xml", rss(&[item("Brick", "Tue, 17 Nov 2026 11:00:00 GMT")])).await;
+    let draft = world.draft("2026-W47", "2026-11-23T07:00:00Z").await;
+    assert_eq!(draft.picks().count(), 2);
+    world.publish("2026-W47").await;
+    world.origin.serve("/z.xml", rss(&[item("Zest", "Mon, 23 Nov 2026 10:00:00 GMT")]));
+    world.poll_after(20, "/b.xml", rss(&[item("Bond", "Mon, 23 Nov 2026 11:00:00 GMT")])).await;
+    world.draft("2026-W48", "2026-11-30T07:00:00Z").await;
+
+    let report = flow::erase(&world.ctx, &Slug::parse("zora-quill").unwrap(), "tester").await.unwrap();
+    let week = |text: &str| text.parse::<clarion::model::Week>().unwrap();
+    assert_eq!((report.erased.editions.as_slice(), report.erased.drafts.as_slice()), (&[week("2026-W47")][..], &[week("2026-W48")][..]));
+    let row = world.ctx.store.digest(week("2026-W47")).await.unwrap().unwrap();
+    assert_eq!(row.state, DigestState::Published);
+    assert_eq!(row.digest.picks().map(|pick| pick.title.as_str()).collect::<Vec<_>>(), ["Brick"]);
+    let bytes = world.ctx.store.sealed(week("2026-W47"), "json").await.unwrap().unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.contains("Brick") && !text.contains("Zinc") && !text.contains("zora"), "{text}");
+    assert!(world.ctx.store.digest(week("2026-W48")).await.unwrap().is_none());
+    let again = world.draft("2026-W48", "2026-11-30T07:10:00Z").await;
+    assert!(again.outcomes.iter().all(|outcome| !outcome.title.starts_with('Z')));
+    assert!(report.remains.iter().any(|line| line.contains("cannot be recalled")));
+}
