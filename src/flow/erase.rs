@@ -1,14 +1,15 @@
 //! A person who wants to be forgotten: their data goes, published digests get a new edition without them, and what cannot
 //! be taken back is said (RECORD.md section 10).
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::{Context, render_context, settle};
-use crate::model::{DigestState, Slug, sha256_hex};
-use crate::render::{self, Format};
-use crate::store::{Erased, Erasing, ErasureRecord, Store, StoreError};
+use jiff::Timestamp;
+
+use super::publish::{next_context, sealing};
+use super::{Context, settle};
+use crate::model::{DigestState, Slug};
+use crate::store::{DigestRow, Erased, Erasing, ErasureRecord, Store, StoreError};
 
 /// What came of it, and what nobody can undo.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -33,20 +34,17 @@ pub fn erasures_beside(database: &Path) -> PathBuf {
 pub async fn erase(ctx: &Context, slug: &Slug, by: &str) -> Result<ErasureReport, StoreError> {
     settle(ctx).await?;
     let builder = ctx.store.builder(slug).await?.ok_or_else(|| StoreError::Refused(format!("there is no builder `{slug}`")))?;
-    let mut editions = BTreeMap::new();
+    let at = ctx.clock.now();
+    let told = told(at);
+    let mut editions = Vec::new();
     for row in ctx.store.digests().await? {
-        let Some(rest) = row.digest.without(builder.id).filter(|_| row.state == DigestState::Published) else { continue };
-        let context = render_context(ctx, &row);
-        let rendered: Vec<(String, String, Vec<u8>)> = tokio::task::block_in_place(|| {
-            let format = |format: &Format| {
-                let bytes = render::render(&rest, &context, *format).ok()?;
-                Some((format.extension().to_owned(), sha256_hex(&bytes), bytes))
-            };
-            Format::ALL.iter().filter_map(format).collect()
-        });
-        editions.insert(row.week, rendered);
+        let Some(rest) = row.digest.without(builder.id, &told).filter(|_| row.state == DigestState::Published) else { continue };
+        let row = DigestRow { digest: rest, ..row };
+        let context = next_context(ctx, &row).await?;
+        let sealed = sealing(&row, &context, at).map_err(|error| StoreError::Broken(error.to_string()))?;
+        editions.push((sealed, row.digest));
     }
-    let erasing = Erasing { builder, by: by.to_owned(), at: ctx.clock.now(), editions };
+    let erasing = Erasing { builder, by: by.to_owned(), at, told, editions };
     let mut erased = ctx.store.erase(erasing).await?;
     let file = erasures_beside(ctx.store.path());
     if let Some(record) = erased.record.take() {
@@ -56,12 +54,18 @@ pub async fn erase(ctx: &Context, slug: &Slug, by: &str) -> Result<ErasureReport
     let mut remains =
         vec!["backups made before this still hold the data: restore them only with the file of erasures beside them".to_owned()];
     if !erased.editions.is_empty() {
-        remains.push("mails, feeds and copies of digests that went out before cannot be recalled".to_owned());
+        remains.push("mails, posts, feeds and copies of digests that went out before cannot be recalled".to_owned());
+        remains.push("introductions and corrections that editors wrote may name the person".to_owned());
     }
     if erased.shared_entries > 0 {
         remains.push("works that others made too stay theirs; their texts may name the person".to_owned());
     }
     Ok(ErasureReport { builder: slug.to_string(), erased, file, remains })
+}
+
+/// What readers of a digest are told where a work stood.
+fn told(at: Timestamp) -> String {
+    format!("A work was taken out of this digest on {}: it was erased for the one who made it.", at.strftime("%-d %B %Y"))
 }
 
 fn broken(path: &Path, error: &std::io::Error) -> StoreError {
@@ -97,7 +101,7 @@ fn in_folder(backup: &Path) -> PathBuf {
 }
 
 /// Applies every erasure that stands beside a backup to the database restored from it; answers how many people went.
-pub async fn apply_erasures(backup: &Path, database: &Path, at: jiff::Timestamp) -> Result<u64, StoreError> {
+pub async fn apply_erasures(backup: &Path, database: &Path, at: Timestamp) -> Result<u64, StoreError> {
     let file = in_folder(backup);
     let text = match std::fs::read_to_string(&file) {
         Ok(text) => text,
@@ -111,7 +115,7 @@ pub async fn apply_erasures(backup: &Path, database: &Path, at: jiff::Timestamp)
     let found = store.named_in(records).await?;
     let count = found.len() as u64;
     for builder in found {
-        let erasing = Erasing { builder, by: "restore".into(), at, editions: BTreeMap::new() };
+        let erasing = Erasing { builder, by: "restore".into(), at, told: told(at), editions: Vec::new() };
         store.erase(erasing).await?;
     }
     store.close().await?;

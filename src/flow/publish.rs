@@ -8,7 +8,7 @@ use super::Context;
 use super::desk::address_keys;
 use crate::model::{ActivityId, Correction, DigestState, Week, sha256_hex};
 use crate::render::{self, Format, RenderError};
-use crate::store::{DigestRow, EditionKind, NewEdition, StoreError};
+use crate::store::{DigestRow, EditionKind, NewEdition, Sealing, StoreError};
 
 /// Why a digest was not published.
 #[derive(Debug, thiserror::Error)]
@@ -110,12 +110,7 @@ pub async fn remove(ctx: &Context, week: Week, work: &ActivityId, reason: &str, 
     if pick.removed.is_some() {
         return Err(StoreError::Refused(format!("{work} was taken out of the digest of {week} already")).into());
     }
-    pick.removed = Some(text.clone());
-    pick.title.clear();
-    pick.url.clear();
-    pick.also.clear();
-    pick.social.clear();
-    (pick.title_gloss, pick.summary) = (None, None);
+    pick.take_out(text.clone());
     let work = pick.work.clone();
     for outcome in digest.outcomes.iter_mut().filter(|outcome| about(&outcome.work, &outcome.members)) {
         outcome.title.clear();
@@ -139,7 +134,7 @@ async fn published(ctx: &Context, week: Week) -> Result<DigestRow, PublishError>
     Ok(row)
 }
 
-async fn next_context(ctx: &Context, row: &DigestRow) -> Result<render::Context, StoreError> {
+pub(super) async fn next_context(ctx: &Context, row: &DigestRow) -> Result<render::Context, StoreError> {
     let context = edition_context(ctx, row).await?;
     Ok(render::Context { edition: row.edition + 1, supersedes: row.sealed.clone(), ..context })
 }
@@ -151,7 +146,6 @@ fn sentence(text: &str) -> Option<String> {
     Some(line).filter(|line| !line.is_empty())
 }
 
-/// Renders every format; the edition's hash is over the hashes of all.
 fn edition(
     row: &DigestRow,
     context: &render::Context,
@@ -160,6 +154,11 @@ fn edition(
     note: Option<String>,
     at: Timestamp,
 ) -> Result<NewEdition, PublishError> {
+    Ok(NewEdition { sealing: sealing(row, context, at)?, by: by.to_owned(), why, note })
+}
+
+/// Renders every format; the edition's hash is over the hashes of all.
+pub(super) fn sealing(row: &DigestRow, context: &render::Context, at: Timestamp) -> Result<Sealing, RenderError> {
     let formats = tokio::task::block_in_place(|| {
         let digest = row.digest.for_readers();
         Format::ALL
@@ -172,9 +171,8 @@ fn edition(
     })?;
     let mut lines: Vec<String> = formats.iter().map(|(format, hash, _)| format!("{format} {hash}\n")).collect();
     lines.sort_unstable();
-    Ok(NewEdition {
+    Ok(Sealing {
         week: row.week,
-        by: by.to_owned(),
         at,
         hash: sha256_hex(lines.concat().as_bytes()),
         formats,
@@ -185,7 +183,5 @@ fn edition(
             "revision": row.revision, "draft_hash": row.draft_hash, "rules_version": row.digest.rules_version,
             "program_version": env!("CARGO_PKG_VERSION"),
         }),
-        why,
-        note,
     })
 }

@@ -341,6 +341,18 @@ pub struct Digest {
     pub nominees: u32,
 }
 
+impl Pick {
+    /// Leaves nothing of it but a line for readers in its place.
+    pub fn take_out(&mut self, told: String) {
+        self.removed = Some(told);
+        self.title.clear();
+        self.url.clear();
+        self.also.clear();
+        self.social.clear();
+        (self.title_gloss, self.summary) = (None, None);
+    }
+}
+
 impl Digest {
     /// The picks in the order shown.
     pub fn picks(&self) -> impl Iterator<Item = &Pick> {
@@ -370,23 +382,22 @@ impl Digest {
         digest
     }
 
-    /// The same without a builder: places that nobody else shares go, with all that was said of their works. `None` where
-    /// it does not name them.
-    pub fn without(&self, builder: BuilderId) -> Option<Self> {
+    /// The same without a builder: of works that nobody else shares a line is left where they stood, and nothing of why
+    /// they stood there. `None` where it does not name them.
+    pub fn without(&self, builder: BuilderId, told: &str) -> Option<Self> {
         let is_named = self.picks().any(|pick| pick.builders.iter().any(|credited| credited.id == builder))
             || self.outcomes.iter().any(|outcome| outcome.builders.contains(&builder));
         if !is_named {
             return None;
         }
         let mut rest = self.clone();
-        for section in &mut rest.sections {
-            section.picks.retain_mut(|pick| {
-                let was_theirs = pick.builders.iter().any(|credited| credited.id == builder);
-                pick.builders.retain(|credited| credited.id != builder);
-                !was_theirs || !pick.builders.is_empty()
-            });
+        for pick in rest.sections.iter_mut().flat_map(|section| &mut section.picks) {
+            let was_theirs = pick.builders.iter().any(|credited| credited.id == builder);
+            pick.builders.retain(|credited| credited.id != builder);
+            if was_theirs && pick.builders.is_empty() {
+                pick.take_out(told.to_owned());
+            }
         }
-        rest.sections.retain(|section| !section.picks.is_empty());
         rest.outcomes.retain_mut(|outcome| {
             let was_theirs = outcome.builders.contains(&builder);
             outcome.builders.retain(|other| *other != builder);

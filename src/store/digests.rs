@@ -70,11 +70,10 @@ pub struct NewDraft {
     pub refresh: Option<Refresh>,
 }
 
-/// An edition to be sealed.
+/// The bytes of an edition, and what they were made from.
 #[derive(Debug, Clone)]
-pub struct NewEdition {
+pub struct Sealing {
     pub week: Week,
-    pub by: String,
     pub at: Timestamp,
     /// Name of the format, SHA-256 of the bytes, the bytes.
     pub formats: Vec<(String, String, Vec<u8>)>,
@@ -86,8 +85,39 @@ pub struct NewEdition {
     pub addresses: Vec<String>,
     /// Log place, configuration, edits, version: what it was made from.
     pub inputs: serde_json::Value,
+}
+
+/// An edition to be sealed.
+#[derive(Debug, Clone)]
+pub struct NewEdition {
+    pub sealing: Sealing,
+    pub by: String,
     pub why: EditionKind,
     pub note: Option<String>,
+}
+
+/// Keeps an edition with the fact that tells of it, as the newest one of its week.
+pub(super) fn put_sealing(connection: &Connection, draft: Seq, sealing: &Sealing) -> Result<(), StoreError> {
+    let Sealing { week, at, formats, hash, follows, addresses, inputs } = sealing;
+    let number = follows.0 + 1;
+    let hashes: BTreeMap<&str, &str> = formats.iter().map(|(format, hash, _)| (format.as_str(), hash.as_str())).collect();
+    let detail =
+        json!({ "edition": number, "hash": hash, "follows": follows.1, "draft": draft, "inputs": inputs, "sha256": hashes }).to_string();
+    append(connection, &NewFact { at: *at, kind: FactKind::DigestSealed, subject: week.to_string(), detail, payload: None })?;
+    for (format, hash, bytes) in formats {
+        connection.execute(
+            "INSERT INTO editions (week, edition, format, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![week.to_string(), number, format, hash, bytes],
+        )?;
+    }
+    connection.execute(
+        "UPDATE digests SET state = 'published', published_at = coalesce(published_at, ?2), edition = ?3, sealed = ?4 WHERE week = ?1",
+        params![week.to_string(), to_millis(*at), number, hash],
+    )?;
+    for key in addresses {
+        connection.execute("INSERT OR IGNORE INTO featured_addresses (key, week) VALUES (?1, ?2)", params![key, week.to_string()])?;
+    }
+    Ok(())
 }
 
 /// An approval to be recorded.
@@ -367,7 +397,8 @@ impl Store {
     /// Seals an edition: the first of an approved digest, or one that follows. Its bytes never change from then on.
     pub async fn seal(&self, edition: NewEdition) -> Result<(), StoreError> {
         self.write_safely(move |connection| {
-            let NewEdition { week, by, at, formats, hash, follows, addresses, inputs, why, note } = edition;
+            let NewEdition { sealing, by, why, note } = edition;
+            let (week, at, follows) = (sealing.week, sealing.at, sealing.follows.0);
             let row = head(connection, week)?.ok_or_else(|| desks::missing(week))?;
             let first = matches!(why, EditionKind::Publication);
             match row.state {
@@ -387,39 +418,16 @@ impl Store {
                     )));
                 }
             }
-            if row.edition != follows.0 {
+            if row.edition != follows {
                 return Err(StoreError::Refused(format!("another edition of {week} was sealed meanwhile: try again")));
             }
-            let number = follows.0 + 1;
             let what = match &why {
                 EditionKind::Publication => DecisionKind::Publish { week },
                 EditionKind::Correction { text } => DecisionKind::Correct { week, text: text.clone() },
                 EditionKind::Removal { work, reason, .. } => DecisionKind::Remove { week, work: work.clone(), reason: reason.clone() },
             };
             let decided = decide(connection, &Decision { by, what, note }, week, at)?;
-            let hashes: BTreeMap<&str, &str> = formats.iter().map(|(format, hash, _)| (format.as_str(), hash.as_str())).collect();
-            let detail = json!({
-                "edition": number, "hash": hash, "follows": follows.1, "draft": row.draft_seq, "inputs": inputs, "sha256": hashes,
-            });
-            append(
-                connection,
-                &NewFact { at, kind: FactKind::DigestSealed, subject: week.to_string(), detail: detail.to_string(), payload: None },
-            )?;
-            for (format, hash, bytes) in &formats {
-                connection.execute(
-                    "INSERT INTO editions (week, edition, format, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![week.to_string(), number, format, hash, bytes],
-                )?;
-            }
-            connection.execute(
-                "UPDATE digests SET state = 'published', published_at = coalesce(published_at, ?2), edition = ?3, sealed = ?4
-                 WHERE week = ?1",
-                params![week.to_string(), to_millis(at), number, hash],
-            )?;
-            for key in &addresses {
-                connection
-                    .execute("INSERT OR IGNORE INTO featured_addresses (key, week) VALUES (?1, ?2)", params![key, week.to_string()])?;
-            }
+            put_sealing(connection, row.draft_seq, &sealing)?;
             let told = match &why {
                 EditionKind::Publication => None,
                 EditionKind::Correction { text } | EditionKind::Removal { text, .. } => Some(text),
@@ -432,7 +440,7 @@ impl Store {
             }
             if let EditionKind::Removal { digest, .. } = &why {
                 // The bytes go; their hashes stay in the log.
-                connection.execute("DELETE FROM editions WHERE week = ?1 AND edition < ?2", params![week.to_string(), number])?;
+                connection.execute("DELETE FROM editions WHERE week = ?1 AND edition < ?2", params![week.to_string(), follows + 1])?;
                 connection
                     .execute("UPDATE desks SET body = ?2 WHERE week = ?1", params![week.to_string(), serde_json::to_string(digest)?])?;
             }

@@ -3,23 +3,20 @@
 //! What is kept is a keyed hash of what named the person, so that a later import can refuse them without knowing them
 //! (RECORD.md section 10). What is freed is overwritten, and the file is packed anew.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use serde_json::Value;
+use sha2::Sha256;
 
+use super::digests::Sealing;
 use super::log::{self, NewFact, append};
 use super::sqlite::{Durability, Extent};
-use super::{Store, StoreError, registry, settled, to_millis};
-use crate::model::{
-    Author, Builder, BuilderId, Decision, DecisionKind, Digest, FactKind, Seq, Week, hex, names_of_author, names_of_builder,
-};
-
-/// Sealed formats by week: name, hash and bytes of each.
-pub type Editions = BTreeMap<Week, Vec<(String, String, Vec<u8>)>>;
+use super::{Store, StoreError, erased_weeks, registry, settled, to_millis};
+use crate::model::{Author, Builder, Decision, DecisionKind, Digest, FactKind, Week, hex, names_of_author, names_of_builder};
 
 /// Whom to erase, and what follows for published digests.
 #[derive(Debug, Clone)]
@@ -27,8 +24,10 @@ pub struct Erasing {
     pub builder: Builder,
     pub by: String,
     pub at: Timestamp,
-    /// New editions of the published digests that name the person: format, hash and bytes.
-    pub editions: Editions,
+    /// The line that stands where their works stood in published digests.
+    pub told: String,
+    /// New editions of the published digests that name the person, each with the digest as it is shown in them.
+    pub editions: Vec<(Sealing, Digest)>,
 }
 
 /// What erasing took out.
@@ -64,14 +63,9 @@ pub struct ErasureRecord {
 
 /// HMAC-SHA256 (RFC 2104), in hex.
 fn keyed(key: &[u8], text: &str) -> String {
-    let mut block = [0_u8; 64];
-    // Keys are 32 bytes; a longer one is cut, which changes nothing for ours.
-    for (place, byte) in block.iter_mut().zip(key) {
-        *place = *byte;
-    }
-    let pad = |with: u8| block.map(|byte| byte ^ with);
-    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(text.as_bytes()).finalize();
-    hex(&Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize())
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length is taken");
+    mac.update(text.as_bytes());
+    hex(&mac.finalize().into_bytes())
 }
 
 fn bytes_of(key: &str) -> Vec<u8> {
@@ -137,7 +131,7 @@ fn lines_of(connection: &Connection, entry: i64) -> Result<Vec<i64>, StoreError>
     std::iter::once(Ok(entry)).chain(changes.map(|seq| Ok(seq?))).collect()
 }
 
-fn drop_text(connection: &Connection, seq: i64) -> Result<u64, StoreError> {
+pub(super) fn drop_text(connection: &Connection, seq: i64) -> Result<u64, StoreError> {
     Ok(connection.prepare_cached("DELETE FROM payload WHERE seq = ?1")?.execute([seq])? as u64)
 }
 
@@ -164,6 +158,7 @@ fn drop_source(connection: &Connection, source: i64) -> Result<(), StoreError> {
         "DELETE FROM source_times WHERE source = ?1",
         "DELETE FROM backfills WHERE source = ?1",
         "DELETE FROM bylines WHERE source = ?1",
+        "DELETE FROM accounts WHERE source = ?1",
         "DELETE FROM owners WHERE source = ?1",
         "DELETE FROM payload WHERE seq IN (SELECT seq FROM log WHERE kind = 'RosterChanged' AND subject = 's' || ?1
            AND kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled'))",
@@ -199,7 +194,7 @@ fn drop_links(connection: &Connection, entries: &BTreeSet<i64>, erased: &mut Era
 }
 
 fn erase(connection: &Connection, erasing: &Erasing) -> Result<Erased, StoreError> {
-    let Erasing { builder, by, at, editions } = erasing;
+    let Erasing { builder, by, at, .. } = erasing;
     let id = builder.id.0;
     let mut erased = Erased::default();
     let key = secret(connection)?;
@@ -281,8 +276,15 @@ fn erase(connection: &Connection, erasing: &Erasing) -> Result<Erased, StoreErro
            AND kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled'))",
         [id],
     )?;
-    connection.execute("DELETE FROM builders WHERE id = ?1", [id])?;
-    drop_from_digests(connection, builder.id, editions, *at, &mut erased)?;
+    for sql in [
+        "DELETE FROM sessions WHERE link IN (SELECT hash FROM builder_links WHERE builder = ?1)",
+        "DELETE FROM builder_links WHERE builder = ?1",
+        "DELETE FROM builders WHERE id = ?1",
+    ] {
+        connection.execute(sql, [id])?;
+    }
+    connection.execute("DELETE FROM audit WHERE instr(about, ?1) > 0 OR who = ?1", [builder.slug.as_str()])?;
+    erased_weeks::drop_from_digests(connection, erasing, &mut erased)?;
 
     let hashes: Vec<String> = marked.iter().map(|mark| keyed(&secret, mark)).collect();
     for hash in &hashes {
@@ -295,53 +297,6 @@ fn erase(connection: &Connection, erasing: &Erasing) -> Result<Erased, StoreErro
     settled::drop_derived(connection)?;
     erased.record = Some(ErasureRecord { at: *at, key, hashes });
     Ok(erased)
-}
-
-/// Drafts that name the person go; published digests get the new edition and lose the old bytes.
-fn drop_from_digests(
-    connection: &Connection,
-    builder: BuilderId,
-    editions: &Editions,
-    at: Timestamp,
-    erased: &mut Erased,
-) -> Result<(), StoreError> {
-    let mut drafts = connection.prepare(
-        "SELECT log.seq, body, (SELECT state FROM digests WHERE draft_seq = log.seq) FROM log JOIN payload USING (seq)
-         WHERE kind = 'DraftMade' AND kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled')",
-    )?;
-    let drafts = drafts
-        .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?)))?
-        .collect::<Result<Vec<_>, _>>()?;
-    for (seq, body, state) in drafts {
-        let digest: Digest = serde_json::from_str(&body)?;
-        let Some(rest) = digest.without(builder) else { continue };
-        let week = digest.week;
-        if state.as_deref() != Some("published") {
-            erased.texts += drop_text(connection, seq)?;
-            if connection.execute("DELETE FROM digests WHERE draft_seq = ?1", [seq])? > 0 {
-                erased.drafts.push(week);
-            }
-            continue;
-        }
-        connection.execute("UPDATE payload SET body = ?2 WHERE seq = ?1", params![seq, serde_json::to_string(&rest)?])?;
-        let before: i64 =
-            connection.query_row("SELECT coalesce(max(edition), 0) FROM editions WHERE week = ?1", [week.to_string()], |row| row.get(0))?;
-        connection.execute("DELETE FROM editions WHERE week = ?1", [week.to_string()])?;
-        let formats = editions.get(&week).map(Vec::as_slice).unwrap_or_default();
-        let hashes: BTreeMap<&str, &str> = formats.iter().map(|(format, hash, _)| (format.as_str(), hash.as_str())).collect();
-        let detail = json!({"edition": before + 1, "before": before, "draft": Seq(seq), "sha256": hashes, "reason": "erased"}).to_string();
-        append(connection, &NewFact { at, kind: FactKind::DigestSealed, subject: week.to_string(), detail, payload: None })?;
-        for (format, hash, bytes) in formats {
-            connection.execute(
-                "INSERT INTO editions (week, edition, format, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![week.to_string(), before + 1, format, hash, bytes],
-            )?;
-        }
-        erased.editions.push(week);
-    }
-    erased.drafts.sort();
-    erased.editions.sort();
-    Ok(())
 }
 
 impl Store {

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use clarion::flow;
-use clarion::model::{DigestState, Slug};
+use clarion::flow::{self, Warnings, Wish};
+use clarion::model::{DigestState, Edit, Mark, Slug, Week, Wording};
+use jiff::SignedDuration;
 
 use crate::support::site::{Site, answer};
 use crate::support::world::{World, post, prose, rss};
@@ -97,17 +98,35 @@ async fn published_digests_get_a_new_edition_and_drafts_are_made_again() {
     world.poll_after(26, "/b.xml", rss(&[item("Brick", "Tue, 17 Nov 2026 11:00:00 GMT")])).await;
     let draft = world.draft("2026-W47", "2026-11-23T07:00:00Z").await;
     assert_eq!(draft.picks().count(), 2);
-    world.publish("2026-W47").await;
+    // What stands beside the digest speaks of them too: an edit, a word to the author, a post, a private link.
+    let week = |text: &str| text.parse::<Week>().unwrap();
+    let zinc = draft.picks().find(|pick| pick.title == "Zinc").unwrap().work.clone();
+    let wish = Wish { by: "Edith".into(), note: None, on: None };
+    let edit = Edit::Reword { work: zinc.clone(), field: Wording::Summary, text: Some("Zinc told anew".into()) };
+    flow::edit(&world.ctx, week("2026-W47"), &edit, &wish).await.unwrap();
+    let mark = Mark::Outdated { work: zinc.clone(), text: "Zinc is outdated".into() };
+    flow::mark(&world.ctx, week("2026-W47"), mark, &wish).await.unwrap();
+    flow::approve_draft(&world.ctx, week("2026-W47"), Warnings::Accept, &wish).await.unwrap();
+    world.clock.advance(SignedDuration::from_hours(1));
+    flow::publish(&world.ctx, week("2026-W47"), "tester").await.unwrap();
+    flow::mark_posted(&world.ctx, week("2026-W47"), zinc.as_str(), "x", "https://x.example/zora-post", "Edith", None).await.unwrap();
+    let zora = world.ctx.store.builder(&Slug::parse("zora-quill").unwrap()).await.unwrap().unwrap().id;
+    flow::make_builder_link(&world.ctx, zora, "Edith").await.unwrap();
     world.origin.serve("/z.xml", rss(&[item("Zest", "Mon, 23 Nov 2026 10:00:00 GMT")]));
     world.poll_after(20, "/b.xml", rss(&[item("Bond", "Mon, 23 Nov 2026 11:00:00 GMT")])).await;
     world.draft("2026-W48", "2026-11-30T07:00:00Z").await;
 
+    let folder = world.ctx.store.path().parent().unwrap();
+    assert!(holds(folder, "Zinc") && holds(folder, "zora-post"));
     let report = flow::erase(&world.ctx, &Slug::parse("zora-quill").unwrap(), "tester").await.unwrap();
-    let week = |text: &str| text.parse::<clarion::model::Week>().unwrap();
     assert_eq!((report.erased.editions.as_slice(), report.erased.drafts.as_slice()), (&[week("2026-W47")][..], &[week("2026-W48")][..]));
     let row = world.ctx.store.digest(week("2026-W47")).await.unwrap().unwrap();
     assert_eq!(row.state, DigestState::Published);
-    assert_eq!(row.digest.picks().map(|pick| pick.title.as_str()).collect::<Vec<_>>(), ["Brick"]);
+    assert_eq!(row.digest.picks().map(|pick| pick.title.as_str()).collect::<Vec<_>>(), ["Brick", ""]);
+    assert_eq!((row.edition, row.digest.picks().filter(|pick| pick.removed.is_some()).count()), (2, 1), "a tombstone in a second edition");
+    for text in ["Zinc", "Zest", "Zora", "zora"] {
+        assert!(!holds(folder, text), "{text}");
+    }
     let bytes = world.ctx.store.sealed(week("2026-W47"), "json").await.unwrap().unwrap();
     let text = String::from_utf8(bytes).unwrap();
     assert!(text.contains("Brick") && !text.contains("Zinc") && !text.contains("zora"), "{text}");
