@@ -296,12 +296,14 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Chooses anew: first what was pinned, then by the rule, without what was taken out.
+    /// Chooses anew: first what was pinned, then by the rule, without what was taken out. Texts and order come last: they
+    /// are about what has a place.
     fn begin_again(&mut self, edits: &[&EditRecord]) {
         self.touched = true;
         self.placed.clear();
         let mut pins: Vec<&ActivityId> = Vec::new();
-        for record in edits {
+        let mut words: Vec<&EditRecord> = Vec::new();
+        for &record in edits {
             let done = match &record.what {
                 Edit::Pin { work } => {
                     pins.push(work);
@@ -319,7 +321,10 @@ impl<'a> Table<'a> {
                 Edit::DropBuilder { .. } => self.take_out(&record.what),
                 // Works that were joined or parted before are so in the new draft already.
                 Edit::Refresh | Edit::Merge { .. } | Edit::Split { .. } => Ok(()),
-                other => self.apply_words(other, record.revision),
+                _ => {
+                    words.push(record);
+                    Ok(())
+                }
             };
             if let Err(refused) = done {
                 self.gone(record, &refused);
@@ -334,6 +339,11 @@ impl<'a> Table<'a> {
             }
         }
         while self.placed.len() < self.places() && self.fill_one() {}
+        for record in words {
+            if let Err(refused) = self.apply_words(&record.what, record.revision) {
+                self.gone(record, &refused);
+            }
+        }
     }
 
     fn gone(&mut self, record: &EditRecord, refused: &EditRefused) {
@@ -1248,6 +1258,21 @@ mod tests {
         let desk = draft.edit(Edit::Undo { revision: 2 }).unwrap();
         assert!(works(&desk.digest).contains(&picks[0]));
         assert!(draft.edit(Edit::Undo { revision: 4 }).unwrap_err().contains("refresh"));
+    }
+
+    #[test]
+    fn a_refresh_keeps_the_order_the_lead_and_the_introductions() {
+        let mut draft = Draft::of(&case());
+        let before = works(&draft.base);
+        let section = draft.base.sections[0].category.clone();
+        draft.edit(Edit::Move { work: before[1].clone(), place: 1 }).unwrap();
+        draft.edit(Edit::Lead { work: before[2].clone() }).unwrap();
+        let desk = draft.edit(Edit::Intro { section: Some(section), text: Some("All of a kind.".into()) }).unwrap();
+        let again = draft.edit(Edit::Refresh).unwrap();
+        assert_eq!(again.notices, []);
+        assert_eq!(works(&again.digest), works(&desk.digest));
+        assert_eq!(again.digest.lead().map(|pick| &pick.work), Some(&before[2]));
+        assert_eq!(again.digest.sections[0].intro, desk.digest.sections[0].intro);
     }
 
     #[test]
