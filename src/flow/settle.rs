@@ -57,8 +57,9 @@ async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
     let entries: Vec<i64> = rows.iter().map(|row| row.id).collect();
     drop(groups);
     drop(rows);
-    let beside = if entries.is_empty() { Vec::new() } else { beside(ctx, &activities, entries).await? };
-    let decisions = decisions(ctx, &activities).await?;
+    let former = ctx.store.former_activities(entries).await?;
+    let decisions = decisions(ctx, &activities, &former).await?;
+    let beside = if activities.is_empty() { Vec::new() } else { beside(ctx, &activities, former, &decisions).await? };
     let works = tokio::task::block_in_place(|| {
         let all: Vec<&Activity> = activities.iter().map(|settled| &settled.activity).chain(&beside).collect();
         let by_id: HashMap<&ActivityId, &Activity> = all.iter().map(|activity| (&activity.id, *activity)).collect();
@@ -82,7 +83,7 @@ async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
 
 /// What people decided of pairs, under the ids that the activities have now: a decision holds when two activities turn out
 /// to be one, and the id that it names is only an alias of it.
-async fn decisions(ctx: &Context, activities: &[SettledActivity]) -> Result<Vec<DecisionKind>, StoreError> {
+async fn decisions(ctx: &Context, activities: &[SettledActivity], former: &HashSet<ActivityId>) -> Result<Vec<DecisionKind>, StoreError> {
     let mut decisions = ctx.store.work_decisions().await?;
     if decisions.is_empty() {
         return Ok(decisions);
@@ -92,7 +93,10 @@ async fn decisions(ctx: &Context, activities: &[SettledActivity]) -> Result<Vec<
         _ => Vec::new(),
     });
     let mut now = ctx.store.resolve_activities(named.collect()).await?;
-    // What is computed in this step is not in the store yet.
+    // What is computed in this step is not in the store yet, and what it replaces there says nothing any more.
+    for (named, id) in now.iter_mut().filter(|(_, id)| former.contains(*id)) {
+        id.clone_from(named);
+    }
     for settled in activities {
         let id = &settled.activity.id;
         now.extend(
@@ -117,20 +121,36 @@ async fn decisions(ctx: &Context, activities: &[SettledActivity]) -> Result<Vec<
     Ok(decisions)
 }
 
-/// The settled activities that must be looked at again together with these: they share an address, stood in one work, or
-/// are alike; directly or over others.
-async fn beside(ctx: &Context, activities: &[SettledActivity], entries: Vec<i64>) -> Result<Vec<Activity>, StoreError> {
-    let former = ctx.store.former_activities(entries).await?;
+/// The settled activities that must be looked at again together with these: they share an address, stood in one work, were
+/// called one work by a person, or are alike; directly or over others.
+///
+/// A merge counts also where the two stand apart: it was written before one of them was known, or another decision stood
+/// against it.
+async fn beside(
+    ctx: &Context,
+    activities: &[SettledActivity],
+    former: HashSet<ActivityId>,
+    decisions: &[DecisionKind],
+) -> Result<Vec<Activity>, StoreError> {
+    let mut merges = Merges::of(decisions);
     let mut known: HashSet<ActivityId> = activities.iter().map(|settled| settled.activity.id.clone()).chain(former).collect();
     let mut open: Vec<ActivityId> = known.iter().cloned().collect();
     let mut keys: HashSet<String> = activities.iter().flat_map(|settled| settled.addresses.iter().cloned()).collect();
     let mut places: Vec<Place> = activities.iter().filter_map(|settled| Place::of(&settled.activity, &settled.host)).collect();
     let mut found: Vec<Activity> = Vec::new();
     loop {
+        // What is open is looked up with its whole work, and so with itself.
+        let merged = merges.take(&open);
+        open.extend(merged);
         let linked = ctx.store.activities_beside(std::mem::take(&mut open), std::mem::take(&mut keys), known.clone()).await?;
         places.extend(linked.iter().filter_map(|activity| Place::of(activity, &Neighborhood::of(activity).host)));
         known.extend(linked.iter().map(|activity| activity.id.clone()));
+        let merged = merges.take(linked.iter().map(|activity| &activity.id));
         found.extend(linked);
+        if !merged.is_empty() {
+            open = merged;
+            continue;
+        }
         // What is near in time and by the same builder elsewhere, and of that what is alike.
         let near = ctx.store.activities_near(std::mem::take(&mut places), Neighborhood::APART, known.clone()).await?;
         if near.is_empty() {
@@ -152,6 +172,33 @@ async fn beside(ctx: &Context, activities: &[SettledActivity], entries: Vec<i64>
     }
     found.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(found)
+}
+
+/// Which activities people called one work with which, each told once.
+struct Merges<'a>(HashMap<&'a ActivityId, Vec<&'a ActivityId>>);
+
+impl<'a> Merges<'a> {
+    fn of(decisions: &'a [DecisionKind]) -> Self {
+        let mut merges: HashMap<&ActivityId, Vec<&ActivityId>> = HashMap::new();
+        for decision in decisions {
+            if let DecisionKind::Merge { one, other } = decision {
+                merges.entry(one).or_default().push(other);
+                merges.entry(other).or_default().push(one);
+            }
+        }
+        Self(merges)
+    }
+
+    /// What these are to be one work with, directly or over others, known or not; nothing where that was told before.
+    fn take<'b>(&mut self, ids: impl IntoIterator<Item = &'b ActivityId>) -> Vec<ActivityId> {
+        let mut waiting: Vec<&ActivityId> = ids.into_iter().filter_map(|id| self.0.remove(id)).flatten().collect();
+        let mut taken = Vec::new();
+        while let Some(id) = waiting.pop() {
+            taken.push(id.clone());
+            waiting.extend(self.0.remove(id).into_iter().flatten());
+        }
+        taken
+    }
 }
 
 /// What the steps ask about people and places, loaded once a step.

@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 
 use clarion::flow::{self, Wanted};
-use clarion::model::{ActivityId, DateTrust, Decision, DecisionKind, FactKind, MergeRule, OutcomeCode, SourceKind};
+use clarion::model::{ActivityId, CanonicalUrl, DateTrust, Decision, DecisionKind, FactKind, MergeRule, OutcomeCode, SourceKind};
 use clarion::store::NewFact;
 use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::world::{World, item, outcomes, post, prose, rss};
 
@@ -46,12 +48,17 @@ async fn standing(world: &World, title: &str) -> (MergeRule, usize) {
 
 /// Writes down what a person decided, and settles.
 async fn decide(world: &World, what: DecisionKind) {
+    write_down(world, what).await;
+    flow::settle(&world.ctx).await.unwrap();
+}
+
+/// Writes down what a person decided.
+async fn write_down(world: &World, what: DecisionKind) {
     let decision = Decision { by: "tester".into(), what, note: None };
     let payload = serde_json::to_string(&decision).unwrap();
     let fact =
         NewFact { at: world.clock_now(), kind: FactKind::Decision, subject: String::new(), detail: String::new(), payload: Some(payload) };
     world.ctx.store.append(fact).await.unwrap();
-    flow::settle(&world.ctx).await.unwrap();
 }
 
 /// Three short pieces with a plain title each, under addresses that a host and a folder give.
@@ -301,6 +308,156 @@ async fn a_column_that_stands_on_two_sites_is_paired_week_by_week() {
     let wanted: Vec<(String, usize)> =
         [("02", 1), ("09", 2), ("09", 2), ("16", 2), ("16", 2), ("23", 2), ("23", 2)].map(|(day, size)| (day.to_owned(), size)).into();
     assert_eq!(sizes, wanted);
+}
+
+// ---- Decisions ------------------------------------------------------------------------------------------------------
+
+/// The id that a piece has by its address.
+fn by_address(url: &str) -> ActivityId {
+    ActivityId::of_key(&CanonicalUrl::parse(url).unwrap().key())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_holds_whether_an_id_was_known_before_it_or_only_after() {
+    let told = |guid: &str, title: &str, link: &str| {
+        item(title, &format!("<guid isPermaLink=\"false\">{guid}</guid>{link}<pubDate>Mon, 23 Nov 2026 09:00:00 GMT</pubDate>"))
+    };
+    let link = "<link>https://shed.example.org/amber</link>";
+    // The decision is written before the piece is known, while it has an id of its own, or when that is only an alias.
+    for moment in 0..3 {
+        for settled in [true, false] {
+            let world = followed().await;
+            let team = world.feed("Bo Reed", "/team").await;
+            world.origin.serve("/team", rss(&[]));
+            world.poll().await;
+            let own = ActivityId::of_key(&format!("{team}:id:team-7"));
+            let merge = DecisionKind::Merge { one: own.clone(), other: by_address("https://shed.example.org/grey") };
+            let decided = async |now: usize| {
+                if now == moment {
+                    write_down(&world, merge.clone()).await;
+                    if settled {
+                        flow::settle(&world.ctx).await.unwrap();
+                    }
+                }
+            };
+            let grey = post("grey", "Why our glaze went grey", "Mon, 23 Nov 2026 08:00:00 GMT");
+            world.poll_after(1, "/feed", rss(&[told("own-1", "Amber", link), grey])).await;
+            decided(0).await;
+            world.poll_after(1, "/team", rss(&[told("team-7", "Amber glaze at last", "")])).await;
+            assert!(ids(&world).await.contains(&own));
+            assert_eq!(works(&world).await, if moment == 0 { 2 } else { 3 }, "{moment} {settled}");
+            decided(1).await;
+            world.poll_after(1, "/team", rss(&[told("team-7", "Amber glaze at last", link)])).await;
+            assert!(!ids(&world).await.contains(&own));
+            decided(2).await;
+            flow::settle(&world.ctx).await.unwrap();
+            assert_eq!((world.activities().await.len(), works(&world).await), (2, 1), "{moment} {settled}");
+            assert!(flow::rebuild(&world.ctx).await.unwrap().same, "{moment} {settled}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_that_another_decision_stood_against_holds_once_that_is_taken_back() {
+    let names = ["ash", "kiln", "slip"];
+    for turn in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let world = followed().await;
+        let posts = names.map(|name| post(name, &format!("What {name} does"), "Mon, 23 Nov 2026 08:00:00 GMT"));
+        world.poll_after(1, "/feed", rss(&posts)).await;
+        let [a, b, c] = turn.map(|n: usize| by_address(&format!("https://shed.example.org/{}", names[n])));
+        decide(&world, DecisionKind::Merge { one: a.clone(), other: c.clone() }).await;
+        decide(&world, DecisionKind::Split { one: b.clone(), other: c.clone() }).await;
+        decide(&world, DecisionKind::Merge { one: a.clone(), other: b.clone() }).await;
+        assert_eq!(works(&world).await, 2, "{turn:?}: one of the two merges must give way");
+        decide(&world, DecisionKind::Split { one: a.clone(), other: c }).await;
+        let work = world.ctx.store.work_of(&a).await.unwrap().unwrap().work;
+        assert_eq!(work.members.iter().map(|member| &member.activity).collect::<BTreeSet<_>>(), BTreeSet::from([&a, &b]), "{turn:?}");
+        assert!(flow::rebuild(&world.ctx).await.unwrap().same, "{turn:?}");
+    }
+}
+
+/// What happens in a small world of two sources with three pieces each.
+#[derive(Debug, Clone)]
+enum Happening {
+    /// A source tells a piece without an address, or under one of three that both use.
+    Told { source: usize, piece: usize, address: Option<usize> },
+    /// A person says whether two of all the ids that ever could be are one work.
+    Decided { merge: bool, one: usize, other: usize },
+}
+
+fn happenings() -> impl Strategy<Value = Vec<(Happening, bool)>> {
+    let told = (0_usize..2, 0_usize..3, proptest::option::weighted(0.6, 0_usize..3)).prop_map(|(source, piece, address)| Happening::Told {
+        source,
+        piece,
+        address,
+    });
+    let decided =
+        (proptest::bool::weighted(0.6), 0_usize..9, 0_usize..9).prop_map(|(merge, one, other)| Happening::Decided { merge, one, other });
+    proptest::collection::vec((prop_oneof![told, decided], proptest::bool::ANY), 4..16)
+}
+
+/// Plays it in a world of its own, settling always or only where that is said.
+async fn play(happenings: &[(Happening, bool)], always: bool) -> World {
+    let world = World::at(TUESDAY).await;
+    let mut sources = Vec::new();
+    for (n, name) in ["Ada Loam", "Bo Reed"].into_iter().enumerate() {
+        sources.push(world.feed(name, &format!("/{n}")).await);
+        world.origin.serve(&format!("/{n}"), rss(&[]));
+    }
+    world.poll().await;
+    let address = |n: usize| format!("https://shed.example.org/p/{n}");
+    let mut all: Vec<ActivityId> = (0..3).map(|n| by_address(&address(n))).collect();
+    all.extend((0..6).map(|n| ActivityId::of_key(&format!("{}:id:piece-{}", sources[n / 3], n % 3))));
+    let mut shown = [[None; 3]; 2];
+    for (happening, settles) in happenings {
+        world.clock.advance(SignedDuration::from_hours(2));
+        match happening {
+            Happening::Told { source, piece, address: told } => {
+                shown[*source][*piece] = Some(*told);
+                let items: Vec<String> = (0..3)
+                    .filter_map(|piece| {
+                        let link = shown[*source][piece]?.map(|n| format!("<link>{}</link>", address(n))).unwrap_or_default();
+                        let guid = format!("<guid isPermaLink=\"false\">piece-{piece}</guid>");
+                        Some(item(
+                            &format!("{source} tells of {piece}"),
+                            &format!("{guid}{link}<pubDate>23 Nov 2026 08:00:00 GMT</pubDate>"),
+                        ))
+                    })
+                    .collect();
+                world.origin.serve(&format!("/{source}"), rss(&items));
+                let wanted = Wanted::These(vec![sources[*source]]);
+                flow::pass(&world.ctx, &wanted, CancellationToken::new(), |_, _| {}).await.unwrap();
+            }
+            Happening::Decided { merge, one, other } => {
+                let (one, other) = (all[*one].clone(), all[*other].clone());
+                let what = if *merge { DecisionKind::Merge { one, other } } else { DecisionKind::Split { one, other } };
+                write_down(&world, what).await;
+            }
+        }
+        if always || *settles {
+            flow::settle(&world.ctx).await.unwrap();
+        }
+    }
+    flow::settle(&world.ctx).await.unwrap();
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn decisions_and_moving_ids_give_the_same_works_in_any_batches(happenings in happenings()) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let at_once = play(&happenings, true).await;
+            let now_and_then = play(&happenings, false).await;
+            let hash = at_once.ctx.store.derived_hash().await.unwrap();
+            let rebuilt = flow::rebuild(&at_once.ctx).await.unwrap();
+            prop_assert_eq!(&rebuilt.after, &hash, "built anew");
+            prop_assert_eq!(&now_and_then.ctx.store.derived_hash().await.unwrap(), &hash, "in other batches");
+            Ok(())
+        })?;
+    }
 }
 
 // ---- Clocks ---------------------------------------------------------------------------------------------------------
