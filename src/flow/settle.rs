@@ -140,15 +140,15 @@ async fn beside(
     let mut found: Vec<Activity> = Vec::new();
     loop {
         // What is open is looked up with its whole work, and so with itself.
-        let merged = merges.take(&open);
-        open.extend(merged);
+        let joined = merges.take(&open);
+        open.extend(joined);
         let linked = ctx.store.activities_beside(std::mem::take(&mut open), std::mem::take(&mut keys), known.clone()).await?;
         places.extend(linked.iter().filter_map(|activity| Place::of(activity, &Neighborhood::of(activity).host)));
         known.extend(linked.iter().map(|activity| activity.id.clone()));
-        let merged = merges.take(linked.iter().map(|activity| &activity.id));
+        let joined = merges.take(linked.iter().map(|activity| &activity.id));
         found.extend(linked);
-        if !merged.is_empty() {
-            open = merged;
+        if !joined.is_empty() {
+            open = joined;
             continue;
         }
         // What is near in time and by the same builder elsewhere, and of that what is alike.
