@@ -247,7 +247,7 @@ impl Counted {
             .map(|(name, places)| Share {
                 target: targets.and_then(|groups| groups.iter().find(|group| group.name == name)).map(|group| group.target),
                 members: members.map(|members| members.get(&name).copied().unwrap_or(0)),
-                share: places.checked_div(self.places).unwrap_or(0),
+                share: (places + self.places / 2).checked_div(self.places).unwrap_or(0),
                 places,
                 name: if name.is_empty() { "not known".to_owned() } else { name },
             })

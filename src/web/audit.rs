@@ -90,10 +90,20 @@ impl Line {
             at: Moment::of(line.at, now),
             who_query: url::form_urlencoded::byte_serialize(line.who.as_bytes()).collect(),
             who: if who.is_empty() { "nobody known".to_owned() } else { who },
-            what: line.what.replace('_', " "),
+            what: what(line),
             about: short(&line.about, TITLE),
             details: line.detail.as_deref().map(details).unwrap_or_default(),
         }
+    }
+}
+
+/// What was done in words; of edits and marks with which: `edit: pin`.
+fn what(line: &AuditLine) -> String {
+    let told: Option<Value> = line.detail.as_deref().and_then(|detail| serde_json::from_str(detail).ok());
+    let which = told.as_ref().and_then(|told| told.get("what")?.get(&line.what)?.as_str());
+    match which {
+        Some(which) => format!("{}: {}", line.what, which.replace('_', " ")),
+        None => line.what.replace('_', " "),
     }
 }
 

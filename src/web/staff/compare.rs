@@ -13,6 +13,7 @@ use super::super::error::WebError;
 use super::super::frame::{Frame, NAME, TITLE};
 use super::super::public::answer;
 use super::super::state::AppState;
+use super::week::sentence;
 use super::{ctx, current_week, view, week_of};
 use crate::digest;
 use crate::flow::{self, EditError};
@@ -135,7 +136,7 @@ pub(crate) async fn refresh(
             week: week.to_string(),
             revision: preview.as_ref().map_or(0, |preview| preview.revision),
             draft: preview.as_ref().map(|preview| preview.token.clone()).unwrap_or_default(),
-            notices: preview.iter().flat_map(|preview| &preview.notices).map(|notice| short(&notice.text, TITLE)).collect(),
+            notices: preview.iter().flat_map(|preview| &preview.notices).map(|notice| sentence(&notice.text)).collect(),
             part: Compared::of(name, &preview.map(|preview| preview.difference).unwrap_or_default()),
             fault,
         };

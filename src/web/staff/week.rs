@@ -329,7 +329,7 @@ fn put_together(state: &AppState, me: Visitor, seen: &DraftView, query: &WeekQue
         open_warnings: warnings.iter().filter(|finding| finding.ticked_by.is_none()).count(),
         errors: CheckLine::of_kind(&errors, seen),
         warnings: CheckLine::of_kind(&warnings, seen),
-        notices: seen.notices.iter().map(|Notice { text, .. }| short(text, TITLE)).collect(),
+        notices: seen.notices.iter().map(|Notice { text, .. }| sentence(text)).collect(),
         latest,
         earlier,
         categories: groups(&digest.balance.categories),
@@ -382,7 +382,7 @@ fn is_undoable(record: &EditRecord) -> bool {
 }
 
 /// Words of the log as a sentence of the page.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let text = short(text, TITLE);
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
