@@ -136,7 +136,7 @@ fn hush_edits(
     erasing: &Erasing,
     erased: &mut Erased,
 ) -> Result<(), StoreError> {
-    let is_about = |body: &str| works.iter().any(|work| body.contains(work.as_str())) || body.contains(&erasing.builder.name);
+    let is_about = |body: &str| works.iter().any(|work| body.contains(work.as_str())) || has_words(body, &erasing.builder.name);
     let mut statement = connection.prepare("SELECT revision, seq, body FROM edits WHERE week = ?1")?;
     let edits = statement
         .query_map([week.to_string()], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?)))?
@@ -167,6 +167,13 @@ fn hush_edits(
     Ok(())
 }
 
+/// Whether a name stands in a text as whole words.
+fn has_words(text: &str, name: &str) -> bool {
+    let is_part = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let stands_alone = |at: usize| !is_part(text[..at].chars().next_back()) && !is_part(text[at + name.len()..].chars().next());
+    !name.is_empty() && text.match_indices(name).any(|(at, _)| stands_alone(at))
+}
+
 /// Posts about works of the person alone.
 fn drop_posts(connection: &Connection, builder: i64, erased: &mut Erased) -> Result<(), StoreError> {
     let mut alone = connection.prepare(
@@ -180,4 +187,15 @@ fn drop_posts(connection: &Connection, builder: i64, erased: &mut Erased) -> Res
         erased.texts += drop_text(connection, seq)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_name_is_not_found_within_other_words() {
+        assert!(has_words("reworded the summary of Al: “Queues”", "Al") && has_words("Al", "Al"));
+        assert!(!has_words("Also Alma, and Kal", "Al") && !has_words("anything", ""));
+    }
 }
