@@ -111,6 +111,9 @@ async fn site_map(ctx: &Context, page: &str) -> Option<Discovered> {
     let root = url::Url::parse(page).ok()?;
     for name in ["/sitemap.xml", "/sitemap_index.xml"] {
         let guess = root.join(name).ok()?.to_string();
+        if look(ctx, &guess).await.is_err() {
+            continue;
+        }
         let Ok(document) = fetch(ctx, Request::get(&guess)).await else { continue };
         if document.final_url != guess {
             continue;

@@ -47,7 +47,7 @@ pub use topic::{Evidence, Topic};
 pub use url::{CanonicalUrl, UrlError};
 pub use view::{
     AmplifiedView, BuilderRecordView, BuilderRow, Correction, DigestSummary, HealthView, HomeView, HostRow, MergedView, OperatorView,
-    RecordQuery, SightingView, SourceRow, TaskRow, TimelineItem,
+    RecordQuery, SightingView, SourceRow, TaskRow, TimelineItem, WordView,
 };
 pub use week::{Week, WeekError};
 pub use work::{MergeRule, Work, WorkMember};

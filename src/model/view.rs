@@ -97,6 +97,16 @@ pub struct BuilderRecordView {
     pub timeline: Vec<TimelineItem>,
     /// Where the program posted about works of theirs, latest first.
     pub amplified: Vec<AmplifiedView>,
+    /// What staff told them in private, latest first; only where whoever asks may see it.
+    pub words: Vec<WordView>,
+}
+
+/// A private word of staff about a work: something in it is outdated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WordView {
+    pub title: String,
+    pub text: String,
+    pub at: Timestamp,
 }
 
 /// A post of the program about a builder's work.

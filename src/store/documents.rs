@@ -12,8 +12,8 @@ use zstd::zstd_safe::CParameter;
 use super::{Store, StoreError, from_millis, to_millis};
 use crate::model::{Document, Request, SourceId};
 
-/// How hard whole documents are packed. They are few, and each is read many times.
-const KEYFRAME_LEVEL: i32 = 15;
+/// How hard whole documents are packed: there is one for each source with the first poll, which nobody should wait for.
+const KEYFRAME_LEVEL: i32 = 5;
 /// How hard differences are packed: most of the work is done by the keyframe.
 const DELTA_LEVEL: i32 = 12;
 /// Documents beyond this are packed fast: at the levels above they would take seconds.

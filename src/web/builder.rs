@@ -92,6 +92,12 @@ struct AmplifiedLine {
     at: Moment,
 }
 
+struct Word {
+    title: String,
+    text: String,
+    at: Moment,
+}
+
 #[derive(Template)]
 #[template(path = "pages/builder.html", whitespace = "minimize")]
 struct Record {
@@ -100,6 +106,7 @@ struct Record {
     name: String,
     about: String,
     notices: Vec<Notice>,
+    words: Vec<Word>,
     figures: Vec<(String, &'static str)>,
     calendar: Calendar,
     calendar_text: String,
@@ -167,6 +174,11 @@ fn put_together(state: &AppState, view: &BuilderRecordView, kind: Option<Activit
         name: short(&view.name, NAME),
         about: about.join(" · "),
         notices: view.sources.iter().filter_map(|source| notice(source, now)).collect(),
+        words: view
+            .words
+            .iter()
+            .map(|word| Word { title: short(&word.title, TITLE), text: short(&word.text, 600), at: Moment::of(word.at, now) })
+            .collect(),
         figures: vec![
             (number(view.activities), if view.activities == 1 { "activity" } else { "activities" }),
             (number(view.days), if view.days == 1 { "active day" } else { "active days" }),

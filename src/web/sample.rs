@@ -149,6 +149,7 @@ impl Sample {
         let found = query.kind.map_or(214, |kind| kinds.get(&kind).copied().unwrap_or(0));
         let timeline = (query.skip..found.min(query.skip + query.take)).map(|at| self.item(at as i64, query.kind, today)).collect();
         BuilderRecordView {
+            words: Vec::new(),
             slug: "member-1".into(),
             name: self.name(0),
             category: Some(self.say("Serverless")),

@@ -12,8 +12,8 @@ use super::state::{Answer, Pages, PagesError};
 use crate::flow::Context;
 use crate::model::{
     ActivityId, AmplifiedView, Builder, BuilderId, BuilderRecordView, BuilderRow, Correction, DeliveryState, DigestState, DigestSummary,
-    HealthView, HomeView, HostRow, MergedView, OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow, SourceState,
-    TaskRow, TimelineItem, Week,
+    HealthView, HomeView, HostRow, Mark, MergedView, OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow,
+    SourceState, TaskRow, TimelineItem, Week, WordView,
 };
 use crate::render::{self, FeedEntry, Format};
 use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError, WorkRow};
@@ -44,6 +44,8 @@ struct Published {
 
 /// So many posts about a builder are shown.
 const AMPLIFIED: usize = 20;
+/// So many private words to a builder are shown.
+const WORDS: usize = 20;
 /// So many digests are in the Atom feed.
 const FEED: usize = 20;
 
@@ -166,6 +168,7 @@ impl StoredPages {
         let rows = self.ctx.store.activities(filter).await?;
         let works = self.ctx.store.works_of(rows.iter().map(|row| row.activity.id.clone()).collect()).await?;
         let amplified = self.amplified(builder.id).await?;
+        let told_alone = if query.private { self.words(builder.id).await? } else { Vec::new() };
         let timeline =
             rows.iter().map(|row| self.timeline_item(row, works.get(&row.activity.id), &zone, &sources, &published.outcomes)).collect();
         Ok(Some(BuilderRecordView {
@@ -184,7 +187,29 @@ impl StoredPages {
             found,
             timeline,
             amplified,
+            words: told_alone,
         }))
+    }
+
+    /// What staff told a builder in private about works of theirs, latest first.
+    async fn words(&self, builder: BuilderId) -> Result<Vec<WordView>, StoreError> {
+        let told = self.ctx.store.words_to_authors().await?;
+        let outdated: Vec<_> = told
+            .into_iter()
+            .rev()
+            .filter_map(|(_, record)| match record.what {
+                Mark::Outdated { work, text } => Some((work, text, record.at)),
+                _ => None,
+            })
+            .collect();
+        let works = self.ctx.store.works_of(outdated.iter().map(|(work, ..)| work.clone()).collect()).await?;
+        let word = |(work, text, at)| {
+            let activities = &works.get(&work)?.activities;
+            let is_theirs = activities.iter().flat_map(|activity| &activity.credits).any(|credit| credit.builder == builder);
+            let title = activities.first().filter(|_| is_theirs)?.title.clone();
+            Some(WordView { title, text, at })
+        };
+        Ok(outdated.into_iter().filter_map(word).take(WORDS).collect())
     }
 
     /// What was posted about works of a builder, each with its title as published.

@@ -9,7 +9,7 @@ use clarion::model::Week;
 
 use crate::support::browser::{Browser, Window};
 use crate::support::daemon::Daemon;
-use crate::support::good;
+use crate::support::{good, json};
 
 const PASSWORD: &str = "a long way to the harbor";
 
@@ -135,6 +135,13 @@ fn an_editorial_session_from_draft_to_correction() {
 
     every_page_is_sound(browser, &edith, &base, &week);
 
+    // A private word to an author is for their own page and for staff.
+    let told = json(folder.path(), &["digest", "outdated", &week, "1", "The limits are others now.", "--as", "Edith"]);
+    let author = format!("/builders/{}", told["picks"][0]["pick"]["builders"][0]["slug"].as_str().unwrap());
+    browser.go(&edith, &format!("{base}{author}"));
+    assert!(browser.text(&edith, "document.querySelector('main').textContent").contains("The limits are others now."));
+    assert!(!daemon.get(&author).2.contains("The limits are others now."));
+
     // Approval asks for a tick of each warning, and can be pulled back.
     browser.go(&edith, &page);
     assert_eq!(press(browser, &edith, "#approve"), "fault", "nothing was ticked");
@@ -162,14 +169,28 @@ fn an_editorial_session_from_draft_to_correction() {
     assert!(daemon.get(&format!("/digest/{week}")).2.contains("The second author was left out."));
     browser.picture(&edith, "published-1200");
 
+    a_post_is_put_on_record(browser, &edith, &page, &daemon, &author);
+
     // All of it is on record.
     browser.go(&edith, &format!("{base}/staff/audit"));
     let told = browser.text(&edith, "document.querySelector('main').textContent");
-    for part in ["signed in", "edit", "mark", "approve", "pull back", "correct", "Otto"] {
+    for part in ["signed in", "edit", "mark", "approve", "pull back", "correct", "posted", "Otto"] {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert_eq!(browser.complaints(&base), Vec::<String>::new());
     assert_eq!(daemon.terminate().0, Some(0));
+}
+
+/// What was posted where, which its builders see.
+fn a_post_is_put_on_record(browser: &mut Browser, edith: &Window, page: &str, daemon: &Daemon, author: &str) {
+    browser.go(edith, &format!("{page}/posts"));
+    browser.tab_to(edith, "input[name=url]");
+    browser.write(edith, "https://social.example/@us/1");
+    browser.tab_to(edith, "button[value=posted]");
+    browser.and_load(edith, |browser| browser.press(edith, "Enter"));
+    assert!(browser.text(edith, "document.querySelector('.posted').textContent").contains("Posted on X by Edith"));
+    assert!(daemon.get(author).2.contains("https://social.example/@us/1"));
+    browser.picture(edith, "posted-1200");
 }
 
 /// Looks at every page of staff and of readers, narrow and wide, light and dark, and with the system's own colors.
