@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::documents::{self, Evidence};
+use super::erase::Erasures;
 use super::sources::{NewEntry, put_bylines, put_new};
 use super::{Store, StoreError, to_millis};
 use crate::model::SourceId;
@@ -36,8 +37,9 @@ impl Store {
     pub async fn record_backfill(&self, page: BackfillPage) -> Result<(), StoreError> {
         self.write(move |connection| {
             put_bylines(connection, page.source, page.new.iter().map(|new| &new.entry))?;
+            let erasures = Erasures::of(connection)?;
             for new in &page.new {
-                put_new(connection, page.source, page.at, new, None)?;
+                put_new(connection, page.source, page.at, new, None, &erasures)?;
             }
             for evidence in &page.evidence {
                 documents::put(connection, page.source, page.at, evidence)?;

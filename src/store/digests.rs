@@ -15,7 +15,7 @@ use crate::model::{
 
 /// Where a week's digest stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DigestRow {
+pub struct Head {
     pub week: Week,
     pub state: DigestState,
     pub draft_seq: Seq,
@@ -34,26 +34,22 @@ pub struct DigestRow {
     /// The newest published edition, 0 before the first, and its hash.
     pub edition: u32,
     pub sealed: Option<String>,
+}
+
+/// The same with the digest, which is large.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestRow {
+    pub head: Head,
     /// With all edits laid over.
     pub digest: Digest,
 }
 
-/// The same without the digest, which is large.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    pub week: Week,
-    pub state: DigestState,
-    pub draft_seq: Seq,
-    pub draft_hash: String,
-    pub made_at: Timestamp,
-    pub approved_at: Option<Timestamp>,
-    pub approved_by: Option<String>,
-    pub publish_at: Option<Timestamp>,
-    pub published_at: Option<Timestamp>,
-    pub revision: u32,
-    pub edit_hash: Option<String>,
-    pub edition: u32,
-    pub sealed: Option<String>,
+impl std::ops::Deref for DigestRow {
+    type Target = Head;
+
+    fn deref(&self) -> &Head {
+        &self.head
+    }
 }
 
 /// A draft to be kept.
@@ -154,47 +150,14 @@ pub struct Edition {
     pub formats: BTreeMap<String, Vec<u8>>,
 }
 
-struct RawHead {
-    week: String,
-    state: String,
-    draft_seq: i64,
-    draft_hash: String,
-    made_at: i64,
-    approved_at: Option<i64>,
-    approved_by: Option<String>,
-    publish_at: Option<i64>,
-    published_at: Option<i64>,
-    edition: u32,
-    sealed: Option<String>,
-    revision: Option<u32>,
-    edit_hash: Option<String>,
-}
-
 const COLUMNS: &str = "digests.week, state, draft_seq, draft_hash, made_at, approved_at, approved_by, publish_at, published_at, edition, \
                        sealed, desks.revision, desks.edit_hash";
 const WITH_BODY: &str = "FROM digests LEFT JOIN desks ON desks.week = digests.week LEFT JOIN payload ON payload.seq = draft_seq";
 
-fn raw(row: &rusqlite::Row<'_>) -> Result<RawHead, rusqlite::Error> {
-    Ok(RawHead {
-        week: row.get(0)?,
-        state: row.get(1)?,
-        draft_seq: row.get(2)?,
-        draft_hash: row.get(3)?,
-        made_at: row.get(4)?,
-        approved_at: row.get(5)?,
-        approved_by: row.get(6)?,
-        publish_at: row.get(7)?,
-        published_at: row.get(8)?,
-        edition: row.get(9)?,
-        sealed: row.get(10)?,
-        revision: row.get(11)?,
-        edit_hash: row.get(12)?,
-    })
-}
-
-fn to_head(raw: RawHead) -> Result<Head, StoreError> {
-    let instant = |millis: Option<i64>| millis.map(from_millis).transpose();
-    let state = match raw.state.as_str() {
+/// What [`COLUMNS`] say.
+fn head_in(row: &rusqlite::Row<'_>) -> Result<Head, StoreError> {
+    let instant = |column: usize| row.get::<_, Option<i64>>(column)?.map(from_millis).transpose();
+    let state = match row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))? {
         "draft" => DigestState::Draft,
         "in_review" => DigestState::InReview,
         "approved" => DigestState::Approved,
@@ -202,68 +165,43 @@ fn to_head(raw: RawHead) -> Result<Head, StoreError> {
         other => return Err(StoreError::Broken(format!("a digest is in unknown state `{other}`"))),
     };
     Ok(Head {
-        week: raw.week.parse().map_err(|error| StoreError::Broken(format!("{error}")))?,
+        week: row.get::<_, String>(0)?.parse().map_err(|error| StoreError::Broken(format!("{error}")))?,
         state,
-        draft_seq: Seq(raw.draft_seq),
-        draft_hash: raw.draft_hash,
-        made_at: from_millis(raw.made_at)?,
-        approved_at: instant(raw.approved_at)?,
-        approved_by: raw.approved_by,
-        publish_at: instant(raw.publish_at)?,
-        published_at: instant(raw.published_at)?,
-        revision: raw.revision.unwrap_or(0),
-        edit_hash: raw.edit_hash,
-        edition: raw.edition,
-        sealed: raw.sealed,
+        draft_seq: Seq(row.get(2)?),
+        draft_hash: row.get(3)?,
+        made_at: from_millis(row.get(4)?)?,
+        approved_at: instant(5)?,
+        approved_by: row.get(6)?,
+        publish_at: instant(7)?,
+        published_at: instant(8)?,
+        edition: row.get(9)?,
+        sealed: row.get(10)?,
+        revision: row.get::<_, Option<u32>>(11)?.unwrap_or(0),
+        edit_hash: row.get(12)?,
     })
 }
 
 /// Where a week stands, without its digest.
 pub(super) fn head(connection: &Connection, week: Week) -> Result<Option<Head>, StoreError> {
-    let row = connection
-        .query_row(
-            &format!("SELECT {COLUMNS} FROM digests LEFT JOIN desks ON desks.week = digests.week WHERE digests.week = ?1"),
-            [week.to_string()],
-            raw,
-        )
-        .optional()?;
-    row.map(to_head).transpose()
+    let sql = format!("SELECT {COLUMNS} FROM digests LEFT JOIN desks ON desks.week = digests.week WHERE digests.week = ?1");
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([week.to_string()])?;
+    rows.next()?.map(head_in).transpose()
 }
 
-fn digest_row((raw, body): (RawHead, Option<String>)) -> Result<DigestRow, StoreError> {
-    let head = to_head(raw)?;
+/// What [`COLUMNS`] say, with the digest after them.
+fn digest_in(row: &rusqlite::Row<'_>) -> Result<DigestRow, StoreError> {
+    let head = head_in(row)?;
+    let body: Option<String> = row.get(13)?;
     let body = body.ok_or_else(|| StoreError::Broken(format!("the draft of {} has lost its text", head.week)))?;
-    Ok(DigestRow {
-        week: head.week,
-        state: head.state,
-        draft_seq: head.draft_seq,
-        draft_hash: head.draft_hash,
-        made_at: head.made_at,
-        approved_at: head.approved_at,
-        approved_by: head.approved_by,
-        publish_at: head.publish_at,
-        published_at: head.published_at,
-        revision: head.revision,
-        edit_hash: head.edit_hash,
-        edition: head.edition,
-        sealed: head.sealed,
-        digest: serde_json::from_str(&body)?,
-    })
-}
-
-fn raw_with_body(row: &rusqlite::Row<'_>) -> Result<(RawHead, Option<String>), rusqlite::Error> {
-    Ok((raw(row)?, row.get(13)?))
+    Ok(DigestRow { head, digest: serde_json::from_str(&body)? })
 }
 
 fn find(connection: &Connection, week: Week) -> Result<Option<DigestRow>, StoreError> {
-    let row = connection
-        .query_row(
-            &format!("SELECT {COLUMNS}, coalesce(desks.body, payload.body) {WITH_BODY} WHERE digests.week = ?1"),
-            [week.to_string()],
-            raw_with_body,
-        )
-        .optional()?;
-    row.map(digest_row).transpose()
+    let sql = format!("SELECT {COLUMNS}, coalesce(desks.body, payload.body) {WITH_BODY} WHERE digests.week = ?1");
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([week.to_string()])?;
+    rows.next()?.map(digest_in).transpose()
 }
 
 impl Store {
@@ -277,8 +215,12 @@ impl Store {
         self.read(|connection| {
             let mut statement = connection
                 .prepare_cached(&format!("SELECT {COLUMNS}, coalesce(desks.body, payload.body) {WITH_BODY} ORDER BY digests.week DESC"))?;
-            let rows = statement.query_map([], raw_with_body)?.collect::<Result<Vec<_>, _>>()?;
-            rows.into_iter().map(digest_row).collect()
+            let mut rows = statement.query([])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(digest_in(row)?);
+            }
+            Ok(found)
         })
         .await
     }

@@ -89,22 +89,36 @@ fn marks(builder: &Builder) -> Vec<String> {
     std::iter::once(format!("slug:{}", builder.slug)).chain(email).collect()
 }
 
-/// Whether any of these marks was erased.
-pub(super) fn is_erased(connection: &Connection, marks: &[String]) -> Result<bool, StoreError> {
-    let Some(key) = log::meta(connection, "erasure_key")? else { return Ok(false) };
-    let key = bytes_of(&key);
-    let mut known = connection.prepare_cached("SELECT 1 FROM erased WHERE hash = ?1")?;
-    for mark in marks {
-        if known.exists([keyed(&key, mark)])? {
-            return Ok(true);
-        }
+/// What was erased from this database, by its secret; nothing at all in most.
+pub(super) struct Erasures(Option<Vec<u8>>);
+
+impl Erasures {
+    pub(super) fn of(connection: &Connection) -> Result<Self, StoreError> {
+        Ok(Self(log::meta(connection, "erasure_key")?.map(|key| bytes_of(&key))))
     }
-    Ok(false)
+
+    /// Whether any of these marks was erased.
+    fn hold(&self, connection: &Connection, marks: &[String]) -> Result<bool, StoreError> {
+        let Some(key) = &self.0 else { return Ok(false) };
+        let mut known = connection.prepare_cached("SELECT 1 FROM erased WHERE hash = ?1")?;
+        for mark in marks {
+            if known.exists([keyed(key, mark)])? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether somebody had this entry of a source erased.
+    pub(super) fn hold_entry(&self, connection: &Connection, source: i64, key: &str) -> Result<bool, StoreError> {
+        // Most databases hold no erasure: nothing is made for them, for each entry is asked about.
+        if self.0.is_none() { Ok(false) } else { self.hold(connection, &[entry_mark(source, key)]) }
+    }
 }
 
 /// Whether a builder was erased, and is not to come back by an import.
 pub(super) fn refuse_erased(connection: &Connection, builder: &Builder) -> Result<(), StoreError> {
-    if is_erased(connection, &marks(builder))? {
+    if Erasures::of(connection)?.hold(connection, &marks(builder))? {
         return Err(StoreError::Refused(refusal(builder.slug.as_str())));
     }
     Ok(())
@@ -116,7 +130,7 @@ fn refusal(slug: &str) -> String {
 }
 
 /// The mark of an entry that a shared source may go on showing.
-pub(super) fn entry_mark(source: i64, key: &str) -> String {
+fn entry_mark(source: i64, key: &str) -> String {
     format!("entry:s{source}:{key}")
 }
 
@@ -328,12 +342,13 @@ impl Store {
     /// Which of these short names and mail addresses were erased, each with the sentence why they are not taken.
     pub async fn erased_among(&self, people: Vec<(String, Option<String>)>) -> Result<Vec<Option<String>>, StoreError> {
         self.read(move |connection| {
+            let erasures = Erasures::of(connection)?;
             people
                 .into_iter()
                 .map(|(slug, email)| {
                     let mail = email.iter().map(|email| format!("email:{}", email.trim().to_lowercase()));
                     let marks: Vec<String> = std::iter::once(format!("slug:{slug}")).chain(mail).collect();
-                    Ok(is_erased(connection, &marks)?.then(|| refusal(&slug)))
+                    Ok(erasures.hold(connection, &marks)?.then(|| refusal(&slug)))
                 })
                 .collect()
         })

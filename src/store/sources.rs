@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, params};
 use serde_json::json;
 
 use super::documents::{self, Evidence};
-use super::erase::{entry_mark, is_erased};
+use super::erase::Erasures;
 use super::log::{NewFact, append};
 use super::{Store, StoreError, Unwritten, registry, to_millis};
 use crate::model::{
@@ -160,9 +160,10 @@ pub(super) fn put_new(
     at: Timestamp,
     new: &NewEntry,
     by: Option<&str>,
+    erasures: &Erasures,
 ) -> Result<Option<i64>, StoreError> {
     // A source of several people may go on showing what one of them had erased.
-    if is_erased(connection, &[entry_mark(source.0, &new.key.0)])? {
+    if erasures.hold_entry(connection, source.0, &new.key.0)? {
         return Ok(None);
     }
     let fact = NewFact {
@@ -225,9 +226,10 @@ fn record(connection: &Connection, record: &PollRecord) -> Result<(), StoreError
     }
     let told = record.new.iter().chain(record.changed.iter().map(|(_, changed)| changed));
     put_bylines(connection, source, told.map(|told| &told.entry))?;
+    let erasures = Erasures::of(connection)?;
     let mut ids: HashMap<&EntryKey, i64> = HashMap::new();
     for new in &record.new {
-        if let Some(id) = put_new(connection, source, at, new, None)? {
+        if let Some(id) = put_new(connection, source, at, new, None, &erasures)? {
             ids.insert(&new.key, id);
         }
     }
@@ -517,7 +519,7 @@ impl Store {
                 (Some(id), Some(entry)) => put_changed(connection, *at, *id, entry, Some(by)),
                 (None, Some(entry)) => {
                     put_bylines(connection, *source, [&entry.entry])?;
-                    put_new(connection, *source, *at, entry, Some(by)).map(|_| ())
+                    put_new(connection, *source, *at, entry, Some(by), &Erasures::of(connection)?).map(|_| ())
                 }
                 (Some(id), None) => put_left(connection, *at, *id),
                 (None, None) => Ok(()),

@@ -94,6 +94,16 @@ fn count(connection: &Connection, sql: &'static str) -> Result<u64, StoreError> 
     Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
+/// Activities with their works, as a query gives them.
+fn activity_rows(mut rows: rusqlite::Rows<'_>) -> Result<Vec<ActivityRow>, StoreError> {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(0)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
+        found.push(ActivityRow { activity: serde_json::from_str(body)?, work: row.get(1)? });
+    }
+    Ok(found)
+}
+
 impl Store {
     /// The activities that fit, latest first.
     pub async fn activities(&self, filter: LogFilter) -> Result<Vec<ActivityRow>, StoreError> {
@@ -131,13 +141,7 @@ impl Store {
                 wheres.join(" AND ")
             );
             let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = statement.query(params_from_iter(values))?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                let body = row.get_ref(0)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
-                found.push(ActivityRow { activity: serde_json::from_str(body)?, work: row.get(1)? });
-            }
-            Ok(found)
+            activity_rows(statement.query(params_from_iter(values))?)
         })
         .await
     }
@@ -149,13 +153,7 @@ impl Store {
                 "SELECT a.body, coalesce(m.work, a.id) FROM activities a LEFT JOIN work_members m ON m.activity = a.id
                  WHERE a.kind IN ('talk', 'event') AND a.published_at > ?1 AND a.published_at <= ?2 ORDER BY a.published_at, a.id",
             )?;
-            let mut rows = statement.query([to_millis(after), to_millis(until)])?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                let body = row.get_ref(0)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
-                found.push(ActivityRow { activity: serde_json::from_str(body)?, work: row.get(1)? });
-            }
-            Ok(found)
+            activity_rows(statement.query([to_millis(after), to_millis(until)])?)
         })
         .await
     }

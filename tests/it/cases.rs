@@ -22,15 +22,6 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// A world with one feed that was read once, when it held nothing: whatever comes now is news.
-async fn followed() -> World {
-    let world = World::at(TUESDAY).await;
-    world.feed("Ada Loam", "/feed").await;
-    world.origin.serve("/feed", rss(&[]));
-    world.poll().await;
-    world
-}
-
 // ---- Fetching -------------------------------------------------------------------------------------------------------
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +89,7 @@ async fn one_address_is_asked_once_however_many_registered_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreadable_date_neither_wins_nor_becomes_now() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let feed = |n: i32| {
         rss(&[
             item("First", "<guid>f-1</guid><pubDate>Mon, 23 Nov 2026 09:00:00 +0000</pubDate><dc:date>not yet known</dc:date>"),
@@ -157,7 +148,7 @@ async fn a_feed_that_is_empty_for_once_is_not_forgotten() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_bad_item_costs_no_other_and_the_source_says_so() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let source = world.ctx.store.sources().await.unwrap()[0].id;
     let body = r#"{"version":"https://jsonfeed.org/version/1.1","title":"Shed","items":[{"id":12,"title":"Twelve","content_text":"a"},
         null,{"id":"c","title":["x"],"content_text":"the words of c","date_published":"2026-11-24T09:00:00Z"},"x"]}"#;
@@ -171,7 +162,7 @@ async fn one_bad_item_costs_no_other_and_the_source_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_that_moves_to_https_brings_nothing_new() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let feed = |scheme: &str| {
         let items: Vec<String> = (1..=10)
             .map(|n| {
@@ -194,7 +185,7 @@ async fn a_site_that_moves_to_https_brings_nothing_new() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_corrected_address_is_a_revision_and_a_series_stays_one() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let steady = [
         item("Flue diary 3", &format!("<guid>d3</guid><pubDate>Mon, 23 Nov 2026 07:00:00 GMT</pubDate>{}", prose("third", 80))),
         item("Flue diary 4", &format!("<guid>d4</guid><pubDate>Mon, 23 Nov 2026 07:00:00 GMT</pubDate>{}", prose("fourth", 80))),
@@ -220,7 +211,7 @@ async fn a_corrected_address_is_a_revision_and_a_series_stays_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_id_that_stands_on_all_items_names_none_and_is_told() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let source = world.ctx.store.sources().await.unwrap()[0].id;
     for id in ["https://shed.example.org/", "blog"] {
         let items: Vec<String> = (0..5)
@@ -244,7 +235,7 @@ async fn an_id_that_stands_on_all_items_names_none_and_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_log_whose_entries_share_id_and_page_keeps_them_apart() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let change = |title: &str, date: &str| {
         let page = "https://shed.example.org/changes";
         item(title, &format!("<guid>{page}</guid><link>{page}</link><pubDate>{date}</pubDate>{}", prose(title, 60)))
@@ -260,7 +251,7 @@ async fn a_change_log_whose_entries_share_id_and_page_keeps_them_apart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_in_each_link_makes_nothing_new() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let mut facts = 0;
     for round in 0..10 {
         let items: Vec<String> = (0..20)
@@ -282,7 +273,7 @@ async fn a_token_in_each_link_makes_nothing_new() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_title_that_changes_all_the_time_is_one_piece_and_featured_once() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let feed = |n: usize| {
         rss(&[item(
             &format!("Glaze log ({n})"),
@@ -306,7 +297,7 @@ async fn a_title_that_changes_all_the_time_is_one_piece_and_featured_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn near_twins_are_counted_alike_on_every_poll() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let twin = |n: u32| {
         let link = format!("https://shed.example.org/{n}");
         item(
@@ -406,7 +397,7 @@ async fn an_old_piece_that_was_touched_is_no_news() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_claims_to_be_of_the_future_stands_where_it_was_seen() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let items = [
         post("today", "Of today", "Tue, 24 Nov 2026 09:00:00 GMT"),
         post("january", "Of January", "Thu, 14 Jan 2027 09:00:00 GMT"),
@@ -435,7 +426,7 @@ async fn what_claims_to_be_of_the_future_stands_where_it_was_seen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_found_after_the_cut_off_waits_for_the_next() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     world.origin.serve_with("/feed", 500, "", "down");
     let first = world.draft("2026-W48", CUT_OFF).await;
     world.clock.set(at("2026-11-30T09:10:00Z"));
@@ -663,7 +654,7 @@ async fn deleted_accounts_and_machines_cost_nobody_anything() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replies_are_kept_but_are_no_stories() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let medium = |id: &str, title: &str, more: &str| {
         item(
             title,
@@ -710,7 +701,7 @@ async fn a_feed_that_stood_still_brings_its_posts_with_their_own_dates() {
         ("2026-12-11T10:00:00Z", "2026-12-14T06:00:00Z", "2026-W50", OutcomeCode::LateShelf),
         ("2027-02-26T10:00:00Z", "2027-03-01T06:00:00Z", "2027-W08", OutcomeCode::DateOutside),
     ] {
-        let world = followed().await;
+        let world = World::followed(TUESDAY).await;
         world.clock.set(at(seen));
         world.origin.serve("/feed", rss(&[post("slow", "Held back", "Thu, 19 Nov 2026 09:00:00 GMT")]));
         world.poll().await;
@@ -721,7 +712,7 @@ async fn a_feed_that_stood_still_brings_its_posts_with_their_own_dates() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_refuses_is_blocked_and_comes_back_by_itself() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let source = world.ctx.store.sources().await.unwrap()[0].id;
     world.origin.serve_with("/feed", 403, "", "no");
     world.clock.advance(SignedDuration::from_hours(1));
@@ -823,15 +814,10 @@ proptest! {
 
 // ---- Moves ----------------------------------------------------------------------------------------------------------
 
-/// How many works there are.
-async fn works(world: &World) -> u64 {
-    world.works().await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn ids_made_anew_on_every_request_make_no_new_works() {
     for with_link in [true, false] {
-        let world = followed().await;
+        let world = World::followed(TUESDAY).await;
         for round in 0..4 {
             let items: Vec<String> = (0..6)
                 .map(|n| {
@@ -845,13 +831,13 @@ async fn ids_made_anew_on_every_request_make_no_new_works() {
                 .collect();
             world.poll_after(1, "/feed", rss(&items)).await;
         }
-        assert_eq!(works(&world).await, 6, "with link: {with_link}");
+        assert_eq!(world.works().await, 6, "with link: {with_link}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_that_moves_to_another_domain_makes_no_new_works() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let feed = |host: &str| {
         let items: Vec<String> = (0..6)
             .map(|n| {
@@ -869,13 +855,13 @@ async fn a_site_that_moves_to_another_domain_makes_no_new_works() {
     };
     world.poll_after(1, "/feed", feed("old.example.org")).await;
     world.poll_after(1, "/feed", feed("new.example.net")).await;
-    assert_eq!(works(&world).await, 6);
+    assert_eq!(world.works().await, 6);
     assert!(world.activities().await.iter().all(|activity| activity.url.as_deref().is_some_and(|url| url.contains("new.example.net"))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_feed_that_dates_everything_anew_moves_nothing() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let feed = |day: u32| {
         let items: Vec<String> =
             (0..6).map(|n| post(&format!("p{n}"), &format!("Piece {n}"), &format!("{day:02} Nov 2026 0{n}:00:00 GMT"))).collect();
@@ -889,7 +875,7 @@ async fn a_feed_that_dates_everything_anew_moves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_withdrawn_and_comes_back_is_the_same_piece() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let (one, two) = (post("1", "One", "Mon, 23 Nov 2026 09:00:00 GMT"), post("2", "Two", "Mon, 23 Nov 2026 10:00:00 GMT"));
     world.poll_after(1, "/feed", rss(&[one.clone(), two.clone()])).await;
     let id = world.activity("Two").await.id;
@@ -897,5 +883,5 @@ async fn what_is_withdrawn_and_comes_back_is_the_same_piece() {
     assert!(world.activity("Two").await.left);
     world.poll_after(1, "/feed", rss(&[one, two])).await;
     let back = world.activity("Two").await;
-    assert_eq!((back.left, back.id, works(&world).await), (false, id, 2));
+    assert_eq!((back.left, back.id, world.works().await), (false, id, 2));
 }

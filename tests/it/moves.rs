@@ -21,19 +21,6 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// A world with one feed that was read once, when it held nothing: whatever comes now is news.
-async fn followed() -> World {
-    let world = World::at(TUESDAY).await;
-    world.feed("Ada Loam", "/feed").await;
-    world.origin.serve("/feed", rss(&[]));
-    world.poll().await;
-    world
-}
-
-async fn works(world: &World) -> u64 {
-    world.works().await
-}
-
 /// The ids of all activities.
 async fn ids(world: &World) -> BTreeSet<ActivityId> {
     world.activities().await.into_iter().map(|activity| activity.id).collect()
@@ -85,18 +72,18 @@ async fn short_pieces_move_with_their_site_without_becoming_new() {
         ["https://shed.example.org/2026", "https://kiln.example.net/notes"],
         ["https://adaloam.example.org/blog", "https://blog.adaloam.example.org"],
     ] {
-        let world = followed().await;
+        let world = World::followed(TUESDAY).await;
         world.poll_after(1, "/feed", short_pieces(roots[0], 0)).await;
         let before = ids(&world).await;
         world.poll_after(1, "/feed", short_pieces(roots[1], 0)).await;
-        assert_eq!((works(&world).await, ids(&world).await), (3, before), "{roots:?}");
+        assert_eq!((world.works().await, ids(&world).await), (3, before), "{roots:?}");
         assert!(world.activities().await.iter().all(|activity| !activity.left), "{roots:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_that_moves_and_dates_everything_anew_makes_no_new_works() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let feed = |root: &str, day: u32| {
         let items: Vec<String> = (0..5)
             .map(|n| {
@@ -116,12 +103,12 @@ async fn a_site_that_moves_and_dates_everything_anew_makes_no_new_works() {
     let dates: BTreeSet<_> = world.activities().await.iter().map(|activity| activity.effective_at).collect();
     world.poll_after(48, "/feed", feed("https://shed.example.org/new", 26)).await;
     let after: BTreeSet<_> = world.activities().await.iter().map(|activity| activity.effective_at).collect();
-    assert_eq!((works(&world).await, after), (5, dates), "the first date that was given stays");
+    assert_eq!((world.works().await, after), (5, dates), "the first date that was given stays");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_weekly_call_with_the_same_words_is_news_every_week() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let call = |week: u32, day: u32| {
         let link = format!("https://shed.example.org/call/{week}");
         rss(&[item(
@@ -131,14 +118,14 @@ async fn a_weekly_call_with_the_same_words_is_news_every_week() {
     };
     world.poll_after(1, "/feed", call(1, 17)).await;
     world.poll_after(1, "/feed", call(2, 24)).await;
-    assert_eq!((works(&world).await, world.activities().await.len()), (2, 2), "one after the other under one roof is two");
+    assert_eq!((world.works().await, world.activities().await.len()), (2, 2), "one after the other under one roof is two");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blog_that_goes_to_another_platform_keeps_its_works() {
     // The old feed stands on; the new one shows the same pieces, with their dates or with those of the move.
     for dated_anew in [false, true] {
-        let world = followed().await;
+        let world = World::followed(TUESDAY).await;
         let pieces = |root: &str, date: &str| {
             let items: Vec<String> = (0..4)
                 .map(|n| {
@@ -157,7 +144,7 @@ async fn a_blog_that_goes_to_another_platform_keeps_its_works() {
         world.origin.serve("/new", pieces("https://adaloam.hashnode.dev", date));
         world.clock.advance(SignedDuration::from_hours(1));
         world.poll_these(Wanted::These(vec![new])).await;
-        assert_eq!((world.activities().await.len(), works(&world).await), (8, 4), "dated anew: {dated_anew}");
+        assert_eq!((world.activities().await.len(), world.works().await), (8, 4), "dated anew: {dated_anew}");
         let digest = world.draft("2026-W48", CUT_OFF).await;
         assert!(digest.is_empty(), "a back catalogue floods nothing");
     }
@@ -165,7 +152,7 @@ async fn a_blog_that_goes_to_another_platform_keeps_its_works() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_withdrawn_and_returns_elsewhere_is_the_same_work() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let piece = |root: &str| {
         let link = format!("{root}/patience");
         item(
@@ -176,9 +163,9 @@ async fn what_was_withdrawn_and_returns_elsewhere_is_the_same_work() {
     let steady = post("steady", "A steady piece that stays", "Mon, 23 Nov 2026 08:00:00 GMT");
     world.poll_after(1, "/feed", rss(&[steady.clone(), piece("https://shed.example.org")])).await;
     world.poll_after(1, "/feed", rss(std::slice::from_ref(&steady))).await;
-    assert_eq!(works(&world).await, 2);
+    assert_eq!(world.works().await, 2);
     world.poll_after(1, "/feed", rss(&[steady, piece("https://adaloam.example.net")])).await;
-    assert_eq!((world.activities().await.len(), works(&world).await), (3, 2), "two addresses, one work");
+    assert_eq!((world.activities().await.len(), world.works().await), (3, 2), "two addresses, one work");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,7 +185,7 @@ async fn a_renamed_account_brings_its_releases_once() {
         world.poll().await;
         world.poll_after(1, &path, events(login)).await;
     }
-    assert_eq!((world.activities().await.len(), works(&world).await), (1, 1));
+    assert_eq!((world.activities().await.len(), world.works().await), (1, 1));
     assert_eq!(world.activities().await[0].sightings.len(), 2);
 }
 
@@ -207,7 +194,7 @@ async fn a_renamed_account_brings_its_releases_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_video_whose_description_links_the_article_is_its_companion_until_somebody_parts_them() {
     const CHANNEL: &str = "UCkilnAndAshWorkshop0001";
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     world.source("Ada Loam", SourceKind::YoutubeChannel, CHANNEL).await;
     let path = format!("/yt?channel_id={CHANNEL}");
     let channel = |entries: &str| {
@@ -236,17 +223,17 @@ async fn a_video_whose_description_links_the_article_is_its_companion_until_some
     world.poll_after(1, &path, channel(&videos.concat())).await;
     assert_eq!(standing(&world, "Small kiln, slow firing").await, (MergeRule::Companion, 2));
     assert_eq!(standing(&world, "My desk, a tour").await, (MergeRule::Alone, 1), "a link alone makes no companion");
-    assert_eq!(works(&world).await, 2);
+    assert_eq!(world.works().await, 2);
 
     let (one, other) =
         (world.activity("Small kiln, slow firing").await.id, world.activity("Slow firing in a small kiln, step by step").await.id);
     decide(&world, DecisionKind::Split { one: one.clone(), other: other.clone() }).await;
-    assert_eq!(works(&world).await, 3);
+    assert_eq!(world.works().await, 3);
     // Told otherwise, rebuilt, polled again: what a person undid stays undone.
     let again = post("slow-firing", "Slow firing in a small kiln, slowly told", "Mon, 23 Nov 2026 09:00:00 GMT");
     world.poll_after(1, "/feed", rss(&[again])).await;
     let rebuilt = flow::rebuild(&world.ctx).await.unwrap();
-    assert_eq!((rebuilt.same, works(&world).await), (true, 3));
+    assert_eq!((rebuilt.same, world.works().await), (true, 3));
     decide(&world, DecisionKind::Merge { one, other }).await;
     assert_eq!(standing(&world, "Small kiln, slow firing").await.1, 2, "the later word counts");
 }
@@ -254,7 +241,7 @@ async fn a_video_whose_description_links_the_article_is_its_companion_until_some
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decision_follows_an_activity_that_turns_out_to_be_another() {
     // Two sources show what looks like two pieces; then one tells an address by which they are one.
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let team = world.feed("Bo Reed", "/team").await;
     world.origin.serve("/team", rss(&[]));
     world.poll().await;
@@ -265,21 +252,21 @@ async fn a_decision_follows_an_activity_that_turns_out_to_be_another() {
     let other = post("grey", "Why our glaze went grey", "Mon, 23 Nov 2026 08:00:00 GMT");
     world.poll_after(1, "/feed", rss(&[told("own-1", "Amber", link), other])).await;
     world.poll_after(1, "/team", rss(&[told("team-7", "Amber glaze at last", "")])).await;
-    assert_eq!(works(&world).await, 3);
+    assert_eq!(world.works().await, 3);
     let (second, grey) = (world.activity("Amber glaze at last").await.id, world.activity("Why our glaze went grey").await.id);
     decide(&world, DecisionKind::Merge { one: second.clone(), other: grey }).await;
-    assert_eq!(works(&world).await, 2);
+    assert_eq!(world.works().await, 2);
     world.origin.serve("/team", rss(&[told("team-7", "Amber glaze at last", link)]));
     world.clock.advance(SignedDuration::from_hours(1));
     world.poll_these(Wanted::These(vec![team])).await;
-    assert_eq!((world.activities().await.len(), works(&world).await), (2, 1), "the merge holds under the id that remains");
+    assert_eq!((world.activities().await.len(), world.works().await), (2, 1), "the merge holds under the id that remains");
     assert!(!ids(&world).await.contains(&second));
     assert!(flow::rebuild(&world.ctx).await.unwrap().same);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_column_that_stands_on_two_sites_is_paired_week_by_week() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     world.feed("Ada Loam", "/letter").await;
     world.origin.serve("/letter", rss(&[]));
     world.poll().await;
@@ -326,7 +313,7 @@ async fn a_decision_holds_whether_an_id_was_known_before_it_or_only_after() {
     // The decision is written before the piece is known, while it has an id of its own, or when that is only an alias.
     for moment in 0..3 {
         for settled in [true, false] {
-            let world = followed().await;
+            let world = World::followed(TUESDAY).await;
             let team = world.feed("Bo Reed", "/team").await;
             world.origin.serve("/team", rss(&[]));
             world.poll().await;
@@ -345,13 +332,13 @@ async fn a_decision_holds_whether_an_id_was_known_before_it_or_only_after() {
             decided(0).await;
             world.poll_after(1, "/team", rss(&[told("team-7", "Amber glaze at last", "")])).await;
             assert!(ids(&world).await.contains(&own));
-            assert_eq!(works(&world).await, if moment == 0 { 2 } else { 3 }, "{moment} {settled}");
+            assert_eq!(world.works().await, if moment == 0 { 2 } else { 3 }, "{moment} {settled}");
             decided(1).await;
             world.poll_after(1, "/team", rss(&[told("team-7", "Amber glaze at last", link)])).await;
             assert!(!ids(&world).await.contains(&own));
             decided(2).await;
             flow::settle(&world.ctx).await.unwrap();
-            assert_eq!((world.activities().await.len(), works(&world).await), (2, 1), "{moment} {settled}");
+            assert_eq!((world.activities().await.len(), world.works().await), (2, 1), "{moment} {settled}");
             assert!(flow::rebuild(&world.ctx).await.unwrap().same, "{moment} {settled}");
         }
     }
@@ -361,14 +348,14 @@ async fn a_decision_holds_whether_an_id_was_known_before_it_or_only_after() {
 async fn a_merge_that_another_decision_stood_against_holds_once_that_is_taken_back() {
     let names = ["ash", "kiln", "slip"];
     for turn in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-        let world = followed().await;
+        let world = World::followed(TUESDAY).await;
         let posts = names.map(|name| post(name, &format!("What {name} does"), "Mon, 23 Nov 2026 08:00:00 GMT"));
         world.poll_after(1, "/feed", rss(&posts)).await;
         let [a, b, c] = turn.map(|n: usize| by_address(&format!("https://shed.example.org/{}", names[n])));
         decide(&world, DecisionKind::Merge { one: a.clone(), other: c.clone() }).await;
         decide(&world, DecisionKind::Split { one: b.clone(), other: c.clone() }).await;
         decide(&world, DecisionKind::Merge { one: a.clone(), other: b.clone() }).await;
-        assert_eq!(works(&world).await, 2, "{turn:?}: one of the two merges must give way");
+        assert_eq!(world.works().await, 2, "{turn:?}: one of the two merges must give way");
         decide(&world, DecisionKind::Split { one: a.clone(), other: c }).await;
         let work = world.ctx.store.work_of(&a).await.unwrap().unwrap().work;
         assert_eq!(work.members.iter().map(|member| &member.activity).collect::<BTreeSet<_>>(), BTreeSet::from([&a, &b]), "{turn:?}");
@@ -464,7 +451,7 @@ proptest! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_odd_date_follows_its_rule() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let cases = [
         (
             "Stated",
@@ -509,7 +496,7 @@ async fn every_odd_date_follows_its_rule() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dates_that_drift_and_pieces_that_are_edited_stay_where_they_were() {
-    let world = followed().await;
+    let world = World::followed(TUESDAY).await;
     let feed = |day: u32, hour: u32, words: &str| {
         let link = "https://shed.example.org/drift";
         rss(&[item(
@@ -536,7 +523,7 @@ async fn dates_that_drift_and_pieces_that_are_edited_stay_where_they_were() {
 #[tokio::test(flavor = "multi_thread")]
 async fn old_and_undated_pieces_that_come_together_later_are_a_back_catalogue_and_one_alone_is_news() {
     for (count, backfill) in [(1, false), (4, false), (5, true), (9, true)] {
-        let world = followed().await;
+        let world = World::followed(TUESDAY).await;
         let items: Vec<String> = (0..count).map(|n| item(&format!("Undated {n}"), &format!("<guid>u{n}</guid>"))).collect();
         world.poll_after(1, "/feed", rss(&items)).await;
         assert!(world.activities().await.iter().all(|activity| activity.backfill == backfill), "{count}");

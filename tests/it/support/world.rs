@@ -127,7 +127,16 @@ impl World {
         Self::with(now, "").await
     }
 
-    /// The same with a GitHub token in that file.
+    /// A world with one feed that was read once, when it held nothing: whatever comes now is news.
+    pub(crate) async fn followed(now: &str) -> Self {
+        let world = Self::at(now).await;
+        world.feed("Ada Loam", "/feed").await;
+        world.origin.serve("/feed", rss(&[]));
+        world.poll().await;
+        world
+    }
+
+    /// A world with a GitHub token in that file.
     pub(crate) async fn with_token(now: &str, file: &Path) -> Self {
         Self::with(now, &format!("[github]\ntoken_file = {:?}\n", file.display().to_string())).await
     }
