@@ -88,12 +88,16 @@ pub struct PastPick {
     pub lead: bool,
 }
 
-/// An earlier digest, published or still a draft that reserves its picks.
+/// Another digest, published or still a draft that reserves its picks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastDigest {
     pub week: Week,
     pub published: bool,
+    /// Where the log ended when it was computed: tells which digests were there before which.
+    pub cutoff_seq: Seq,
     pub picks: Vec<PastPick>,
+    /// All activities of the works on its late shelf.
+    pub shelved: Vec<ActivityId>,
 }
 
 /// How many builders of each group had a work that could have been chosen (every rule but the cool-down), in a week;
