@@ -115,8 +115,9 @@ pub fn incidents<'a>(samples: impl IntoIterator<Item = Sample<'a>>) -> Vec<Incid
 }
 
 /// Whether it is our own network that is down: several hosts were asked lately, and not one of them answered anything.
-pub fn is_offline<'a>(samples: impl IntoIterator<Item = Sample<'a>>) -> bool {
-    let mut hosts = BTreeSet::new();
+/// `silent` are hosts that were out of reach just now, and of which no poll is recorded yet.
+pub fn is_offline<'a>(samples: impl IntoIterator<Item = Sample<'a>>, silent: impl IntoIterator<Item = &'a str>) -> bool {
+    let mut hosts: BTreeSet<&str> = silent.into_iter().collect();
     for sample in samples {
         match (&sample.poll.outcome, sample.poll.status) {
             (PollOutcome::Held { .. }, _) => {}
@@ -228,8 +229,8 @@ mod tests {
         let answered = poll(9, 0, false, Some(500));
         let hosts = ["a.example", "b.example", "c.example"];
         let samples = || hosts.iter().zip(&silent).map(|(host, poll)| Sample { host, poll });
-        assert!(is_offline(samples()));
-        assert!(!is_offline(samples().take(2)));
-        assert!(!is_offline(samples().chain([Sample { host: "d.example", poll: &answered }])));
+        assert!(is_offline(samples(), []));
+        assert!(!is_offline(samples().take(2), []));
+        assert!(!is_offline(samples().chain([Sample { host: "d.example", poll: &answered }]), []));
     }
 }

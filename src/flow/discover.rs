@@ -240,6 +240,7 @@ pub async fn add_source(
     discovered: &Discovered,
     author: Option<String>,
     filters: Option<Filters>,
+    by: &str,
 ) -> Result<RosterReport, StoreError> {
     let change = RosterChange::Source {
         builder: builder.clone(),
@@ -249,5 +250,5 @@ pub async fn add_source(
         author,
         filters: filters.map(Box::new),
     };
-    ctx.store.change_roster(vec![change], ctx.clock.now()).await
+    ctx.store.change_roster_by(vec![change], by, ctx.clock.now()).await
 }

@@ -72,7 +72,7 @@ async fn one_address_is_asked_once_however_many_registered_it() {
     for (name, spelling) in ["Ada Loam", "Bo Reed", "Cy Ash"].into_iter().zip(&spellings) {
         let slug = world.builder(name).await;
         let found = flow::check_pasted(&world.ctx, spelling).await.unwrap();
-        flow::add_source(&world.ctx, &slug, &found, None, None).await.unwrap();
+        flow::add_source(&world.ctx, &slug, &found, None, None, "staff").await.unwrap();
     }
     let before = world.origin.arrivals().len();
     world.poll().await;
