@@ -2,7 +2,7 @@
 //!
 //! In: addresses of calendars, and what they answer. Out: events, each dated by its start, also those that are still to
 //! come; of a series those that fall near the present; and what was called off. A calendar most often shows what lies
-//! ahead: what it does not show any more has most often taken place.
+//! ahead: what it does not show any more has most often taken place. Nothing is counted: events have no counts there.
 
 mod component;
 mod recur;
