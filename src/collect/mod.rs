@@ -42,7 +42,7 @@ use crate::model::{Ask, Auth, Document, Entry, ReadError, Reading, Request, Sour
 
 pub use feed::read_feed;
 pub use mask::masked_hash;
-pub use parse::parse_file_line;
+pub use parse::FileLine;
 
 /// How one kind of source is asked and read.
 pub trait Collector: Send + Sync {

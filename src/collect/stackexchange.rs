@@ -218,7 +218,7 @@ impl Collector for StackExchange {
             self.filter.get_or_init(String::new);
             return Meaning::AsItSays;
         }
-        let Ok(value) = serde_json::from_slice::<Value>(body) else { return Meaning::AsItSays };
+        let Some(value) = super::json::value_of(body) else { return Meaning::AsItSays };
         let message = text(&value, &["error_message"]).unwrap_or_default();
         let message: String = message.chars().take(200).collect();
         match text(&value, &["error_name"]).as_deref() {
