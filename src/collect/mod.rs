@@ -21,6 +21,7 @@ mod medium;
 mod parse;
 mod peertube;
 mod podcast;
+mod profile;
 mod repair;
 mod rss;
 #[cfg(test)]
