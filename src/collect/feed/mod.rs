@@ -479,7 +479,17 @@ mod tests {
             ("declared entities", format!("<!DOCTYPE rss [{}]>{}", many("<!ENTITY a 'b'>", 100_000), around(""))),
             ("a long word", around(&format!("<description>{}</description>", many("\u{200D}", 1_000_000)))),
             ("escaped markup", around(&format!("<description>{}</description>", many("&lt;a b=\"", 100_000)))),
+            ("nested markup in a text", around(&format!("<description><![CDATA[{}]]></description>", many("<div>", 100_000)))),
             ("long date", around(&format!("<pubDate>{}</pubDate>", many("1 Jan ", 100_000)))),
+            ("date of brackets", around(&format!("<pubDate>{}</pubDate>", many("(", 1_000_000)))),
+            ("date of numbers", around(&format!("<pubDate>{}</pubDate>", many("1 ", 500_000)))),
+            ("title of blanks", format!("<rss><channel><item><title>{}</title></item>", many(" ", 1_000_000))),
+            ("link of escapes", around(&format!("<link>{}</link>", many("%25", 300_000)))),
+            ("long category", around(&format!("<category>{}</category>", many("\u{301}", 500_000)))),
+            (
+                "dates of many items",
+                format!("<rss><channel>{}", many(&format!("<item><pubDate>{}</pubDate></item>", many("(1 ", 300)), 1_000)),
+            ),
             (
                 "far addresses",
                 format!("<rss xml:base='https://e.example/{}/'>{}", many("b", 2000), many("<item><link>a</link></item>", 20_000)),
