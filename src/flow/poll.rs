@@ -229,8 +229,7 @@ async fn sweep(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, StoreError> 
             let poll = poll_of(source, outcome, fetched.status, fetched.elapsed_ms, fetched.bytes, now);
             let moved = !(diff.new.is_empty() && diff.changed.is_empty());
             let pages = [(ask.clone(), Arc::clone(&document))];
-            let evidence =
-                if moved { evidence_of(ctx, source, &pages, reading.cut.as_deref(), reading.entries.len()).await? } else { Vec::new() };
+            let evidence = if moved { evidence_of(ctx, source, &pages).await? } else { Vec::new() };
             let account = newer_account(&state, &reading);
             if !moved && diff.samples.is_empty() && account == state.account {
                 ctx.store.remember(source.id, SourceState { swept_at: Some(now), ..state }, false);
@@ -429,9 +428,6 @@ fn take(answer: &mut Answer, reading: Reading, waiting: &mut Vec<Request>, ask: 
             whole.reached = whole.reached.max(reading.reached);
             whole.wait_s = whole.wait_s.max(reading.wait_s);
             whole.account = reading.account.or(whole.account.take());
-            if let (Some(whole), Some(more)) = (&mut whole.cut, reading.cut) {
-                whole.extend(more);
-            }
         }
     }
 }
@@ -556,11 +552,7 @@ async fn record_answer(
     let moved = !(diff.new.is_empty() && diff.changed.is_empty() && diff.left.is_empty());
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     metrics::counter!(crate::telemetry::ENTRIES_NEW).increment(diff.new.len() as u64);
-    let evidence = if moved {
-        evidence_of(ctx, source, &answer.answer.pages, reading.cut.as_deref(), reading.entries.len()).await?
-    } else {
-        Vec::new()
-    };
+    let evidence = if moved { evidence_of(ctx, source, &answer.answer.pages).await? } else { Vec::new() };
     ctx.store
         .record_poll(PollRecord {
             poll: poll.clone(),
@@ -576,24 +568,15 @@ async fn record_answer(
     Ok(poll)
 }
 
-/// The documents of a poll, packed. Of an answer that speaks for many sources only what it says of this one is kept: what its
-/// reader cut out, or where that is not told, what can be cut and reads the same.
-pub(super) async fn evidence_of(
-    ctx: &Context,
-    source: &Arc<Source>,
-    pages: &[(Ask, Arc<Document>)],
-    cut: Option<&[u8]>,
-    entries: usize,
-) -> Result<Vec<Evidence>, StoreError> {
+/// The documents of a poll, packed. Of an answer that speaks for many sources only what it says of this one is kept.
+pub(super) async fn evidence_of(ctx: &Context, source: &Arc<Source>, pages: &[(Ask, Arc<Document>)]) -> Result<Vec<Evidence>, StoreError> {
     let mut evidence = Vec::with_capacity(pages.len());
     for (ask, document) in pages {
         let keyframe = ctx.store.keyframe(source.id, &ask.request.url).await?;
         let (ask, document, source) = (ask.clone(), Arc::clone(document), Arc::clone(source));
-        let (collectors, alone) = (Arc::clone(&ctx.collectors), pages.len() == 1);
-        let cut = cut.filter(|_| alone).map(|bytes| Document { bytes: bytes.to_vec(), ..(*document).clone() });
-        let entries = alone.then_some(entries);
+        let collectors = Arc::clone(&ctx.collectors);
         let packed = tokio::task::spawn_blocking(move || {
-            let part = cut.or_else(|| own_part(collectors.get(ask.kind), &ask, &document, &source, entries));
+            let part = own_part(collectors.get(ask.kind), &ask, &document, &source);
             Evidence::of(part.as_ref().unwrap_or(&document), &ask.request, ask.page, keyframe.as_ref())
         });
         evidence.push(packed.await.map_err(|_| StoreError::Closed)??);
@@ -601,17 +584,12 @@ pub(super) async fn evidence_of(
     Ok(evidence)
 }
 
-/// What a shared answer says of one source, if that reads as it did within the whole.
-fn own_part(collector: &dyn Collector, ask: &Ask, document: &Document, source: &Arc<Source>, entries: Option<usize>) -> Option<Document> {
+/// What a shared answer says of one source.
+fn own_part(collector: &dyn Collector, ask: &Ask, document: &Document, source: &Source) -> Option<Document> {
     if ask.sources.len() < 2 {
         return None;
     }
-    let part = Document { bytes: collector.part(document, source)?, ..document.clone() };
-    let alone = Ask { sources: vec![Arc::clone(source)], ..ask.clone() };
-    let readings = collector.read(&alone, &part).ok()?;
-    let read: usize =
-        readings.iter().filter(|reading| reading.source.is_none_or(|id| id == source.id)).map(|reading| reading.entries.len()).sum();
-    entries.is_none_or(|entries| entries == read).then_some(part)
+    Some(Document { bytes: collector.part(ask, document, source)?, ..document.clone() })
 }
 
 /// The poll of one source that brought no entries: kept in memory if nothing but times changed.
