@@ -406,6 +406,11 @@ impl Digest {
         Some(rest)
     }
 
+    /// Forgets all outcomes but those of its late shelf: what is looked at again and again needs no more, and there are many.
+    pub fn keep_late_shelf(&mut self) {
+        self.outcomes.retain(|outcome| outcome.code == OutcomeCode::LateShelf);
+    }
+
     /// Whether the week has nothing to say.
     pub fn is_empty(&self) -> bool {
         self.picks().next().is_none()
