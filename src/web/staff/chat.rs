@@ -34,7 +34,7 @@ pub(crate) struct Box {
 /// One line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// The classes of its look: `large`, `medium`, `small`, with `gap` or `ruled` where it stands off from the one before.
+    /// The classes of its look: `large`, `medium`, `small`, with `apart`, `gap` or `ruled` where it stands off from the one before.
     pub(crate) look: String,
     pub(crate) runs: Vec<Run>,
 }
@@ -111,7 +111,8 @@ fn paragraph(block: &Value) -> Line {
         Some("Small") => "small",
         _ => "",
     };
-    let rule = if block["separator"] == true { "ruled " } else { "" };
+    // Blocks of a card stand a little apart.
+    let rule = if block["separator"] == true { "ruled " } else { "apart " };
     let run = |inline: &Value| Run {
         text: inline["text"].as_str().unwrap_or_default().to_owned(),
         bold: inline["weight"] == "Bolder",

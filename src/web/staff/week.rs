@@ -203,6 +203,8 @@ pub(crate) struct WeekPage {
     errors: Vec<CheckLine>,
     warnings: Vec<CheckLine>,
     open_warnings: usize,
+    /// Where the way to the approval stands at the head.
+    to_approval: &'static str,
     /// What a tick of all open warnings names, where they are of several kinds.
     open_keys: Option<String>,
     /// The words of a tick that says of all picks that this editor opened them, where one is not ticked yet.
@@ -347,6 +349,11 @@ fn put_together(state: &AppState, me: Visitor, seen: &DraftView, query: &WeekQue
         next: seen.next.iter().map(NextLine::of).collect(),
         late: seen.late_shelf.iter().map(LateLine::of).collect(),
         open_warnings: open.len(),
+        to_approval: match (errors.is_empty(), open.is_empty()) {
+            (false, _) => "See what has to be mended",
+            (true, false) => "See what wants a tick",
+            (true, true) => "Approve it",
+        },
         open_keys,
         unopened: unopened(seen, &me),
         errors: CheckLine::of_kind(&errors, seen),
