@@ -139,6 +139,7 @@ fn an_editorial_session_from_draft_to_correction() {
     every_page_is_sound(browser, &edith, &base, &week, &author);
 
     late_and_waiting(browser, &edith, &base, &week);
+    counters_agree(browser, &edith, &page);
     browser.go(&edith, &format!("{base}{author}"));
     assert!(browser.text(&edith, "document.querySelector('main').textContent").contains("The limits are others now."));
     assert!(!daemon.get(&author).2.contains("The limits are others now."));
@@ -187,7 +188,7 @@ fn a_session_without_scripts_goes_by_plain_forms() {
     let base = format!("http://127.0.0.1:{}", daemon.port());
     let window = browser.window();
     browser.size(&window, 1200);
-    browser.without_scripts(&window);
+    browser.scripts(&window, false);
     sign_in(browser, &window, &base, "Edith");
     assert_eq!(browser.tell(&window, "document.querySelectorAll('.count').length"), 0, "no script has counted");
     let before = titles(browser, &window);
@@ -259,6 +260,19 @@ fn approve(browser: &mut Browser, edith: &Window) {
     assert_eq!(press(browser, edith, "#approve"), "approval", "{}", browser.text(edith, "document.querySelector('.head').textContent"));
     clicks += 1;
     assert!((8..=15).contains(&clicks), "{clicks} clicks");
+}
+
+/// What scripts count while somebody writes is what the server counts.
+fn counters_agree(browser: &mut Browser, edith: &Window, page: &str) {
+    let counts = "[...document.querySelectorAll('.posts .count')].map(count => count.textContent).join()";
+    let [with, without] = [true, false].map(|run| {
+        browser.scripts(edith, run);
+        browser.go(edith, &format!("{page}/posts"));
+        browser.text(edith, counts)
+    });
+    browser.scripts(edith, true);
+    assert!(with.split(',').count() >= 30, "{with}");
+    assert_eq!(with, without);
 }
 
 /// What came too late for its own week is told with its reason, and who waits for a post with the way to their record.

@@ -178,9 +178,9 @@ impl Browser {
         self.ask(Some(window), "Emulation.setDeviceMetricsOverride", &params);
     }
 
-    /// Lets no script of a page run in a window; what the protocol asks is still answered.
-    pub(crate) fn without_scripts(&mut self, window: &Window) {
-        self.ask(Some(window), "Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
+    /// Lets scripts of pages run in a window, or not; what the protocol asks is answered either way.
+    pub(crate) fn scripts(&mut self, window: &Window, run: bool) {
+        self.ask(Some(window), "Emulation.setScriptExecutionDisabled", &json!({ "value": !run }));
     }
 
     pub(crate) fn media(&mut self, window: &Window, scheme: &str, forced: bool) {
