@@ -1,7 +1,7 @@
 //! What editors see of a week: the draft with their edits laid over, who is next in line, and whether it is fit to be
 //! sent. The facts that the checks ask for are gathered here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,8 +13,8 @@ use super::{Context, links};
 use crate::digest::{self, CheckFacts, LinkFact, TextFault};
 use crate::health;
 use crate::model::{
-    ActivityId, BuilderId, CanonicalUrl, Desk, Difference, Digest, DigestState, DraftView, EditRecord, Finding, Level, Mark, MarkRecord,
-    Network, Pick, PickView, Week,
+    ActivityId, BuilderId, CanonicalUrl, Desk, Difference, Digest, DigestState, DraftView, EditRecord, Finding, LateFind, Level, Mark,
+    MarkRecord, Network, Outcome, OutcomeCode, Pick, PickView, Week,
 };
 use crate::render::{self, Format, RenderError};
 use crate::store::{DeskRow, Head, LinkAnswer, StoreError};
@@ -32,7 +32,8 @@ pub async fn draft_view(ctx: &Context, week: Week) -> Result<DraftView, EditErro
     let edits = ctx.store.edits(week).await?;
     let marks = ctx.store.marks(week).await?;
     let findings = findings(ctx, &desk, &marks).await?;
-    Ok(view(&head, desk, edits, &marks, findings))
+    let late_shelf = late_shelf(ctx, &desk.digest).await?;
+    Ok(DraftView { late_shelf, ..view(&head, desk, edits, &marks, findings) })
 }
 
 /// What differs between a week's digest as it stands and the draft before its edits.
@@ -74,6 +75,7 @@ fn view(head: &Head, desk: Desk, edits: Vec<EditRecord>, marks: &[MarkRecord], f
         intro: desk.digest.intro.clone(),
         picks: picks(&desk, marks),
         next: desk.next,
+        late_shelf: Vec::new(),
         findings,
         notices: desk.notices,
         edits,
@@ -84,7 +86,8 @@ fn view(head: &Head, desk: Desk, edits: Vec<EditRecord>, marks: &[MarkRecord], f
 async fn collecting(ctx: &Context, week: Week) -> Result<DraftView, EditError> {
     let (digest, pool) = preview_with_pool(ctx, week).await?;
     let mut desk = tokio::task::block_in_place(|| digest::lay(&digest, &pool, &[]));
-    desk.digest.outcomes.clear();
+    desk.digest.keep_late_shelf();
+    let late_shelf = late_shelf(ctx, &desk.digest).await?;
     Ok(DraftView {
         week,
         state: DigestState::Collecting,
@@ -101,11 +104,28 @@ async fn collecting(ctx: &Context, week: Week) -> Result<DraftView, EditError> {
         intro: None,
         picks: picks(&desk, &[]),
         next: desk.next,
+        late_shelf,
         findings: Vec::new(),
         notices: Vec::new(),
         edits: Vec::new(),
         digest: desk.digest,
     })
+}
+
+/// What lies on the late shelf of a digest, with the names of those who made it.
+async fn late_shelf(ctx: &Context, digest: &Digest) -> Result<Vec<LateFind>, StoreError> {
+    let late: Vec<&Outcome> = digest.outcomes.iter().filter(|outcome| outcome.code == OutcomeCode::LateShelf).collect();
+    let ids: BTreeSet<BuilderId> = late.iter().flat_map(|outcome| outcome.builders.iter().copied()).collect();
+    let builders = ctx.store.builders_by_id(ids.into_iter().collect()).await?;
+    let names: BTreeMap<BuilderId, String> = builders.into_iter().map(|builder| (builder.id, builder.name)).collect();
+    let find = |outcome: &Outcome| LateFind {
+        work: outcome.work.clone(),
+        title: outcome.title.clone(),
+        url: outcome.url.clone(),
+        builders: outcome.builders.iter().filter_map(|id| names.get(id).cloned()).collect(),
+        text: outcome.text.clone(),
+    };
+    Ok(late.into_iter().map(find).collect())
 }
 
 fn picks(desk: &Desk, marks: &[MarkRecord]) -> Vec<PickView> {
@@ -255,6 +275,14 @@ fn images_without_text(html: &str) -> bool {
         let tag = &tag[..tag.find('>').unwrap_or(tag.len())];
         !tag.contains(" alt=")
     })
+}
+
+/// Asks the links of a draft's picks as an approval would, so that what it will warn of is seen before it is tried.
+pub async fn ask_links_of(ctx: &Context, week: Week) -> Result<(), StoreError> {
+    match ctx.store.desk(week).await? {
+        Some(row) if matches!(row.head.state, DigestState::Draft | DigestState::InReview) => ask_links(ctx, &row.desk).await,
+        _ => Ok(()),
+    }
 }
 
 /// Asks the links of picks that were not asked within the last hour, all at once, and waits a little for them. A link
