@@ -290,6 +290,9 @@ pub struct Balance {
     pub regions: Vec<Group>,
 }
 
+/// So many works of a late shelf are kept at hand.
+const SHELF: usize = 100;
+
 /// Where a digest is on its way (DIGEST.md section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -408,6 +411,14 @@ impl Digest {
             !was_theirs || !outcome.builders.is_empty()
         });
         Some(rest)
+    }
+
+    /// Forgets all outcomes but the best of its late shelf, best first: what is looked at again and again needs no more, and
+    /// there are many.
+    pub fn keep_late_shelf(&mut self) {
+        self.outcomes.retain(|outcome| outcome.code == OutcomeCode::LateShelf);
+        self.outcomes.sort_by(|one, other| (other.quality, &one.work).cmp(&(one.quality, &other.work)));
+        self.outcomes.truncate(SHELF);
     }
 
     /// Whether the week has nothing to say.
