@@ -11,6 +11,7 @@ use super::decide::EditError;
 use super::draft::preview_with_pool;
 use super::{Context, links};
 use crate::digest::{self, CheckFacts, LinkFact, TextFault};
+use crate::health;
 use crate::model::{
     ActivityId, BuilderId, CanonicalUrl, Desk, Difference, Digest, DigestState, DraftView, EditRecord, Finding, LateFind, Level, Mark,
     MarkRecord, Network, Outcome, OutcomeCode, Pick, PickView, Week,
@@ -182,11 +183,13 @@ async fn check_facts(ctx: &Context, desk: &Desk) -> Result<CheckFacts, StoreErro
         .filter(|(_, builder)| !willing.contains(&builder.id))
         .map(|(work, builder)| (work, builder.name.clone()))
         .collect();
+    let mut texts = tokio::task::block_in_place(|| text_faults(ctx, &desk.digest, now));
+    texts.extend(silences(ctx, now).await?);
     Ok(CheckFacts {
         links,
         seen: seen.into_iter().filter_map(|(key, week)| Some((keys.get(&key)?.clone(), week))).collect(),
         opted_out,
-        texts: tokio::task::block_in_place(|| text_faults(ctx, &desk.digest, now)),
+        texts,
         ask_machine_written: ctx.config.editing.ask_machine_written,
     })
 }
@@ -214,6 +217,17 @@ fn link_fact(answers: &[LinkAnswer]) -> Option<LinkFact> {
             None => LinkFact::Unknown("it did not answer".to_owned()),
         },
     })
+}
+
+/// Platforms that cannot be read: what was made there may be missing from the week.
+async fn silences(ctx: &Context, now: Timestamp) -> Result<Vec<TextFault>, StoreError> {
+    let (sources, states) = (ctx.store.sources().await?, ctx.store.source_states().await?);
+    let known = sources.iter().filter_map(|source| Some((source, states.get(&source.id)?)));
+    let text = |(site, since): (String, Timestamp)| {
+        format!("most sources at {site} cannot be read since {}: what was made there may be missing", since.strftime("%F"))
+    };
+    let fault = |text| TextFault { level: Level::Warning, code: "sources_silent", work: None, text };
+    Ok(health::silent_sites(known, now).into_iter().map(text).map(fault).collect())
 }
 
 /// Texts that do not fit where they should go: posts, the mail, images that say nothing to those who cannot see them.
@@ -274,6 +288,7 @@ pub async fn ask_links_of(ctx: &Context, week: Week) -> Result<(), StoreError> {
 /// Asks the links of picks that were not asked within the last hour, all at once, and waits a little for them. A link
 /// that has not answered by then stays unknown, which is a warning.
 pub(super) async fn ask_links(ctx: &Context, desk: &Desk) -> Result<(), StoreError> {
+    super::keep_quiet(ctx).await?;
     let now = ctx.clock.now();
     let urls: Vec<String> = desk.digest.picks().map(|pick| pick.url.clone()).filter(|url| !url.is_empty()).collect();
     let stale: Vec<String> = ctx

@@ -37,6 +37,12 @@ const COMING_UP: SignedDuration = SignedDuration::from_hours(24 * 21);
 /// The most works that a response is compared with, and some to spare for other platforms and kinds.
 const EARLIER: u32 = 120;
 
+/// Errs while it is too early for the draft of a week.
+pub fn may_draft(ctx: &Context, week: Week) -> Result<(), DraftError> {
+    let cut_off = cut_off(ctx, week)?;
+    if ctx.clock.now() < cut_off { Err(DraftError::TooEarly { week, cut_off }) } else { Ok(()) }
+}
+
 /// Computes and keeps the draft of a week. A draft that exists is replaced while nobody approved it; one that comes out
 /// the same again is kept as it is.
 pub async fn draft(ctx: &Context, week: Week) -> Result<DigestRow, DraftError> {

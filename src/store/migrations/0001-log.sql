@@ -26,6 +26,7 @@ CREATE TABLE builders (
     name       TEXT NOT NULL,
     body       TEXT NOT NULL                 -- the whole builder as JSON
 ) STRICT;
+CREATE INDEX builders_stopped ON builders (id) WHERE body ->> '$.switches.stop_collecting';
 CREATE TABLE sources (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     kind    TEXT NOT NULL,
