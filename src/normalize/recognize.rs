@@ -119,7 +119,7 @@ fn pairs(entries: &[Entry], keys: &[EntryKey], again: &[bool], shelf: &Shelf<'_>
     let mut pairs: Vec<Pair> = Vec::new();
     // Entries whose id is that of a piece at another address with nothing else in common, and what the others tell of ids.
     let mut unlike: Vec<(usize, usize)> = Vec::new();
-    let mut by_date: Vec<(usize, usize)> = Vec::new();
+    let mut weak: Vec<(usize, usize)> = Vec::new();
     let (mut kept, mut reused) = (0_usize, 0_usize);
     for (at, (entry, key)) in entries.iter().zip(keys).enumerate().filter(|(at, _)| !again[*at]) {
         let by_key = shelf.by_key(key);
@@ -141,7 +141,7 @@ fn pairs(entries: &[Entry], keys: &[EntryKey], again: &[bool], shelf: &Shelf<'_>
         }
         for place in shelf.formerly_at(address).filter(|place| Some(*place) != by_key) {
             let like = shelf.likeness(place, entry);
-            if like.score() > 0 && !like.is_date_alone() {
+            if like.score() > 0 && !like.is_weak() {
                 pairs.push((2 * like.score(), at, place));
             }
         }
@@ -152,17 +152,17 @@ fn pairs(entries: &[Entry], keys: &[EntryKey], again: &[bool], shelf: &Shelf<'_>
         }
         match like.score() {
             0 => unlike.push((at, place)),
-            _ if like.is_date_alone() => by_date.push((at, place)),
+            _ if like.is_weak() => weak.push((at, place)),
             score => {
                 kept += usize::from(score > best);
                 pairs.push((2 * score, at, place));
             }
         }
     }
-    // Many pieces may come out on one day: where ids are given again, that is not enough.
+    // Where ids are given again, a date or a text alone is not enough.
     if reused == 0 {
-        kept += by_date.len();
-        pairs.extend(by_date.into_iter().map(|(at, place)| (2, at, place)));
+        kept += weak.len();
+        pairs.extend(weak.into_iter().map(|(at, place)| (2, at, place)));
         let keeps = kept > unlike.len();
         pairs.extend(unlike.into_iter().filter(|(at, _)| keeps || is_unique(&keys[*at])).map(|(at, place)| (0, at, place)));
     }
@@ -254,7 +254,7 @@ impl Likeness {
             (Some(one), Some(other)) => {
                 let common = one.intersection(&other).count();
                 let all = one.len() + other.len() - common;
-                (common * 2 >= all, common * 5 < all)
+                (common * 5 >= all * 4, common * 5 < all)
             }
             _ => (false, false),
         };
@@ -271,8 +271,9 @@ impl Likeness {
         if self.other_text && !self.title { 0 } else { u32::from(self.title) + u32::from(self.date) + u32::from(self.text) }
     }
 
-    fn is_date_alone(self) -> bool {
-        self.date && !self.title && !self.text
+    /// Many pieces come out on one day, and some sites repeat their words in all of them.
+    fn is_weak(self) -> bool {
+        !self.title && !(self.date && self.text)
     }
 }
 
