@@ -100,7 +100,7 @@ fn main() {
                     lead: n == 0,
                 })
                 .collect();
-            Some(PastDigest { week: *week, published: true, picks })
+            Some(PastDigest { week: *week, published: true, cutoff_seq: Seq(0), picks, shelved: Vec::new() })
         })
         .collect();
     let config = DigestConfig::default();

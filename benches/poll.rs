@@ -3,8 +3,9 @@
 //! `cargo bench --bench poll`. Serves them by the origin in `../shared/origin` where that is present, and says that it
 //! skips where it is not. Prints medians; nothing here fails on a slow machine. The bare fetch asks for bodies that are
 //! not packed, which is fastest over loopback; clarion asks for packed ones and unpacks them. Once in this process, where the
-//! pass and the settling, which a poll leaves to whoever reads the record next, are timed apart; and once as the command,
-//! where everything from its start to its end is.
+//! pass and the settling, which a poll leaves to whoever reads the record next, are timed apart and connections stay open
+//! between the passes; and once as the command beside a process that does nothing but the bare fetch, both from their start to
+//! their end.
 
 #![expect(clippy::print_stdout, reason = "figures are what a bench is for")]
 
@@ -28,6 +29,9 @@ const FEEDS: usize = 1000;
 const HOSTS: usize = 32;
 const PORT: u16 = 8437;
 const RUNS: usize = 5;
+
+/// Holds the file of validators where this bench is started as nothing but a bare fetch.
+const BARE: &str = "CLARION_BENCH_BARE";
 
 struct Origin(Child);
 
@@ -97,6 +101,16 @@ async fn bare(client: &reqwest::Client, etags: &mut [Option<String>]) -> Vec<Vec
     bodies
 }
 
+fn bare_client() -> reqwest::Client {
+    #[expect(clippy::disallowed_methods, reason = "the bare fetch is what clarion's client is compared with")]
+    reqwest::Client::builder().no_proxy().build().expect("a client")
+}
+
+/// This bench as a process that fetches the feeds, with the validators in that file, and does nothing else.
+fn bare_command(validators: &Path) -> measure::Took {
+    measure::run(Command::new(std::env::current_exe().expect("this bench has a path")).env(BARE, validators))
+}
+
 fn parse_and_store(bodies: &[Vec<u8>], path: &Path) {
     let connection = rusqlite::Connection::open(path).expect("a fresh database opens");
     connection
@@ -158,6 +172,13 @@ fn command(folder: &Path) -> measure::Took {
 
 #[tokio::main]
 async fn main() {
+    if let Some(validators) = std::env::var_os(BARE) {
+        rustls::crypto::ring::default_provider().install_default().expect("the provider is set once");
+        let validators = std::fs::read_to_string(validators).expect("the validators are there");
+        let mut etags: Vec<Option<String>> = serde_json::from_str(&validators).expect("the validators are a list");
+        bare(&bare_client(), &mut etags).await;
+        return;
+    }
     let Some(_origin) = start_origin() else {
         println!("skipped: no origin in ../shared/origin");
         return;
@@ -165,12 +186,11 @@ async fn main() {
     rustls::crypto::ring::default_provider().install_default().expect("the provider is set once");
     let scratch = tempfile::tempdir().expect("a folder");
     let path = |name: String| -> PathBuf { scratch.path().join(name) };
-    let (mut bare_first, mut bare_again, mut plain) = (vec![], vec![], vec![]);
+    let (mut bare_first, mut bare_again, mut plain, mut bare_whole) = (vec![], vec![], vec![], vec![]);
     let (mut first, mut settled, mut again) = (vec![], vec![], vec![]);
     let (mut whole_first, mut whole_again, mut peak_first, mut peak_again) = (vec![], vec![], 0, 0);
     for run in 0..RUNS {
-        #[expect(clippy::disallowed_methods, reason = "the bare fetch is what clarion's client is compared with")]
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let client = bare_client();
         let mut etags = vec![None; FEEDS];
         let started = Instant::now();
         let bodies = bare(&client, &mut etags).await;
@@ -182,6 +202,9 @@ async fn main() {
         let started = Instant::now();
         bare(&client, &mut etags).await;
         bare_again.push(started.elapsed());
+        let validators = path(format!("validators-{run}.json"));
+        std::fs::write(&validators, serde_json::to_vec(&etags).expect("a list")).expect("the validators are kept");
+        bare_whole.push(bare_command(&validators).elapsed);
 
         let folder = path(format!("run-{run}"));
         std::fs::create_dir(&folder).expect("a folder");
@@ -204,10 +227,11 @@ async fn main() {
         peak_again = took.peak_kib.max(peak_again);
         println!("run {run}: {} new, then {} unchanged, {} failed", report.new, second.unchanged, report.failed.len());
     }
-    let (bare_first, bare_again, plain) = (median(bare_first), median(bare_again), median(plain));
+    let (bare_first, bare_again, plain, bare_whole) = (median(bare_first), median(bare_again), median(plain), median(bare_whole));
     let (first, settled, again) = (median(first), median(settled), median(again));
     let (whole_first, whole_again) = (median(whole_first), median(whole_again));
     println!("bare fetch                      first {bare_first:.3} s             unchanged {bare_again:.3} s");
+    println!("bare fetch, whole process                               unchanged {bare_whole:.3} s");
     println!("bare fetch + feed-rs + SQLite   first {plain:.3} s");
     println!(
         "clarion, all facts recorded     first {first:.3} s ({:.2} x)    unchanged {again:.3} s ({:.2} x)",
@@ -218,7 +242,7 @@ async fn main() {
     println!(
         "clarion poll --all, whole       first {whole_first:.3} s ({:.2} x)    unchanged {whole_again:.3} s ({:.2} x)",
         whole_first / plain,
-        whole_again / bare_again
+        whole_again / bare_whole
     );
     println!("  peak memory                   first {} MiB              unchanged {} MiB", peak_first >> 10, peak_again >> 10);
 }

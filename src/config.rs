@@ -1222,7 +1222,7 @@ impl Config {
             ("schedule.engagement", &self.schedule.engagement),
             ("schedule.upkeep", &self.schedule.upkeep),
         ] {
-            if let Err(message) = check_cron(cron) {
+            if let Err(message) = check_cron(cron, &self.schedule.zone) {
                 return fault(key, message);
             }
         }
@@ -1323,6 +1323,9 @@ impl DigestConfig {
         ] {
             within(key, points, 0, 10_000)?;
         }
+        if self.kinds.is_empty() {
+            return Err(("kinds", "names no kind: nothing could ever be chosen".into()));
+        }
         for kind in &self.kinds {
             if crate::model::ActivityKind::parse(kind).is_none() {
                 let known: Vec<_> = crate::model::ActivityKind::ALL.iter().map(|kind| kind.as_str()).collect();
@@ -1355,6 +1358,9 @@ impl DigestConfig {
                 if day.parse::<jiff::civil::Date>().is_err() {
                     return Err(("categories", format!("`{day}` of `{}` is no day: write it as 2026-01-31", category.key)));
                 }
+            }
+            if category.name.trim().is_empty() || category.key.trim().is_empty() {
+                return Err(("categories", format!("`{}` needs a key and a name", category.key)));
             }
             if !keys.insert(&category.key) {
                 return Err(("categories", format!("the key `{}` stands twice", category.key)));
@@ -1402,13 +1408,16 @@ impl DigestChange {
 }
 
 /// Checks a schedule of five fields: minute hour day month weekday.
-fn check_cron(pattern: &str) -> Result<(), String> {
-    croner::parser::CronParser::builder()
+/// A pattern that can be read and falls due some day. From which day on it is looked for makes no difference: what falls
+/// due at all does so within a leap year's cycle.
+fn check_cron(pattern: &str, zone: &str) -> Result<(), String> {
+    let cron = croner::parser::CronParser::builder()
         .seconds(croner::parser::Seconds::Disallowed)
         .build()
         .parse(pattern)
-        .map(|_| ())
-        .map_err(|error| format!("`{pattern}` is no schedule of five fields, minute hour day month weekday ({error})"))
+        .map_err(|error| format!("`{pattern}` is no schedule of five fields, minute hour day month weekday ({error})"))?;
+    let from = jiff::Timestamp::UNIX_EPOCH.in_tz(zone).map_err(|error| error.to_string())?;
+    cron.find_next_occurrence(&from, false).map(|_| ()).map_err(|_| format!("`{pattern}` never falls due: there is no such day"))
 }
 
 /// What the TOML reader complains of, with the line and, where there is one, the key.
@@ -1709,6 +1718,8 @@ mod tests {
             ("network.max_redirects", "21"),
             ("schedule.cut_off", "\"every monday\""),
             ("schedule.cut_off", "\"0 0 6 * * MON\""),
+            ("schedule.cut_off", "\"0 0 31 2 *\""),
+            ("digest.kinds", "[]"),
             ("schedule.zone", "\"Mars/Olympus\""),
             ("schedule.feeds", "{ min = \"1s\", default = \"2h\", max = \"12h\" }"),
             ("schedule.github", "{ min = \"3h\", default = \"2h\", max = \"12h\" }"),

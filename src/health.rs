@@ -48,6 +48,8 @@ pub struct Sample<'a> {
 
 /// A fault is told when it has lasted this long.
 const LASTING: SignedDuration = SignedDuration::from_hours(72);
+/// A source that could not be read for so long may lack works.
+const SILENT: SignedDuration = SignedDuration::from_hours(2);
 /// The polls of a host that are looked at, and how many of its sources must be among them to speak of the host.
 const LATEST: usize = 10;
 const LEAST_SOURCES: usize = 3;
@@ -114,9 +116,23 @@ pub fn incidents<'a>(samples: impl IntoIterator<Item = Sample<'a>>) -> Vec<Incid
     incidents
 }
 
+/// The sites of which most sources cannot be read, and since when: what their builders made there may be missing.
+pub fn silent_sites<'a>(sources: impl IntoIterator<Item = (&'a Source, &'a SourceState)>, now: Timestamp) -> BTreeMap<String, Timestamp> {
+    let mut sites: BTreeMap<String, (usize, Vec<Timestamp>)> = BTreeMap::new();
+    for (source, state) in sources.into_iter().filter(|(source, _)| !source.paused && !source.left) {
+        let site = CanonicalUrl::parse(&source.url).map_or_else(|_| source.kind.to_string(), |url| url.registrable_domain());
+        let (all, silent) = sites.entry(site).or_default();
+        *all += 1;
+        silent.extend(state.failing_since.filter(|since| now.duration_since(*since) >= SILENT));
+    }
+    let most = |(all, silent): &(usize, Vec<Timestamp>)| silent.len() >= LEAST_SOURCES && silent.len() * 2 > *all;
+    sites.into_iter().filter(|(_, site)| most(site)).filter_map(|(name, (_, silent))| Some((name, silent.into_iter().min()?))).collect()
+}
+
 /// Whether it is our own network that is down: several hosts were asked lately, and not one of them answered anything.
-pub fn is_offline<'a>(samples: impl IntoIterator<Item = Sample<'a>>) -> bool {
-    let mut hosts = BTreeSet::new();
+/// `silent` are hosts that were out of reach just now, and of which no poll is recorded yet.
+pub fn is_offline<'a>(samples: impl IntoIterator<Item = Sample<'a>>, silent: impl IntoIterator<Item = &'a str>) -> bool {
+    let mut hosts: BTreeSet<&str> = silent.into_iter().collect();
     for sample in samples {
         match (&sample.poll.outcome, sample.poll.status) {
             (PollOutcome::Held { .. }, _) => {}
@@ -223,13 +239,31 @@ mod tests {
     }
 
     #[test]
+    fn a_site_is_silent_when_most_of_its_sources_are() {
+        let source = |id: i64, url: &str| Source::new(SourceId(id), SourceKind::Rss, url, url);
+        let state = |since: Option<i64>| SourceState { failing_since: since.map(hour), ..SourceState::default() };
+        let of = |site: &str, states: &[Option<i64>]| -> Vec<(Source, SourceState)> {
+            (1..).zip(states).map(|(id, since)| (source(id, &format!("https://{id}.{site}/feed")), state(*since))).collect()
+        };
+        let all = [
+            of("letters.example", &[Some(3), Some(2), Some(4), None, None]),
+            of("half.example", &[Some(2), Some(2), Some(2), None, None, None]),
+            of("few.example", &[Some(2), Some(2)]),
+            of("just.example", &[Some(9), Some(9), Some(9)]),
+        ]
+        .concat();
+        let found = silent_sites(all.iter().map(|(source, state)| (source, state)), hour(10));
+        assert_eq!(found, BTreeMap::from([("letters.example".to_owned(), hour(2))]));
+    }
+
+    #[test]
     fn only_silence_everywhere_is_our_own_network() {
         let silent: Vec<_> = (0..3).map(|n| poll(n, 0, false, None)).collect();
         let answered = poll(9, 0, false, Some(500));
         let hosts = ["a.example", "b.example", "c.example"];
         let samples = || hosts.iter().zip(&silent).map(|(host, poll)| Sample { host, poll });
-        assert!(is_offline(samples()));
-        assert!(!is_offline(samples().take(2)));
-        assert!(!is_offline(samples().chain([Sample { host: "d.example", poll: &answered }])));
+        assert!(is_offline(samples(), []));
+        assert!(!is_offline(samples().take(2), []));
+        assert!(!is_offline(samples().chain([Sample { host: "d.example", poll: &answered }]), []));
     }
 }

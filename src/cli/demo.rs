@@ -61,22 +61,25 @@ pub(super) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
         .context("the invented community cannot be served on 127.0.0.1")?;
     let mut config = Config::default();
     origin.configure(&mut config);
-    config.web.listen = std::net::SocketAddr::from(([127, 0, 0, 1], args.port));
-    config.web.public_url = format!("http://127.0.0.1:{}", args.port).parse().map_err(anyhow::Error::msg)?;
-    config.store.path = args.dir.join("clarion.db");
-    telemetry::start(&config.log, "warn,clarion=error");
-    write_config(&args.dir, &config)?;
-    let roster = origin.roster_csv();
-    std::fs::write(args.dir.join("roster.csv"), &roster).with_context(|| format!("cannot write into {}", args.dir.display()))?;
     // Taken before the work, so that a taken port is told at once.
     let listener = if args.once {
         None
     } else {
         let taken = || format!("port {} is taken: choose another with --port", args.port);
-        Some(tokio::net::TcpListener::bind(config.web.listen).await.with_context(taken)?)
+        Some(tokio::net::TcpListener::bind(("127.0.0.1", args.port)).await.with_context(taken)?)
     };
+    // Port 0 leaves the choice to the system.
+    let port = listener.as_ref().and_then(|listener| listener.local_addr().ok()).map_or(args.port, |address| address.port());
+    config.web.listen = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    config.web.public_url = format!("http://127.0.0.1:{port}").parse().map_err(anyhow::Error::msg)?;
+    config.store.path = args.dir.join("clarion.db");
+    telemetry::start(&config.log, "warn,clarion=error");
+    write_config(&args.dir, &config)?;
+    let roster = origin.roster_csv();
+    std::fs::write(args.dir.join("roster.csv"), &roster).with_context(|| format!("cannot write into {}", args.dir.display()))?;
     telemetry::count();
     let ctx = open(config, Arc::clone(&clock) as Arc<dyn Clock>).await?;
+    let _lock = ctx.store.lock_collecting()?;
     rehearse(global, &ctx, &clock, &roster, cut_off, week).await?;
     let outputs = write_outputs(&ctx, &args.dir, week).await?;
     tell(global, &args, &ctx, week, &outputs).await?;
@@ -85,7 +88,7 @@ pub(super) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
         let state =
             web::AppState::new(Arc::new(web::StoredPages::new(ctx.clone())), Arc::clone(&ctx.clock), &ctx.config).with_desk(ctx.clone());
         let pages = tokio::spawn(web::serve(listener, state, stop.clone().cancelled_owned()));
-        output::tell(&format!("pages on http://127.0.0.1:{}/ until Ctrl-C", args.port));
+        output::tell(&format!("pages on http://127.0.0.1:{port}/ until Ctrl-C"));
         serve::stop_sign().await;
         stop.cancel();
         let _ = tokio::time::timeout(std::time::Duration::from_secs(5), pages).await;
@@ -101,6 +104,8 @@ fn prepare(dir: &Path) -> anyhow::Result<()> {
         let is_ours = dir.join(MARKER).is_file();
         let is_empty = std::fs::read_dir(dir).with_context(|| format!("cannot look into {}", dir.display()))?.next().is_none();
         anyhow::ensure!(is_ours || is_empty, "{} holds other things: name another folder with --dir", dir.display());
+        let runs = std::fs::File::open(dir.join("clarion.db.lock")).is_ok_and(|lock| lock.try_lock().is_err());
+        anyhow::ensure!(!runs, "a demo runs in {}: end it first, or name another folder with --dir", dir.display());
         for entry in std::fs::read_dir(dir)?.flatten() {
             let name = entry.file_name();
             let name = name.to_string_lossy();

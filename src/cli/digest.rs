@@ -219,11 +219,10 @@ async fn dispatch(global: &Global, ctx: &Context, command: DigestCommand) -> any
         }
         DigestCommand::Show(args) => {
             let week = week_of(&args);
-            let row = ctx
-                .store
-                .digest(week)
-                .await?
-                .ok_or_else(|| anyhow::anyhow!("there is no draft of {week} yet: make it with `clarion digest draft {week}`"))?;
+            let Some(row) = ctx.store.digest(week).await? else {
+                flow::may_draft(ctx, week)?;
+                anyhow::bail!("there is no draft of {week} yet: make it with `clarion digest draft {week}`");
+            };
             let format = match args.format {
                 Some(format) => format.into(),
                 None if global.json => Format::Json,

@@ -47,5 +47,10 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> anyhow::Result<()> {
 fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut file =
         OpenOptions::new().write(true).create_new(true).open(path).with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half a file would stand in the way of the next attempt.
+        let _ = std::fs::remove_file(path);
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
 }

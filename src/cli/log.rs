@@ -145,7 +145,7 @@ fn csv(rows: &[ActivityRow], names: &Names) -> anyhow::Result<String> {
         let cells = [
             activity.id.to_string(),
             names.builders_of(row).join(" "),
-            sources.iter().map(|source| source.id.to_string()).collect::<Vec<_>>().join(" "),
+            sources.first().map(|source| source.url.clone()).unwrap_or_default(),
             sources.first().map(|source| source.kind.to_string()).unwrap_or_default(),
             activity.kind.to_string(),
             activity.title.clone(),

@@ -55,8 +55,15 @@ struct Cli {
 /// What every command takes.
 #[derive(Debug, Args)]
 struct Global {
-    /// The configuration file.
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "PATH", env = "CLARION_CONFIG", default_value = "./clarion.toml")]
+    /// The configuration file; without it the one that CLARION_CONFIG names, else ./clarion.toml.
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        value_name = "PATH",
+        default_value_os_t = configured_path(),
+        hide_default_value = true
+    )]
     config: PathBuf,
     /// Print data as one JSON document.
     #[arg(long, global = true, help_heading = "Everywhere")]
@@ -64,6 +71,12 @@ struct Global {
     /// Who decides: stands in the log beside each decision. The system's user, unless told otherwise.
     #[arg(long = "as", global = true, help_heading = "Everywhere", value_name = "PERSON")]
     person: Option<String>,
+}
+
+/// Where the configuration is unless a path is given: an empty variable counts as none.
+fn configured_path() -> PathBuf {
+    let named = std::env::var_os("CLARION_CONFIG").filter(|path| !path.is_empty());
+    named.map_or_else(|| PathBuf::from("./clarion.toml"), PathBuf::from)
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Global, output};
-use crate::collect::parse_file_line;
+use crate::collect::FileLine;
 
 /// No document is larger.
 const FILE_MAX: u64 = 64 * 1024 * 1024;
@@ -38,18 +38,19 @@ pub(super) fn run(global: &Global, args: &ParseArgs) -> anyhow::Result<()> {
 /// Writes one line of JSON for each file, in their order.
 fn write_lines(files: &[PathBuf], out: &mut impl Write) -> anyhow::Result<()> {
     for path in files {
-        writeln!(out, "{}", line_of(path))?;
+        serde_json::to_writer(&mut *out, &line_of(path)).map_err(std::io::Error::from)?;
+        writeln!(out)?;
     }
     out.flush()?;
     Ok(())
 }
 
 /// What a file holds; one that cannot be read is told with its error.
-fn line_of(path: &Path) -> serde_json::Value {
+fn line_of(path: &Path) -> FileLine {
     let name = path.display().to_string();
     match read(path) {
-        Ok(bytes) => parse_file_line(&name, &bytes, None, None),
-        Err(error) => serde_json::json!({ "file": name, "error": error.to_string(), "repairs": [], "entries": [] }),
+        Ok(bytes) => FileLine::of(&name, bytes),
+        Err(error) => FileLine::unread(&name, &error),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::flow::{self, Wanted};
 #[derive(Debug, Args)]
 pub(super) struct PollArgs {
     /// Ask every source now, whatever the schedule says; a Retry-After or X-Poll-Interval still holds.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sources")]
     all: bool,
     /// Ask these sources now: an id such as `s12`, a builder, or the source's address.
     #[arg(value_name = "SOURCE")]
@@ -36,7 +36,13 @@ pub(super) async fn run(global: &Global, args: PollArgs) -> anyhow::Result<()> {
             if found.is_empty() {
                 return Err(Usage(format!("no source is called `{name}`: `clarion source list` names them")).into());
             }
-            ids.extend(found.into_iter().map(|source| source.id));
+            for source in found {
+                if source.paused || source.left {
+                    let why = if source.paused { "is paused: `clarion source resume` polls it again" } else { "has left the roster" };
+                    output::tell(&format!("{} {why}", source.id));
+                }
+                ids.push(source.id);
+            }
         }
         Wanted::These(ids)
     };

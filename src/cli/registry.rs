@@ -102,7 +102,7 @@ async fn import(global: &Global, ctx: &Context, file: &Path, dry_run: bool) -> a
         plan_import(ctx, &bytes, format).await.with_context(|| format!("the roster {} cannot be read", file.display()))?;
     tell_regions(ctx, &plan);
     if !dry_run {
-        ctx.store.change_roster(changes, ctx.clock.now()).await?;
+        ctx.store.change_roster_by(changes, &global.person(), ctx.clock.now()).await?;
     }
     report(global, &plan, &doubts, dry_run, false)
 }
@@ -115,7 +115,14 @@ pub(super) async fn plan_import(
 ) -> anyhow::Result<(ImportPlan, Vec<RosterChange>, Vec<Doubt>)> {
     let mut roster = registry::read(bytes, format)?;
     refuse_erased(ctx, &mut roster).await?;
-    let plan = registry::plan(&roster, &ctx.store.builders().await?, &ctx.store.sources().await?, &resolve);
+    let reachable = |kind: Option<SourceKind>, pasted: &str| {
+        let found = resolve(kind, pasted)?;
+        match url::Url::parse(&found.2).map(|url| ctx.fetcher.client().guard().check(&url)) {
+            Ok(Err(error)) => Err(error.to_string()),
+            _ => Ok(found),
+        }
+    };
+    let plan = registry::plan(&roster, &ctx.store.builders().await?, &ctx.store.sources().await?, &reachable);
     let changes = changes(&plan);
     let doubts = doubts_in(&roster, &ctx.regions, &ctx.categories);
     Ok((plan, changes, doubts))
@@ -229,6 +236,10 @@ async fn export(global: &Global, ctx: &Context, args: &ExportArgs) -> anyhow::Re
     }
     let builders = ctx.store.builders().await?;
     let sources = ctx.store.sources().await?;
+    let hidden = builders.iter().filter(|builder| builder.switches.not_public).count();
+    if args.format == Some(ExportFormat::Opml) && hidden > 0 {
+        output::tell(&format!("OPML is for sharing: {} not public left out", counted(hidden as u64, "builder")));
+    }
     output::print(&match args.format.unwrap_or(ExportFormat::Csv) {
         ExportFormat::Csv => registry::export_csv(&builders, &sources),
         ExportFormat::Toml => registry::export_toml(&builders, &sources),

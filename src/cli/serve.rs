@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::output;
 use super::{Global, open};
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, LogFormat};
 use crate::{daemon, telemetry};
 
 pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
@@ -19,7 +19,15 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
         "{} holds no certificates, so no https address could be read: install ca-certificates, or set SSL_CERT_FILE",
         trust.origin
     );
-    daemon::run(ctx, stop_sign(), |address| output::tell(&format!("ready http://{address}/"))).await
+    let is_json = ctx.config.log.format == LogFormat::Json;
+    let ready = |address| {
+        if is_json {
+            tracing::info!(%address, "ready http://{address}/");
+        } else {
+            output::tell(&format!("ready http://{address}/"));
+        }
+    };
+    daemon::run(ctx, stop_sign(), ready).await
 }
 
 /// Resolves at the first SIGTERM or Ctrl-C; a second one, a second later or more, ends the process at once.

@@ -69,8 +69,9 @@ async fn dispatch(global: &Global, ctx: &Context, command: SourceCommand) -> any
             if ctx.store.builder(&slug).await?.is_none() {
                 anyhow::bail!("there is no builder `{slug}`: `clarion registry list` names them");
             }
+            flow::keep_quiet(ctx).await?;
             let found = flow::check_pasted(ctx, &pasted).await.map_err(anyhow::Error::msg)?;
-            let report = flow::add_source(ctx, &slug, &found, author, filters).await?;
+            let report = flow::add_source(ctx, &slug, &found, author, filters, &global.person()).await?;
             if global.json {
                 return output::print_json(&serde_json::json!({ "source": found, "report": report }));
             }
@@ -82,6 +83,7 @@ async fn dispatch(global: &Global, ctx: &Context, command: SourceCommand) -> any
             output::print(&format!("{verb}: {} {}\n{}", found.kind, output::safe(&found.url), described(&found)))
         }
         SourceCommand::Check { pasted } => {
+            flow::keep_quiet(ctx).await?;
             let found = flow::check_pasted(ctx, &pasted).await.map_err(anyhow::Error::msg)?;
             if global.json {
                 return output::print_json(&found);
@@ -130,7 +132,7 @@ async fn filter(global: &Global, ctx: &Context, name: &str, given: &[String], bu
         author: owner.author.clone(),
         filters: Some(Box::new(filters.clone())),
     };
-    ctx.store.change_roster(vec![change], ctx.clock.now()).await?;
+    ctx.store.change_roster_by(vec![change], &global.person(), ctx.clock.now()).await?;
     flow::settle(ctx).await?;
     if global.json {
         return output::print_json(&serde_json::json!({ "source": source.id.to_string(), "builder": slug, "filters": filters }));
@@ -214,7 +216,7 @@ async fn set_paused(global: &Global, ctx: &Context, name: &str, paused: bool) ->
         let what = if found.is_empty() { "no source is" } else { "several sources are" };
         return Err(Usage(format!("{what} called `{name}`: `clarion source list` names them by id")).into());
     };
-    flow::set_paused(ctx, source.id, paused).await?;
+    flow::set_paused(ctx, source.id, paused, &global.person()).await?;
     if global.json {
         return output::print_json(&serde_json::json!({ "source": source.id.to_string(), "url": source.url, "paused": paused }));
     }

@@ -119,7 +119,7 @@ impl Collector for Bluesky {
     }
 
     fn refused(&self, ask: &Ask, status: u16, body: &[u8]) -> Meaning {
-        let value: Value = serde_json::from_slice(body).unwrap_or_default();
+        let value = super::json::value_of(body).unwrap_or_default();
         let message: String = text(&value, &["message"]).unwrap_or_default().chars().take(200).collect();
         match text(&value, &["error"]).as_deref() {
             Some("RateLimitExceeded") => return Meaning::Wait(None, format!("Bluesky asks us to wait ({status})")),

@@ -10,6 +10,8 @@ use url::Url;
 
 use crate::model::{CanonicalUrl, Entry, SourceKind};
 
+pub use super::profile::{Profile, description_of_site, profile, shows_posts, software_of_site};
+
 /// What a pasted text is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pasted {
@@ -50,6 +52,11 @@ pub enum NotASource {
     ByHand,
     #[error("{platform} has no feed of its own: paste the address of {instead} instead")]
     Elsewhere { platform: &'static str, instead: &'static str },
+    #[error(
+        "what {host} runs cannot be told, so neither can what kind of profile {url} is ({reason}): paste its feed's address, or \
+         write `mastodon:@name@{host}` if it is one of Mastodon's kind"
+    )]
+    Untold { url: String, host: String, reason: String },
     #[error("this is a single {what}, not a place where new ones appear: paste the address of {instead} instead")]
     Single { what: &'static str, instead: &'static str },
 }
@@ -400,6 +407,16 @@ pub fn feeds_in_page(html: &str, base: &str) -> Vec<FoundFeed> {
     found.into_iter().filter(|(rank, _)| all_comments || !rank.comments).map(|(_, feed)| feed).collect()
 }
 
+/// Whether a page is Medium's, whatever host shows it: Medium's apps are named as those that open it (App Links,
+/// `al:android:app_name`).
+pub fn is_medium(html: &str) -> bool {
+    tags(html).iter().any(|tag| {
+        tag.name == "meta"
+            && tag.get("property").is_some_and(|name| matches!(name, "al:android:app_name" | "al:ios:app_name"))
+            && tag.get("content").is_some_and(|app| app.trim().eq_ignore_ascii_case("medium"))
+    })
+}
+
 /// Where a feed usually lies, under the page's folder first and then at the root: at most 13 addresses.
 pub fn guesses(url: &str) -> Vec<String> {
     const NAMES: &[&str] = &[
@@ -444,7 +461,7 @@ pub fn guesses(url: &str) -> Vec<String> {
 }
 
 /// Without blanks, angle brackets and the punctuation of the sentence around it.
-fn trimmed(text: &str) -> &str {
+pub(super) fn trimmed(text: &str) -> &str {
     text.trim().trim_start_matches(['<', '(', '"', '\'']).trim_end_matches(['>', ')', '"', '\'', ',', ';', '.', '!']).trim()
 }
 
@@ -515,7 +532,7 @@ fn address(text: &str) -> Result<Pasted, NotASource> {
 }
 
 /// An absolute http(s) address; without a scheme `https` is meant.
-fn parse(text: &str) -> Result<Url, NotASource> {
+pub(super) fn parse(text: &str) -> Result<Url, NotASource> {
     let unreadable = || NotASource::Unreadable(shown(text));
     let with_scheme = match text.split_once("://") {
         Some((scheme, _)) if matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") => text.to_owned(),
@@ -545,7 +562,7 @@ fn parse(text: &str) -> Result<Url, NotASource> {
 }
 
 /// Addresses of the feeds and interfaces themselves, on any host.
-fn by_shape(url: &Url) -> Option<Pasted> {
+pub(super) fn by_shape(url: &Url) -> Option<Pasted> {
     let segments = segments(url);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let parameter = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
@@ -587,7 +604,7 @@ fn by_shape(url: &Url) -> Option<Pasted> {
 }
 
 /// What an address means on a platform that we know; `None` for any other site.
-fn on_platform(host: &str, url: &Url) -> Option<Result<Pasted, NotASource>> {
+pub(super) fn on_platform(host: &str, url: &Url) -> Option<Result<Pasted, NotASource>> {
     let segments = segments(url);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     if let Some(platform) = closed(host) {
@@ -1038,7 +1055,7 @@ fn is_channel_id(text: &str) -> bool {
 }
 
 /// What can be a name in an address without being written otherwise.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         && text.bytes().any(|b| b.is_ascii_alphanumeric())
@@ -1065,7 +1082,7 @@ fn has_ending(file: &str, ending: &str) -> bool {
     file.rsplit_once('.').is_some_and(|(_, last)| last.eq_ignore_ascii_case(ending))
 }
 
-fn bare_host(url: &Url) -> String {
+pub(super) fn bare_host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
     let bare = ["www.", "m.", "mobile."].iter().find_map(|prefix| host.strip_prefix(prefix).filter(|rest| rest.contains('.')));
     bare.map_or_else(|| host.clone(), str::to_owned)
@@ -1076,7 +1093,7 @@ fn is_host(host: &str, known: &[&str]) -> bool {
     known.iter().any(|known| host == *known || host.strip_suffix(known).is_some_and(|rest| rest.ends_with('.')))
 }
 
-fn segments(url: &Url) -> Vec<String> {
+pub(super) fn segments(url: &Url) -> Vec<String> {
     url.path_segments().map(|segments| segments.filter(|segment| !segment.is_empty()).map(str::to_owned).collect()).unwrap_or_default()
 }
 

@@ -327,6 +327,10 @@ impl Collector for Github {
         github_search::plan(self, sources, now)
     }
 
+    fn part(&self, ask: &Ask, document: &Document, source: &Source) -> Option<Vec<u8>> {
+        github_search::part(ask, document, source)
+    }
+
     fn refused(&self, ask: &Ask, status: u16, body: &[u8]) -> Meaning {
         if github_search::is_search(&ask.request.url) {
             return github_search::refused(self, ask, status, body);

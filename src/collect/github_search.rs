@@ -152,10 +152,17 @@ pub(super) fn read(github: &Github, ask: &Ask, document: &Document) -> Result<Ve
         for item in items(data, &[&format!("m{place}"), "nodes"]) {
             take(&mut reading, merged(github, item, member, &login));
         }
-        reading.cut = serde_json::to_vec(&json!({ "data": { "u0": member, "m0": at(data, &[&format!("m{place}")]) } })).ok();
         readings.push(reading);
     }
     Ok(readings)
+}
+
+/// What an answer about several members says of one of them.
+pub(super) fn part(ask: &Ask, document: &Document, source: &Source) -> Option<Vec<u8>> {
+    let place = ask.sources.iter().position(|asked| asked.id == source.id).filter(|_| is_graphql(&ask.request.url))?;
+    let value = parse(document, PLATFORM).ok()?;
+    let of = |name: &str| at(&value, &["data", &format!("{name}{place}")]);
+    serde_json::to_vec(&json!({ "data": { "u0": of("u"), "m0": of("m") } })).ok()
 }
 
 fn items<'a>(value: &'a Value, path: &[&str]) -> impl Iterator<Item = &'a Value> {
@@ -319,7 +326,8 @@ mod tests {
         assert_eq!(told(&readings[0]), [("gh:release:7200", "wick-trimmer v1.5.0"), ("gh:pr:9031", "Shield the flame from draughts")]);
         assert_eq!(readings[0].account.as_ref().unwrap().id, "30101");
         // What is kept as evidence can be read again, for its member alone.
-        let kept = String::from_utf8(readings[0].cut.clone().unwrap()).unwrap();
+        let kept = github.part(&asks[0], &Document::of_bytes("", TOLD, at("2026-03-05T12:00:00Z")), &members[0].0).unwrap();
+        assert!(!String::from_utf8(kept.clone()).unwrap().contains("snuffed-out"));
         let mut again = asks[0].clone();
         again.sources.truncate(1);
         again.request.body = None;

@@ -15,6 +15,9 @@ use crate::text::{collapse, count_words};
 const MAX_TEXT: usize = 64 * 1024;
 /// The most links that an entry keeps.
 const MAX_LINKS: usize = 100;
+/// The longest address, and the most bytes of Markdown that are read.
+const MAX_ADDRESS: usize = 4_096;
+const MAX_MARKDOWN: usize = 1 << 20;
 
 /// Reads the document as JSON.
 pub(super) fn parse(document: &Document, platform: &'static str) -> Result<Value, ReadError> {
@@ -23,7 +26,42 @@ pub(super) fn parse(document: &Document, platform: &'static str) -> Result<Value
     if bytes[start] == b'<' {
         return Err(ReadError::Html);
     }
+    if !is_modest(bytes) {
+        return Err(ReadError::TooHard);
+    }
     serde_json::from_slice(bytes).map_err(|error| ReadError::Shape { platform, detail: error.to_string() })
+}
+
+/// Reads bytes as JSON, if they are that and do not hold absurdly many values.
+pub(super) fn value_of(bytes: &[u8]) -> Option<Value> {
+    is_modest(bytes).then(|| serde_json::from_slice(bytes).ok()).flatten()
+}
+
+/// Whether the values of a document take a moderate room once they are read: a byte of text can stand for a hundred bytes
+/// of memory. No answer of an interface comes near the bound.
+fn is_modest(bytes: &[u8]) -> bool {
+    const ROOM: usize = 32 << 20;
+    /// About what an object and any other value take.
+    const OBJECT: usize = 700;
+    const VALUE: usize = 64;
+    let (mut room, mut in_text, mut escaped) = (ROOM, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'{' => room = room.saturating_sub(OBJECT),
+            b',' | b'[' => room = room.saturating_sub(VALUE),
+            _ => {}
+        }
+    }
+    room > 0
+}
+
+/// The beginning of a text, as far as it is read at all.
+fn head(text: &str, max_bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(max_bytes)]
 }
 
 /// The list that an answer must be; an object in its place is most often an error message, which is passed on.
@@ -45,7 +83,7 @@ pub(super) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
 
 /// The text at a path: blanks collapsed, control characters dropped, `None` where nothing is left.
 pub(super) fn text(value: &Value, path: &[&str]) -> Option<String> {
-    let tidy = collapse(at(value, path)?.as_str()?);
+    let tidy = collapse(head(at(value, path)?.as_str()?, MAX_TEXT));
     (!tidy.is_empty()).then_some(tidy)
 }
 
@@ -82,7 +120,7 @@ pub(super) fn id(value: &Value, path: &[&str]) -> Option<String> {
 
 /// The http(s) address at a path.
 pub(super) fn address(value: &Value, path: &[&str]) -> Option<String> {
-    let url = url::Url::parse(at(value, path)?.as_str()?.trim()).ok()?;
+    let url = url::Url::parse(Some(at(value, path)?.as_str()?.trim()).filter(|url| url.len() <= MAX_ADDRESS)?).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| url.to_string())
 }
 
@@ -91,7 +129,7 @@ pub(super) fn markdown(source: &str) -> Option<Content> {
     let mut content = Content::default();
     let mut seen = BTreeSet::new();
     let mut fenced = false;
-    for line in source.lines() {
+    for line in head(source, MAX_MARKDOWN).lines() {
         let line = line.trim_end();
         let bare = line.trim_start();
         if bare.starts_with("```") || bare.starts_with("~~~") {
@@ -126,7 +164,7 @@ pub(super) fn markdown(source: &str) -> Option<Content> {
 pub(super) fn links_in(text: &str) -> Vec<String> {
     let mut links = Vec::new();
     let mut rest = text;
-    while let Some(start) = rest.find("http") {
+    while let Some(start) = rest.find("http").filter(|_| links.len() < MAX_LINKS) {
         let candidate = &rest[start..];
         let end = candidate
             .find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\'' | ')' | ']' | '`' | '|' | '\\'))
@@ -151,6 +189,18 @@ mod tests {
         assert_eq!(content.links, ["https://docs.example.org/x"]);
         assert!(content.text.starts_with("New\na **fast** path"));
         assert_eq!(markdown("  \n \r\n"), None);
+    }
+
+    #[test]
+    fn absurdly_many_values_are_not_read() {
+        let of = |text: String| parse(&Document::of_bytes("", text, Timestamp::UNIX_EPOCH), "x");
+        for piece in ["[],", "{},", "1,", "{\"a\":{}},", "null,"] {
+            assert_eq!(of(format!("[{}1]", piece.repeat(1_000_000))), Err(ReadError::TooHard), "{piece}");
+        }
+        let text = "[{,\\\"".repeat(1_000_000);
+        let read = of(format!("[{{\"body\":{}}}]", Value::from(text.clone()))).unwrap();
+        assert_eq!(read[0]["body"], text, "what stands in a text is no value");
+        assert!(super::text(&read[0], &["body"]).unwrap().len() <= MAX_TEXT);
     }
 
     #[test]

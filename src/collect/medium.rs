@@ -2,7 +2,8 @@
 //!
 //! In: addresses of feeds. Out: stories, and replies told apart from them. The number in the guid outlives titles and
 //! domains; a link's `source` only says how one came. Only the missing tags show that something is a reply; for authors who
-//! publish stories without tags the settings say so.
+//! publish stories without tags the settings say so. Nothing is counted: the feed tells no claps, and there is no other
+//! interface to read.
 
 use std::sync::Arc;
 

@@ -19,9 +19,9 @@ mod mask;
 mod mastodon;
 mod medium;
 mod parse;
-mod part;
 mod peertube;
 mod podcast;
+mod profile;
 mod repair;
 mod rss;
 #[cfg(test)]
@@ -43,7 +43,7 @@ use crate::model::{Ask, Auth, Document, Entry, ReadError, Reading, Request, Sour
 
 pub use feed::read_feed;
 pub use mask::masked_hash;
-pub use parse::parse_file_line;
+pub use parse::FileLine;
 
 /// How one kind of source is asked and read.
 pub trait Collector: Send + Sync {
@@ -108,10 +108,10 @@ pub trait Collector: Send + Sync {
         told.cloned().or_else(|| page_at(ask, document, document.next_page.as_deref()?))
     }
 
-    /// What an answer that speaks for many sources says of one of them, as a document that [`Collector::read`] takes with
-    /// a question for that source alone. `None` where it cannot be cut.
-    fn part(&self, document: &Document, source: &Source) -> Option<Vec<u8>> {
-        part::part_of(&document.bytes, &source.locator)
+    /// What an answer that speaks for several sources says of one of them: a document that [`Collector::read`] reads, with
+    /// a question for that source alone, as it read the whole for it. `None` where it says nothing of anybody.
+    fn part(&self, _ask: &Ask, _document: &Document, _source: &Source) -> Option<Vec<u8>> {
+        None
     }
 }
 

@@ -3,37 +3,62 @@
 //! In: the bytes of a file. Out: `{"file","error","repairs","entries"}`; times in RFC 3339 and UTC, or null.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
 
 use super::read_feed;
-use crate::model::{Document, Entry};
+use crate::model::{Document, Entry, Repair};
 
-/// The JSON of one file: its entries and repairs, or why it could not be read.
-pub fn parse_file_line(path: &str, bytes: &[u8], content_type: Option<&str>, base_url: Option<&str>) -> Value {
-    let mut document = Document::of_bytes(base_url.unwrap_or_default(), bytes, Timestamp::UNIX_EPOCH);
-    document.content_type = content_type.map(str::to_owned);
-    match read_feed(&document) {
-        Ok(reading) => json!({
-            "file": path,
-            "error": null,
-            "repairs": reading.repairs,
-            "entries": reading.entries.iter().map(entry).collect::<Vec<_>>(),
-        }),
-        Err(error) => json!({ "file": path, "error": error.to_string(), "repairs": [], "entries": [] }),
+/// What one file holds, to be written as JSON: its entries and repairs, or why it could not be read.
+#[derive(Debug, Serialize)]
+pub struct FileLine {
+    #[serde(serialize_with = "lines")]
+    entries: Vec<Entry>,
+    error: Option<String>,
+    file: String,
+    repairs: Vec<Repair>,
+}
+
+impl FileLine {
+    /// The line of a file that could not even be opened.
+    pub fn unread(file: &str, error: &std::io::Error) -> Self {
+        Self { entries: Vec::new(), error: Some(error.to_string()), file: file.to_owned(), repairs: Vec::new() }
+    }
+
+    /// The line of a file that holds these bytes.
+    pub fn of(file: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        let document = Document::of_bytes("", bytes, Timestamp::UNIX_EPOCH);
+        let (entries, repairs, error) = match read_feed(&document) {
+            Ok(reading) => (reading.entries, reading.repairs, None),
+            Err(error) => (Vec::new(), Vec::new(), Some(error.to_string())),
+        };
+        Self { entries, error, file: file.to_owned(), repairs }
     }
 }
 
-fn entry(entry: &Entry) -> Value {
-    json!({
-        "title": entry.title,
-        "link": entry.link,
-        "published": entry.published,
-        "updated": entry.updated,
-        "author": entry.authors.first().map(|author| author.name.as_str()),
-        "id": entry.id,
-        "media": entry.media.iter().map(|media| media.url.as_str()).collect::<Vec<_>>(),
-        "categories": entry.categories,
-    })
+/// What is told of an entry.
+#[derive(Serialize)]
+struct EntryLine<'a> {
+    author: Option<&'a str>,
+    categories: &'a [String],
+    id: Option<&'a str>,
+    link: Option<&'a str>,
+    media: Vec<&'a str>,
+    published: Option<Timestamp>,
+    title: Option<&'a str>,
+    updated: Option<Timestamp>,
+}
+
+fn lines<S: Serializer>(entries: &[Entry], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(entries.iter().map(|entry| EntryLine {
+        author: entry.authors.first().map(|author| author.name.as_str()),
+        categories: &entry.categories,
+        id: entry.id.as_deref(),
+        link: entry.link.as_deref(),
+        media: entry.media.iter().map(|media| media.url.as_str()).collect(),
+        published: entry.published,
+        title: entry.title.as_deref(),
+        updated: entry.updated,
+    }))
 }
 
 #[cfg(test)]
@@ -44,10 +69,10 @@ mod tests {
     fn a_file_becomes_one_line_whatever_it_holds() {
         let good = b"<rss><channel><item><title>A &amp; B</title><pubDate>Wed, 25 Nov 2026 09:30:00 +0100</pubDate></item></channel></rss>";
         assert_eq!(
-            parse_file_line("a.xml", good, None, None).to_string(),
+            serde_json::to_string(&FileLine::of("a.xml", good.as_slice())).unwrap(),
             "{\"entries\":[{\"author\":null,\"categories\":[],\"id\":null,\"link\":null,\"media\":[],\
              \"published\":\"2026-11-25T08:30:00Z\",\"title\":\"A & B\",\"updated\":null}],\"error\":null,\"file\":\"a.xml\",\"repairs\":[]}"
         );
-        assert_eq!(parse_file_line("b.xml", b" ", None, None)["error"], "the answer is empty");
+        assert_eq!(FileLine::of("b.xml", b" ".as_slice()).error.as_deref(), Some("the answer is empty"));
     }
 }

@@ -1,7 +1,8 @@
 //! PeerTube channels and accounts, by their feed or by the list of the API, whichever address is known.
 //!
 //! In: addresses on any instance. Out: videos and streams, each known by the instance that it comes from: a channel that is
-//! mirrored elsewhere shows the same videos with the addresses of their origin.
+//! mirrored elsewhere shows the same videos with the addresses of their origin. Counts between polls are asked of a channel's
+//! list, which tells more of them than its feed; of an account by the address that is known.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use url::Url;
 
 use super::json::{address, list, number, parse, seconds, text, time, truth};
 use super::{Collector, feed, for_source, rss};
-use crate::model::{ActivityKind, Ask, Author, Counts, Document, Entry, ReadError, Reading, Source, SourceState};
+use crate::model::{ActivityKind, Ask, Author, Counts, Document, Entry, ReadError, Reading, Request, Source, SourceState};
 
 const PLATFORM: &str = "PeerTube";
 /// The letters of the short form of an id, in order (base 58 as Flickr writes it).
@@ -21,6 +22,11 @@ pub(super) struct Peertube;
 impl Collector for Peertube {
     fn plan(&self, sources: &[(Arc<Source>, SourceState)]) -> Vec<Ask> {
         rss::plan(sources)
+    }
+
+    fn count(&self, source: &Arc<Source>, _entry: &Entry) -> Option<Request> {
+        let url = channel_list(&source.locator).unwrap_or_else(|| source.locator.clone());
+        Some(Request { accept: "application/json, */*;q=0.1", ..Request::get(url) })
     }
 
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
@@ -35,6 +41,16 @@ impl Collector for Peertube {
         rss::mark_shared_links(&mut reading.entries);
         Ok(for_source(ask, reading))
     }
+}
+
+/// The list of the channel that a feed is of (PLATFORMS.md section 2).
+fn channel_list(feed: &str) -> Option<String> {
+    let url = Url::parse(feed).ok()?;
+    let channel = url.query_pairs().find(|(name, _)| name == "videoChannelName")?.1.into_owned();
+    let mut list = url.join("/api/v1/video-channels/").ok()?;
+    list.path_segments_mut().ok()?.pop_if_empty().push(&channel).push("videos");
+    list.set_query(Some("sort=-publishedAt"));
+    Some(list.into())
 }
 
 fn read_list(document: &Document) -> Result<Reading, ReadError> {
@@ -137,6 +153,26 @@ mod tests {
         assert_eq!((of_list.kind, of_list.duration_s, of_list.counts.likes), (Some(ActivityKind::Livestream), Some(3_600), Some(6)));
         assert_eq!(of_list.published.unwrap().to_string(), "2024-05-04T10:00:00Z", "an import keeps its first date");
         assert_eq!(list.skipped, 1);
+    }
+
+    #[test]
+    fn counts_are_asked_of_the_list_that_the_video_stands_in() {
+        for (locator, wanted) in [
+            ("https://tube.weir.example/feeds/videos.xml?videoChannelName=sluice", API),
+            (
+                "https://tube.weir.example/feeds/videos.atom?sort=x&videoChannelName=sluice%40far.mill.example",
+                "https://tube.weir.example/api/v1/video-channels/sluice@far.mill.example/videos?sort=-publishedAt",
+            ),
+            (
+                "https://tube.weir.example/feeds/videos.xml?videoChannelName=..%2F..%2Fusers",
+                "https://tube.weir.example/api/v1/video-channels/..%2F..%2Fusers/videos?sort=-publishedAt",
+            ),
+            ("https://tube.weir.example/feeds/videos.xml?accountName=weir", "https://tube.weir.example/feeds/videos.xml?accountName=weir"),
+            (API, API),
+        ] {
+            let (source, _) = unasked(1, SourceKind::Peertube, locator);
+            assert_eq!(Peertube.count(&source, &Entry::default()).unwrap().url, wanted);
+        }
     }
 
     #[test]

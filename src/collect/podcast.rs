@@ -2,7 +2,7 @@
 //!
 //! In: addresses of feeds, or `apple:123`. Out: episodes and trailers. A number is looked up once; the answer names the
 //! feed, which is asked from then on. An episode is known by the show's own id and its guid, never by its file, whose
-//! address changes.
+//! address changes. Nothing is counted: no show tells how often it was heard.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! Speakers on Sessionize, by the id that a speaker makes for the API.
 //!
 //! In: one document a speaker. Out: talks, one for each event, dated by the event, also those that are still to come. The
-//! list of sessions is a catalogue of what a speaker offers and no proof that it was given; it is left out.
+//! list of sessions is a catalogue of what a speaker offers and no proof that it was given; it is left out. Nothing is
+//! counted: talks have no counts there.
 
 use std::sync::Arc;
 

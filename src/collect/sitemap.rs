@@ -16,6 +16,8 @@ use crate::text::{collapse, decode};
 
 /// The most pages kept of one map, the most maps followed from an index, the deepest text kept of one element.
 const MAX_PAGES: usize = 5_000;
+/// No map may list more (sitemaps.org, protocol: 50,000).
+const MAX_LISTED: usize = 50_000;
 const MAX_MAPS: usize = 5;
 const MAX_TEXT: usize = 4_096;
 
@@ -178,7 +180,10 @@ fn read_map(bytes: &[u8], reading: &mut Reading) -> Result<(Vec<Listed>, Vec<Lis
                 if matches!(name.as_str(), "url" | "sitemap")
                     && let Some((is_map, listed)) = current.take()
                 {
-                    if is_map { maps.push(listed) } else { pages.push(listed) }
+                    let list = if is_map { &mut maps } else { &mut pages };
+                    if list.len() < MAX_LISTED {
+                        list.push(listed);
+                    }
                 }
             }
             Ok(Event::Text(piece)) => put(&mut current, &field, in_image, piece.as_ref()),
@@ -240,6 +245,14 @@ mod tests {
     fn read(text: &str) -> Result<Reading, ReadError> {
         let ask = Sitemap.plan(&[source(1, "https://tallow.example.org/sitemap.xml")]).remove(0);
         Sitemap.read(&ask, &document(text)).map(|mut readings| readings.remove(0))
+    }
+
+    #[test]
+    fn more_than_a_map_may_list_is_passed_over() {
+        let (maps, pages) =
+            read_map(format!("<urlset>{}", "<url></url><sitemap/><sitemap></sitemap>".repeat(60_000)).as_bytes(), &mut Reading::default())
+                .unwrap();
+        assert_eq!((maps.len(), pages.len()), (MAX_LISTED, MAX_LISTED));
     }
 
     #[test]

@@ -119,33 +119,26 @@ impl StackExchange {
         let items = at(value, &["items"]).and_then(Value::as_array).ok_or_else(shape)?;
         let mut places: HashMap<&str, usize> = HashMap::new();
         let mut readings: Vec<Reading> = Vec::new();
-        let mut cuts: Vec<Vec<&Value>> = Vec::new();
         for source in &ask.sources {
             if let Some((_, id)) = place(source) {
                 places.insert(id, readings.len());
             }
             readings.push(Reading { source: Some(source.id), ..Reading::default() });
-            cuts.push(Vec::new());
         }
         let Some((site, _)) = ask.sources.first().and_then(|source| place(source)) else { return Ok(readings) };
         let mut skipped = 0;
         let mut titled = items.is_empty();
         for item in items {
-            let owner = number(item, &["owner", "user_id"]).map(|id| id.to_string());
-            let found = owner.as_deref().and_then(|id| places.get(id).copied());
+            let found = owner(item).and_then(|id| places.get(id.as_str()).copied());
             match (found, self.answer(site, item)) {
                 (Some(place), Some(entry)) => {
                     titled |= entry.title.is_some();
                     readings[place].entries.push(entry);
-                    cuts[place].push(item);
                 }
                 // Nobody's, or of somebody whom nobody asked for: deleted accounts have no number.
                 (None, Some(_)) => {}
                 (_, None) => skipped += 1,
             }
-        }
-        for (reading, cut) in readings.iter_mut().zip(cuts) {
-            reading.cut = serde_json::to_vec(&serde_json::json!({ "items": cut })).ok();
         }
         let Some(first) = readings.first_mut() else { return Ok(readings) };
         first.skipped = skipped;
@@ -205,6 +198,15 @@ impl Collector for StackExchange {
         Ok(super::for_source(ask, reading))
     }
 
+    /// The answers of one person, without what the wrapper says of all.
+    fn part(&self, ask: &Ask, document: &Document, source: &Source) -> Option<Vec<u8>> {
+        let (_, id) = place(source).filter(|_| !ask.request.url.contains("/filters/create"))?;
+        let value = parse(document, PLATFORM).ok()?;
+        let items = at(&value, &["items"])?.as_array()?;
+        let own: Vec<&Value> = items.iter().filter(|item| owner(item).as_deref() == Some(id)).collect();
+        serde_json::to_vec(&serde_json::json!({ "items": own })).ok()
+    }
+
     /// Later pages hold scores that are read again, known or not.
     fn wants(&self, _request: &Request, _told: &mut dyn Iterator<Item = &Entry>, _known: &HashSet<String>) -> bool {
         true
@@ -216,7 +218,7 @@ impl Collector for StackExchange {
             self.filter.get_or_init(String::new);
             return Meaning::AsItSays;
         }
-        let Ok(value) = serde_json::from_slice::<Value>(body) else { return Meaning::AsItSays };
+        let Some(value) = super::json::value_of(body) else { return Meaning::AsItSays };
         let message = text(&value, &["error_message"]).unwrap_or_default();
         let message: String = message.chars().take(200).collect();
         match text(&value, &["error_name"]).as_deref() {
@@ -247,6 +249,11 @@ impl Collector for StackExchange {
         }
         reading.entries = kept;
     }
+}
+
+/// The number of whoever wrote an answer.
+fn owner(item: &Value) -> Option<String> {
+    number(item, &["owner", "user_id"]).map(|id| id.to_string())
 }
 
 /// Site and number of a source: `stackoverflow:22656`.
@@ -324,7 +331,8 @@ mod tests {
     fn each_answer_goes_to_its_author_and_titles_are_plain() {
         let collector = collector();
         let ask = asks().remove(1);
-        let readings = collector.read(&ask, &document(include_str!("../../fixtures/stackexchange/answers.json"))).unwrap();
+        let answers = document(include_str!("../../fixtures/stackexchange/answers.json"));
+        let readings = collector.read(&ask, &answers).unwrap();
         assert_eq!(told(&readings), [vec!["se:stackoverflow:a:9001"], vec!["se:stackoverflow:a:9002", "se:stackoverflow:a:9003"]]);
         let first = &readings[0].entries[0];
         assert_eq!(first.title.as_deref(), Some("Why is my candle \"cold\" & dark? <wick>"));
@@ -335,8 +343,15 @@ mod tests {
         assert_eq!(readings[1].entries.iter().map(|entry| entry.unproven).collect::<Vec<_>>(), [false, true]);
         assert_eq!((readings[0].skipped, readings[0].wait_s), (2, Some(10)));
         assert!(readings[0].next[0].url.contains("&page=2"), "there are more");
-        let cut = String::from_utf8(readings[1].cut.clone().unwrap()).unwrap();
-        assert!(cut.contains("9002") && !cut.contains("9001"), "what is kept as evidence speaks of one person");
+        // What is kept as evidence speaks of one person, and reads as before.
+        for (source, reading) in ask.sources.iter().zip(&readings) {
+            let part = document(&String::from_utf8(collector.part(&ask, &answers, source).unwrap()).unwrap());
+            let alone = Ask { sources: vec![Arc::clone(source)], ..ask.clone() };
+            assert_eq!(collector.read(&alone, &part).unwrap()[0].entries, reading.entries);
+        }
+        let part = collector.part(&ask, &answers, &ask.sources[1]).unwrap();
+        assert!(!String::from_utf8(part).unwrap().contains("9001"));
+        assert!(collector.part(&ask, &document("<html>"), &ask.sources[1]).is_none());
     }
 
     #[test]

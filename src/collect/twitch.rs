@@ -98,6 +98,13 @@ impl Collector for Twitch {
         sources.iter().map(ask).collect()
     }
 
+    fn count(&self, source: &Arc<Source>, entry: &Entry) -> Option<Request> {
+        // The list of videos is asked by the channel's id, which every video tells.
+        let told = entry.authors.iter().find_map(|author| author.id.as_deref());
+        let user = told.into_iter().chain([source.locator.as_str()]).find(|id| is_number(id))?;
+        Some(self.videos(user))
+    }
+
     fn read(&self, ask: &Ask, document: &Document) -> Result<Vec<Reading>, ReadError> {
         let mut answer = parse(document, PLATFORM)?;
         let data = match answer.get_mut("data").map(Value::take) {
@@ -233,6 +240,16 @@ mod tests {
         );
         assert_eq!((reading.whole, reading.skipped, reading.next.len()), (true, 1, 0));
         assert_eq!(reading.entries[0].counts.views, Some(311));
+        // Counts between polls: by the id that the video tells, whatever name the source goes by.
+        for locator in ["anvilcast", "770000012"] {
+            let (source, _) = unasked(1, SourceKind::TwitchChannel, locator);
+            let request = twitch().count(&source, &reading.entries[0]).unwrap();
+            assert_eq!(
+                (request.url.as_str(), request.auth),
+                ("https://api.twitch.tv/helix/videos?user_id=770000012&first=100", Auth::Twitch)
+            );
+            assert_eq!(twitch().count(&source, &Entry::default()).is_some(), is_number(locator));
+        }
     }
 
     #[test]

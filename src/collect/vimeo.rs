@@ -1,7 +1,8 @@
 //! Vimeo users and channels, by the feed that is not advertised.
 //!
 //! In: addresses of feeds, and single answers of oEmbed. Out: videos, known by the number of the clip. A title that the
-//! feed leaves empty is asked for, once.
+//! feed leaves empty is asked for, once. Nothing is counted: feed and oEmbed tell no plays, and the API that does answers
+//! registered apps alone.
 
 use std::collections::HashSet;
 use std::sync::Arc;

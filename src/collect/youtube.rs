@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn channels_are_asked_at_the_configured_place() {
         let source = channel();
-        let validators = Validators { etag: Some("\"x\"".into()), last_modified: None };
+        let validators = Validators { etag: Some("\"x\"".into()), ..Validators::default() };
         let state = SourceState { validators: validators.clone(), ..SourceState::default() };
         let asks = Youtube::new(&Config::default().youtube).plan(&[(source, state)]);
         assert_eq!(asks[0].request.url, "https://www.youtube.com/feeds/videos.xml?channel_id=UCabcdefghijklmnopqrstuv");

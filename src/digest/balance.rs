@@ -160,6 +160,7 @@ fn table(accounts: &Accounts, groups: &[(&str, &str)], picked: &BTreeMap<&str, i
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::samples::past_week;
 
     fn week(text: &str) -> Week {
         text.parse().unwrap()
@@ -177,7 +178,7 @@ mod tests {
             region: String::new(),
             lead: false,
         };
-        PastDigest { week: week(week_text), published: true, picks: categories.iter().map(pick).collect() }
+        PastDigest { picks: categories.iter().map(pick).collect(), ..past_week(week(week_text)) }
     }
 
     #[test]

@@ -1044,7 +1044,7 @@ fn move_to(digest: &mut Digest, work: &ActivityId, place: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::samples::{Case, builder, candidate, past_pick, week, work_id};
+    use crate::digest::samples::{Case, builder, candidate, past_pick, past_week, week, work_id};
     use crate::model::PastDigest;
 
     /// A draft that is laid edits over.
@@ -1154,7 +1154,7 @@ mod tests {
     #[test]
     fn a_pin_against_a_rule_is_flagged() {
         let mut case = case();
-        case.history = vec![PastDigest { week: week().previous(), published: true, picks: vec![past_pick(&[90], &[5])] }];
+        case.history = vec![PastDigest { picks: vec![past_pick(&[90], &[5])], ..past_week(week().previous()) }];
         let mut draft = Draft::of(&case);
         let desk = draft.edit(Edit::Pin { work: work_id(5) }).unwrap();
         assert!(works(&desk.digest).contains(&work_id(5)));

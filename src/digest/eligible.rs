@@ -50,17 +50,20 @@ pub(super) struct Standing<'a> {
     pub pinned: Option<usize>,
 }
 
-/// What earlier digests say, made quick to ask.
+/// What other digests say, made quick to ask. A missed week may be drafted after later ones, so they stand on both sides.
 pub(super) struct Past {
+    week: Week,
     featured: HashSet<ActivityId>,
     reserved: HashMap<ActivityId, Week>,
+    /// What was on the late shelf of another draft.
+    shelved: HashSet<ActivityId>,
     /// Digests before this one, oldest first, each with the builders who were in cool-down when it was made.
     cooling_then: Vec<(Week, BTreeSet<BuilderId>)>,
     /// Builders in cool-down now.
     cooling: BTreeSet<BuilderId>,
-    /// The last week in which a builder had a place, and led.
-    last_place: BTreeMap<BuilderId, Week>,
-    last_lead: BTreeMap<BuilderId, Week>,
+    /// The weeks nearest to this one in which a builder had a place, and led.
+    nearest_place: BTreeMap<BuilderId, Week>,
+    nearest_lead: BTreeMap<BuilderId, Week>,
 }
 
 impl Past {
@@ -69,12 +72,14 @@ impl Past {
         let mut digests: Vec<&PastDigest> = history.iter().filter(|digest| digest.week != week).collect();
         digests.sort_by_key(|digest| (digest.week, !digest.published));
         let mut past = Self {
+            week,
             featured: HashSet::new(),
             reserved: HashMap::new(),
+            shelved: digests.iter().flat_map(|digest| digest.shelved.iter().cloned()).collect(),
             cooling_then: Vec::new(),
             cooling: BTreeSet::new(),
-            last_place: BTreeMap::new(),
-            last_lead: BTreeMap::new(),
+            nearest_place: BTreeMap::new(),
+            nearest_lead: BTreeMap::new(),
         };
         for digest in &digests {
             for member in digest.picks.iter().flat_map(|pick| &pick.members) {
@@ -85,34 +90,37 @@ impl Past {
                 }
             }
         }
-        digests.retain(|digest| digest.week < week);
-        let builders_of = |digests: &[&PastDigest]| -> BTreeSet<BuilderId> {
-            digests.iter().flat_map(|digest| &digest.picks).flat_map(|pick| pick.builders.iter().copied()).collect()
-        };
         let pause = usize::try_from(cool_down).unwrap_or(usize::MAX);
-        for (index, digest) in digests.iter().enumerate() {
-            past.cooling_then.push((digest.week, builders_of(&digests[index.saturating_sub(pause)..index])));
+        let before = digests.partition_point(|digest| digest.week < week);
+        for index in 0..before {
+            let then = digests[index];
+            // What was made after it was not known to it, though its week be earlier.
+            let known: Vec<&PastDigest> =
+                digests.iter().copied().filter(|digest| digest.week < then.week || digest.cutoff_seq < then.cutoff_seq).collect();
+            past.cooling_then.push((then.week, neighbors(&known, then.week, pause)));
+        }
+        past.cooling = neighbors(&digests, week, pause);
+        for digest in &digests {
             for pick in &digest.picks {
                 for builder in &pick.builders {
-                    past.last_place.insert(*builder, digest.week);
+                    keep_nearest(&mut past.nearest_place, *builder, digest.week, week);
                     if pick.lead {
-                        past.last_lead.insert(*builder, digest.week);
+                        keep_nearest(&mut past.nearest_lead, *builder, digest.week, week);
                     }
                 }
             }
         }
-        past.cooling = builders_of(&digests[digests.len().saturating_sub(pause)..]);
         past
     }
 
-    /// The last week before this one in which the builder had a place.
-    pub(super) fn last_place(&self, builder: BuilderId) -> Option<Week> {
-        self.last_place.get(&builder).copied()
+    /// The week nearest to this one in which the builder has a place; of two as near, the earlier.
+    pub(super) fn nearest_place(&self, builder: BuilderId) -> Option<Week> {
+        self.nearest_place.get(&builder).copied()
     }
 
-    /// The last week before this one in which the builder led.
-    pub(super) fn last_lead(&self, builder: BuilderId) -> Option<Week> {
-        self.last_lead.get(&builder).copied()
+    /// Whether the builder leads a digest fewer than so many weeks before or after this one.
+    pub(super) fn leads_within(&self, builder: BuilderId, weeks: i64) -> bool {
+        self.nearest_lead.get(&builder).is_some_and(|led| self.week.weeks_since(*led).abs() < weeks)
     }
 
     /// How many digests paused the window of a work by these builders: those at which it was out, its window had not
@@ -130,6 +138,21 @@ impl Past {
             }
         }
         pauses
+    }
+}
+
+/// The builders with a place in one of so many digests before a week, or after it.
+fn neighbors(digests: &[&PastDigest], week: Week, pause: usize) -> BTreeSet<BuilderId> {
+    let before = digests.partition_point(|digest| digest.week < week);
+    let after = digests.partition_point(|digest| digest.week <= week);
+    let near = digests[..before].iter().rev().take(pause).chain(digests[after..].iter().take(pause));
+    near.flat_map(|digest| &digest.picks).flat_map(|pick| pick.builders.iter().copied()).collect()
+}
+
+fn keep_nearest(nearest: &mut BTreeMap<BuilderId, Week>, builder: BuilderId, candidate: Week, week: Week) {
+    let kept = nearest.entry(builder).or_insert(candidate);
+    if (week.weeks_since(candidate).abs(), candidate) < (week.weeks_since(*kept).abs(), *kept) {
+        *kept = candidate;
     }
 }
 
@@ -250,9 +273,10 @@ impl<'a> Rules<'a> {
         candidate.effective_at <= self.inputs.cutoff_at && !had_its_draft
     }
 
-    /// Rule 2. A work that was found only after its window had closed is a late find, once: in the first draft after.
+    /// Rule 2. A work that was found only after its window had closed, or whose window closed over weeks without a draft, is
+    /// a late find, once: in the first draft after.
     fn window_fault(&self, candidate: &Candidate, shown: &[&Credited]) -> Option<(OutcomeCode, String)> {
-        let Inputs { week, config, cutoff_at, late_finds, .. } = *self.inputs;
+        let Inputs { week, config, cutoff_at, .. } = *self.inputs;
         let age_s = cutoff_at.as_second() - candidate.effective_at.as_second();
         if age_s < 0 {
             return Some((OutcomeCode::DateOutside, "it came out after this cut-off; the next draft holds it".to_owned()));
@@ -262,13 +286,7 @@ impl<'a> Rules<'a> {
         if age_s < open_for_s(config.window_days, pauses) {
             return None;
         }
-        let found_after_s = candidate.first_seen_at.as_second() - candidate.effective_at.as_second();
-        if late_finds.hold(candidate.first_seen_at) && found_after_s <= i64::from(config.late_days) * DAY_S {
-            let text = if found_after_s < open_for_s(config.window_days, pauses) {
-                "its window closed before a draft could hold it".to_owned()
-            } else {
-                format!("found {} days after it came out, when its window had closed", found_after_s / DAY_S)
-            };
+        if let Some(text) = self.late_text(candidate, pauses) {
             return Some((OutcomeCode::LateShelf, text));
         }
         Some((
@@ -277,12 +295,51 @@ impl<'a> Rules<'a> {
         ))
     }
 
+    /// Why a work whose window has closed is on the late shelf of this draft, if it is.
+    fn late_text(&self, candidate: &Candidate, pauses: i64) -> Option<String> {
+        let Inputs { config, late_finds, .. } = *self.inputs;
+        if candidate.members.iter().chain([&candidate.work]).any(|member| self.past.shelved.contains(member)) {
+            return None;
+        }
+        let found_after_s = candidate.first_seen_at.as_second() - candidate.effective_at.as_second();
+        let open_for_s = open_for_s(config.window_days, pauses);
+        if late_finds.hold(candidate.first_seen_at) && found_after_s <= i64::from(config.late_days) * DAY_S {
+            return Some(if found_after_s < open_for_s {
+                "its window closed before a draft could hold it".to_owned()
+            } else {
+                format!("found {} days after it came out, when its window had closed", found_after_s / DAY_S)
+            });
+        }
+        let missed = self.missed_draft(candidate, open_for_s)?;
+        Some(format!("its window closed while no draft was made: that of {missed} would have held it"))
+    }
+
+    /// The last week since the draft before this one whose draft was never made, and would have held the work.
+    fn missed_draft(&self, candidate: &Candidate, open_for_s: i64) -> Option<Week> {
+        let Inputs { week, cutoff_at, late_finds, .. } = *self.inputs;
+        let before = self.past.cooling_then.last().map(|(week, _)| *week);
+        let known_at_s = candidate.effective_at.max(candidate.first_seen_at).as_second();
+        let mut missed = week.previous();
+        let mut missed_at_s = cutoff_at.as_second() - 7 * DAY_S;
+        while before.is_none_or(|before| before < missed) && missed_at_s > late_finds.after.as_second() && missed_at_s >= known_at_s {
+            if missed_at_s - candidate.effective_at.as_second() < open_for_s {
+                return Some(missed);
+            }
+            (missed, missed_at_s) = (missed.previous(), missed_at_s - 7 * DAY_S);
+        }
+        None
+    }
+
     fn cool_down_fault(&self, candidate: &Candidate, shown: &[&Credited]) -> (OutcomeCode, String) {
-        let last = shown.iter().filter(|builder| builder.active).filter_map(|builder| self.past.last_place(builder.id)).max();
-        let whose = if candidate.builders.len() > 1 { "its builders were" } else { "its builder was" };
-        let text = match last {
-            Some(week) => format!("{whose} in the digest of {week}; it stays in the running"),
-            None => format!("{whose} in one of the last digests; it stays in the running"),
+        let week = self.past.week;
+        let near = shown.iter().filter(|builder| builder.active).filter_map(|builder| self.past.nearest_place(builder.id));
+        let whose = if candidate.builders.len() > 1 { "its builders" } else { "its builder" };
+        let were = if candidate.builders.len() > 1 { "were" } else { "was" };
+        let have = if candidate.builders.len() > 1 { "have" } else { "has" };
+        let text = match near.min_by_key(|near| (week.weeks_since(*near).abs(), *near)) {
+            Some(near) if near > week => format!("{whose} {have} a place in the digest of {near} already; it stays in the running"),
+            Some(near) => format!("{whose} {were} in the digest of {near}; it stays in the running"),
+            None => format!("{whose} {were} in one of the last digests; it stays in the running"),
         };
         (OutcomeCode::CoolDown, text)
     }
@@ -315,7 +372,7 @@ fn pin_overrules(code: OutcomeCode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::samples::{Case, candidate, days_before_cutoff, past_pick, week, work_id};
+    use crate::digest::samples::{Case, candidate, days_before_cutoff, past_pick, past_week, week, work_id};
     use crate::model::{PastPick, Substance};
 
     /// The outcome of one candidate of builder 1 after a change to it or to the case.
@@ -331,7 +388,7 @@ mod tests {
 
     fn past(weeks_ago: i64, published: bool, picks: Vec<PastPick>) -> PastDigest {
         let week = (0..weeks_ago).fold(week(), |week, _| week.previous());
-        PastDigest { week, published, picks }
+        PastDigest { published, picks, ..past_week(week) }
     }
 
     fn came_out(work: &mut Candidate, days: i64) {
@@ -455,6 +512,72 @@ mod tests {
         ] {
             assert_eq!(found(published, seen), code, "published {published}, found {seen} days before the cut-off");
         }
+    }
+
+    #[test]
+    fn a_week_drafted_after_a_later_one_pauses_for_it_too() {
+        let later = |weeks: i64, published: bool| {
+            let week = (0..weeks).fold(week(), |week, _| week.next());
+            PastDigest { published, picks: vec![past_pick(&[99], &[1])], ..past_week(week) }
+        };
+        for published in [true, false] {
+            assert_eq!(outcome(|case, _| case.history.push(later(1, published))), OutcomeCode::CoolDown, "{published}");
+        }
+        // With four digests between, neither is in the other's cool-down.
+        let far = outcome(|case, _| {
+            case.history = (1..=4).map(|weeks| PastDigest { picks: Vec::new(), ..later(weeks, true) }).chain([later(5, true)]).collect();
+        });
+        assert_eq!(far, OutcomeCode::Chosen);
+
+        let mut case = Case::new(1);
+        case.config.cool_down = 0;
+        case.candidates = vec![candidate(1, &[1])];
+        case.history = vec![later(2, true)];
+        let digest = case.compose();
+        let turn = digest.picks().next().unwrap().reasons.iter().find(|reason| reason.text.contains("later")).unwrap();
+        assert_eq!((turn.text.as_str(), turn.points), ("featured 2 weeks later, in 2026-W49", 150 * (2000 / 26) / 1000));
+        assert!(digest.lead().is_some());
+        case.history[0].picks[0].lead = true;
+        assert!(case.compose().lead().is_none(), "led two weeks later");
+        case.config.cool_down = 4;
+        assert_eq!(case.compose().outcomes[0].text, "its builder has a place in the digest of 2026-W49 already; it stays in the running");
+    }
+
+    #[test]
+    fn what_a_missed_draft_would_have_held_is_on_the_next_late_shelf() {
+        // The last draft before this one was three weeks ago; two were missed.
+        let after_outage = |days: i64, change: fn(&mut Case)| {
+            let mut case = Case::new(2);
+            let mut work = candidate(1, &[1]);
+            came_out(&mut work, days);
+            case.candidates.push(work);
+            case.history.push(past(3, true, Vec::new()));
+            change(&mut case);
+            let late_finds = crate::digest::LateFinds { after: days_before_cutoff(21), until: days_before_cutoff(0) };
+            let digest = crate::digest::compose(&Inputs { late_finds, ..case.inputs() });
+            (digest.outcomes[0].code, digest.outcomes[0].text.clone())
+        };
+        let none: fn(&mut Case) = |_| ();
+        assert_eq!(after_outage(13, none).0, OutcomeCode::Chosen);
+        // In the running at the last draft, and at the first that was missed.
+        let (code, text) = after_outage(22, none);
+        assert_eq!(code, OutcomeCode::LateShelf);
+        assert_eq!(text, "its window closed while no draft was made: that of 2026-W45 would have held it");
+        assert!(after_outage(20, none).1.contains("before a draft could hold it"));
+        // Out too long at the first that was missed: it had its drafts.
+        assert_eq!(after_outage(28, none).0, OutcomeCode::DateOutside);
+        // In cool-down at the last draft, so its window was open for a week longer.
+        let paused: fn(&mut Case) = |case| {
+            case.history[0].cutoff_seq = crate::model::Seq(9);
+            case.history.insert(0, past(4, true, vec![past_pick(&[99], &[1])]));
+        };
+        assert_eq!(after_outage(34, paused).0, OutcomeCode::LateShelf);
+        assert_eq!(after_outage(35, paused).0, OutcomeCode::DateOutside);
+        // On one shelf alone.
+        assert_eq!(
+            after_outage(22, |case| case.history.push(PastDigest { shelved: vec![work_id(1)], ..past_week(week().next()) })).0,
+            OutcomeCode::DateOutside
+        );
     }
 
     #[test]

@@ -166,7 +166,7 @@ fn composed<T>(
         (1..).zip(&selection.chosen).map(|(round, (index, terms))| pick(&words, &selection.entrants[*index], *terms, round)).collect();
     let names: Vec<(String, String)> = words.categories.iter().map(|category| (category.key.clone(), category.name.clone())).collect();
     let beside = beside(&past, &words, &selection, &names);
-    order::mark_lead(inputs.week, inputs.config.lead_weeks, &past, |pick| select::tie(inputs.week, &pick.work), &mut picks);
+    order::mark_lead(inputs.config.lead_weeks, &past, |pick| select::tie(inputs.week, &pick.work), &mut picks);
     let chosen: Vec<&Pick> = picks.iter().collect();
     let balance = Balance {
         categories: balance::category_table(&categories, &words.categories, &chosen),
@@ -212,8 +212,7 @@ fn pool(inputs: &Inputs<'_>, past: &Past, words: &Words<'_>, selection: &select:
         let mut place = pick(words, entrant, Terms { quality, fresh, turn, ..Terms::default() }, 0);
         place.reasons.retain(|reason| reason.term != ReasonTerm::Pinned);
         place.gain = 0;
-        let led =
-            |builder: &&Credited| past.last_lead(builder.id).is_some_and(|last| inputs.week.weeks_since(last) < inputs.config.lead_weeks);
+        let led = |builder: &&Credited| past.leads_within(builder.id, inputs.config.lead_weeks);
         Contender {
             pick: place,
             credited: entrant.standing.candidate.builders.clone(),
@@ -245,7 +244,14 @@ pub fn past_digest(digest: &Digest, published: bool) -> PastDigest {
         region: pick.region.clone(),
         lead: pick.lead,
     };
-    PastDigest { week: digest.week, published, picks: digest.picks().map(past_pick).collect() }
+    let shelved = digest.outcomes.iter().filter(|outcome| outcome.code == OutcomeCode::LateShelf);
+    PastDigest {
+        week: digest.week,
+        published,
+        cutoff_seq: digest.cutoff_seq,
+        picks: digest.picks().map(past_pick).collect(),
+        shelved: shelved.flat_map(|outcome| outcome.members.iter().cloned()).collect(),
+    }
 }
 
 fn count(n: usize) -> u32 {

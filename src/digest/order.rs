@@ -40,10 +40,10 @@ pub(super) fn plain_name(key: &str) -> String {
     letters.next().map_or_else(|| "General".to_owned(), |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// Marks the lead: the most quality and turn points together, among those whose builders have not led for so many weeks.
-/// Where all have, nobody leads.
-pub(super) fn mark_lead(week: Week, lead_weeks: i64, past: &Past, ties: impl Fn(&Pick) -> u64, picks: &mut [Pick]) {
-    let may_lead = |builder: BuilderId| past.last_lead(builder).is_none_or(|last| week.weeks_since(last) >= lead_weeks);
+/// Marks the lead: the most quality and turn points together, among those whose builders lead no other digest within so
+/// many weeks. Where all do, nobody leads.
+pub(super) fn mark_lead(lead_weeks: i64, past: &Past, ties: impl Fn(&Pick) -> u64, picks: &mut [Pick]) {
+    let may_lead = |builder: BuilderId| !past.leads_within(builder, lead_weeks);
     let points = |pick: &Pick| {
         let turn: i64 = pick.reasons.iter().filter(|reason| reason.term == ReasonTerm::Turn).map(|reason| reason.points).sum();
         pick.quality + turn
@@ -60,7 +60,7 @@ pub(super) fn mark_lead(week: Week, lead_weeks: i64, past: &Past, ties: impl Fn(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::samples::{Case, builder, candidate, past_pick, work_id};
+    use crate::digest::samples::{Case, builder, candidate, past_pick, past_week, work_id};
     use crate::model::PastDigest;
 
     #[test]
@@ -94,7 +94,7 @@ mod tests {
             case.candidates[0].substance.cites_source = Some(true);
             let week = (0..weeks_ago).fold(case.week, |week, _| week.previous());
             let led = crate::model::PastPick { lead: true, ..past_pick(&[90], &[1]) };
-            case.history = vec![PastDigest { week, published: true, picks: vec![led] }];
+            case.history = vec![PastDigest { picks: vec![led], ..past_week(week) }];
             case.config.cool_down = 0;
             case.compose().lead().unwrap().work.clone()
         };

@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
-use super::samples::{Case, builder, candidate};
+use super::samples::{Case, builder, candidate, past_week};
 use super::{LateFinds, past_digest};
 use crate::model::{
-    ActivityId, ActivityKind, BuilderId, Candidate, Digest, EarlierWork, Edit, EditRecord, OutcomeCode, PastDigest, Substance, Week,
+    ActivityId, ActivityKind, BuilderId, Candidate, Digest, EarlierWork, Edit, EditRecord, OutcomeCode, PastDigest, Seq, Substance, Week,
     WeekSupply, Wording,
 };
 
@@ -78,6 +78,35 @@ fn bytes(digest: &Digest) -> String {
     serde_json::to_string(digest).unwrap()
 }
 
+/// A work that would have been in the running at a cut-off that was missed is judged on its merits, or on the late shelf, in
+/// the next draft.
+fn never_lost_over_an_outage(
+    case: &Case,
+    first: Week,
+    work: &Candidate,
+    drafted: &BTreeMap<Week, BTreeMap<ActivityId, OutcomeCode>>,
+) -> Result<(), TestCaseError> {
+    let Some((last, _)) = drafted.last_key_value() else { return Ok(()) };
+    let weeks = std::iter::successors(Some(first), |week| Some(week.next())).take_while(|week| week < last);
+    for missed in weeks.filter(|week| !drafted.contains_key(week)) {
+        let at = missed.end() + SignedDuration::from_hours(6);
+        let age = at.duration_since(work.effective_at);
+        let was_open = !age.is_negative() && age < SignedDuration::from_hours(24 * i64::from(case.config.window_days));
+        // Nothing looks back further than this where no draft was made before.
+        let looked_back = drafted.range(..missed).next().is_some();
+        if was_open && looked_back && work.first_seen_at <= at {
+            let (next, codes) = drafted.range(missed.next()..).next().expect("the last draft lies after it");
+            let code = codes.get(&work.work);
+            prop_assert!(
+                code.is_some_and(|code| *code != OutcomeCode::DateOutside),
+                "{} missed {missed}, {next} says {code:?}",
+                work.title
+            );
+        }
+    }
+    Ok(())
+}
+
 /// What holds for a digest by itself.
 fn check_digest(case: &Case, known: &[Candidate], digest: &Digest) {
     assert!(digest.picks().count() <= case.config.places as usize);
@@ -123,6 +152,8 @@ proptest! {
         let mut history: Vec<PastDigest> = Vec::new();
         let (mut featured, mut shelved, mut judged) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         let mut cutoffs: Vec<Timestamp> = Vec::new();
+        let mut drafted: BTreeMap<Week, BTreeMap<ActivityId, OutcomeCode>> = BTreeMap::new();
+        let first = case.week;
         for (index, published) in published.into_iter().enumerate() {
             // In some weeks no digest is made; the next one knows when the last was.
             if missed[index] == 0 {
@@ -148,6 +179,7 @@ proptest! {
                 }
                 judged.entry(outcome.work.clone()).or_insert_with(Vec::new).push(outcome.code);
             }
+            drafted.insert(digest.week, digest.outcomes.iter().map(|outcome| (outcome.work.clone(), outcome.code)).collect());
             case.supply.insert(digest.week, digest.supply.clone());
             history.push(past_digest(&digest, published));
             cutoffs.push(cutoff_at);
@@ -156,6 +188,22 @@ proptest! {
         // Never lost: whatever is found after the first draft is judged on its merits, or on the late shelf, at its first draft.
         for work in all.iter().filter(|work| cutoffs.first().is_some_and(|first| work.first_seen_at > *first)) {
             prop_assert_ne!(judged.get(&work.work).and_then(|codes| codes.first()), Some(&OutcomeCode::DateOutside));
+        }
+        for work in &all {
+            never_lost_over_an_outage(&case, first, work, &drafted)?;
+            // Told that it stays in the running, it does, until its window was paused as often as it may be: also by drafts that
+            // did not know it yet.
+            if work.first_seen_at > work.effective_at {
+                continue;
+            }
+            let codes: Vec<OutcomeCode> = drafted.values().filter_map(|codes| codes.get(&work.work).copied()).collect();
+            for (index, pair) in codes.windows(2).enumerate() {
+                let pauses = codes[..=index].iter().filter(|code| **code == OutcomeCode::CoolDown).count();
+                prop_assert!(
+                    pair != [OutcomeCode::CoolDown, OutcomeCode::DateOutside] || pauses >= 6,
+                    "{} was lost after its cool-down: {codes:?}", work.title
+                );
+            }
         }
     }
 
@@ -169,7 +217,7 @@ proptest! {
         let first = case.compose();
         check_digest(&case, &case.candidates, &first);
         case.week = case.week.next();
-        case.history = vec![past_digest(&first, true), PastDigest { week: first.week.previous(), published: false, picks: Vec::new() }];
+        case.history = vec![past_digest(&first, true), PastDigest { published: false, ..past_week(first.week.previous()) }];
         case.supply.insert(first.week, first.supply.clone());
         let before = bytes(&case.compose());
         let middle = at.index(case.candidates.len());
@@ -235,7 +283,7 @@ proptest! {
         for categories in past {
             week = week.previous();
             let pick = |category: &str| crate::model::PastPick { category: category.into(), ..super::samples::past_pick(&[], &[]) };
-            case.history.push(PastDigest { week, published: true, picks: categories.into_iter().map(pick).collect() });
+            case.history.push(PastDigest { picks: categories.into_iter().map(pick).collect(), ..past_week(week) });
             case.supply.insert(week, WeekSupply { categories: supply.clone(), regions: BTreeMap::new() });
         }
         check_digest(&case, &case.candidates, &case.compose());
@@ -358,6 +406,30 @@ fn check_edited(case: &Case, digest: &Digest) {
     }
 }
 
+/// Nobody is in it who is in one of the digests around it, on either side, unless pinned; and what it says of their turn
+/// is so.
+fn check_turns(case: &Case, digest: &Digest, pinned: &[ActivityId]) -> Result<(), TestCaseError> {
+    let mut around: Vec<(i64, &PastDigest)> =
+        case.history.iter().map(|other| (other.week.weeks_since(case.week), other)).filter(|(weeks, _)| *weeks != 0).collect();
+    around.sort_by_key(|(weeks, _)| *weeks);
+    let before = around.partition_point(|(weeks, _)| *weeks < 0);
+    let pause = case.config.cool_down as usize;
+    let near = &around[before.saturating_sub(pause)..around.len().min(before + pause)];
+    let has_place = |digests: &[(i64, &PastDigest)], builder: BuilderId| {
+        digests.iter().flat_map(|(_, digest)| &digest.picks).any(|pick| pick.builders.contains(&builder))
+    };
+    for pick in digest.picks().filter(|pick| !pinned.contains(&pick.work)) {
+        let named: Vec<BuilderId> = pick.builders.iter().map(|builder| builder.id).collect();
+        prop_assert!(named.iter().any(|builder| !has_place(near, *builder)), "nobody inside the cool-down");
+        for reason in &pick.reasons {
+            if reason.text == "never featured before" {
+                prop_assert!(!named.iter().any(|builder| has_place(&around, *builder)), "nobody new who is not");
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What becomes of a week: whether a draft is made, and when; what its editors want; under which settings.
 #[derive(Debug, Clone)]
 struct Schedule {
@@ -396,7 +468,7 @@ proptest! {
         let mut holds: BTreeMap<ActivityId, (Week, Week)> = BTreeMap::new();
         let (mut featured, mut shelved) = (BTreeMap::new(), BTreeSet::new());
         let mut judged: BTreeMap<ActivityId, Vec<(Week, OutcomeCode)>> = BTreeMap::new();
-        for (week, schedule) in order {
+        for (seq, (week, schedule)) in (1..).zip(order) {
             case.week = week;
             (case.config.places, case.config.cool_down) = (schedule.places, schedule.cool_down);
             let cutoff_at = case.inputs().cutoff_at;
@@ -406,7 +478,7 @@ proptest! {
             let before = drafts.range(..week).next_back().map(|(_, draft)| draft.cutoff_at);
             let later = drafts.range(week.next()..).map(|(_, draft)| draft.late_finds_after);
             let late_finds = LateFinds::of_new_draft(cutoff_at, before, later, case.config.late_days);
-            let (base, pool) = super::compose_with_pool(&super::Inputs { late_finds, ..case.inputs() });
+            let (base, pool) = super::compose_with_pool(&super::Inputs { late_finds, cutoff_seq: Seq(seq), ..case.inputs() });
             let mut edits = Vec::new();
             for wish in schedule.wishes.iter().filter(|_| !case.candidates.is_empty()) {
                 let edit = wish.edit(&case.candidates, week, &edits);
@@ -414,8 +486,10 @@ proptest! {
                     keep(&mut edits, laid.edit, laid.text);
                 }
             }
-            let digest = super::lay(&base, &pool, &edits).digest;
+            let desk = super::lay(&base, &pool, &edits);
+            let digest = desk.digest;
             check_edited(&case, &digest);
+            check_turns(&case, &digest, &desk.pinned)?;
             for record in edits.iter().filter(|record| record.undone_by.is_none()) {
                 if let Edit::Hold { work, until } = &record.what {
                     holds.insert(work.clone(), (week, *until));
@@ -442,6 +516,15 @@ proptest! {
             for work in all.iter().filter(|work| work.first_seen_at > first.cutoff_at && work.first_seen_at <= last.cutoff_at) {
                 let codes = judged.get(&work.work).map(Vec::as_slice).unwrap_or_default();
                 prop_assert!(codes.iter().any(|(_, code)| *code != OutcomeCode::DateOutside), "{} was lost: {codes:?}", work.title);
+            }
+        }
+        if !made_up {
+            let drafted: BTreeMap<Week, BTreeMap<ActivityId, OutcomeCode>> = drafts
+                .iter()
+                .map(|(week, digest)| (*week, digest.outcomes.iter().map(|outcome| (outcome.work.clone(), outcome.code)).collect()))
+                .collect();
+            for work in &all {
+                never_lost_over_an_outage(&case, first, work, &drafted)?;
             }
         }
         // What was held is in the running again in the first draft of its week or later.

@@ -34,8 +34,9 @@ impl<'a> Words<'a> {
             }
         };
         push(ReasonTerm::Fresh, terms.fresh, &|| format!("came out in {}", self.week));
-        push(ReasonTerm::Turn, terms.turn, &|| match entrant.last_featured {
+        push(ReasonTerm::Turn, terms.turn, &|| match entrant.nearest_place {
             None => "never featured before".to_owned(),
+            Some(next) if next > self.week => format!("featured {} later, in {next}", counted(next.weeks_since(self.week), "week")),
             Some(last) => format!("last featured {} ago", counted(self.week.weeks_since(last), "week")),
         });
         push(ReasonTerm::Category, terms.category, &|| owed_text(self.category_name(entrant.category), entrant.owed.0));

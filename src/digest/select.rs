@@ -37,8 +37,8 @@ pub(super) struct Entrant<'a> {
     pub category: &'a str,
     pub region: &'a str,
     pub service: Option<&'a str>,
-    /// How long its builders have waited, 0 to 1000: that of the one who was featured last, since the place counts for all.
-    pub last_featured: Option<Week>,
+    /// The week nearest to this one in which one of its builders has a place, since a place counts for all.
+    pub nearest_place: Option<Week>,
     /// What the category and the region are owed.
     pub owed: (i64, i64),
     pub fixed: Terms,
@@ -119,8 +119,9 @@ fn entrant<'a>(inputs: &Inputs<'a>, past: &Past, standing: &'a Standing<'a>, cat
     // Of a work by several, the region of the first active one.
     let region: &str =
         standing.shown.iter().find(|builder| builder.active).or(standing.shown.first()).map_or("", |builder| builder.region.as_str());
-    let last_featured = standing.shown.iter().filter_map(|builder| past.last_place(builder.id)).max();
-    let turn = turn(inputs.week, last_featured, inputs.config.turn_weeks);
+    let places = standing.shown.iter().filter_map(|builder| past.nearest_place(builder.id));
+    let nearest_place = places.min_by_key(|place| (inputs.week.weeks_since(*place).abs(), *place));
+    let turn = turn(inputs.week, nearest_place, inputs.config.turn_weeks);
     let fresh = inputs.week.start() <= candidate.effective_at && candidate.effective_at < inputs.week.end();
     let owed = |accounts: &Accounts, key| accounts.get(key).map_or(0, |account| account.owed);
     Entrant {
@@ -128,7 +129,7 @@ fn entrant<'a>(inputs: &Inputs<'a>, past: &Past, standing: &'a Standing<'a>, cat
         category,
         region,
         service: candidate.topic.services.first().map(String::as_str),
-        last_featured,
+        nearest_place,
         owed: (owed(categories, category), owed(regions, region)),
         fixed: Terms {
             quality: standing.quality.points,
@@ -141,8 +142,8 @@ fn entrant<'a>(inputs: &Inputs<'a>, past: &Past, standing: &'a Standing<'a>, cat
 }
 
 /// How far a builder's turn has come, 0 to 1000.
-fn turn(week: Week, last_featured: Option<Week>, turn_weeks: i64) -> i64 {
-    last_featured.map_or(1000, |last| (1000 * week.weeks_since(last).max(0) / turn_weeks.max(1)).min(1000))
+fn turn(week: Week, nearest_place: Option<Week>, turn_weeks: i64) -> i64 {
+    nearest_place.map_or(1000, |place| (1000 * week.weeks_since(place).abs() / turn_weeks.max(1)).min(1000))
 }
 
 /// The best eligible work of each builder, by quality and freshness; and how many builders have one.
@@ -210,7 +211,7 @@ mod tests {
     use super::*;
     use crate::digest::balance;
     use crate::digest::eligible::Rules;
-    use crate::digest::samples::{Case, builder, candidate, past_pick, week, work_id};
+    use crate::digest::samples::{Case, builder, candidate, past_pick, past_week, week, work_id};
     use crate::model::{Digest, OutcomeCode, PastDigest};
 
     fn works(digest: &Digest) -> Vec<ActivityId> {
@@ -264,7 +265,7 @@ mod tests {
         case.builders.insert(BuilderId(3), builder(3, "eastern_africa"));
         case.candidates = (1..=3).map(|n| candidate(n, &[n])).collect();
         case.candidates[2].topic.category = "security".into();
-        case.history = vec![PastDigest { week: "2026-W34".parse().unwrap(), published: true, picks: vec![past_pick(&[90], &[1])] }];
+        case.history = vec![PastDigest { picks: vec![past_pick(&[90], &[1])], ..past_week("2026-W34".parse().unwrap()) }];
         case.config.places = 3;
         case.config.cool_down = 0;
         let digest = case.compose();

@@ -3,7 +3,7 @@
 //! What cannot be read is as good as absent: no header is a reason to fail. Deciding what follows is left to others.
 
 use jiff::{SignedDuration, Timestamp};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use url::Url;
 
 use super::pace::LONGEST_PAUSE;
@@ -18,10 +18,20 @@ pub(super) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// `ETag` and `Last-Modified`, each for itself, byte for byte.
-pub(super) fn validators(headers: &HeaderMap) -> Validators {
-    let short = |name| text(headers, name).filter(|value| value.len() <= LONGEST_VALIDATOR);
-    Validators { etag: short("etag"), last_modified: short("last-modified") }
+/// `ETag` and `Last-Modified`, each for itself, byte for byte, as that address gave them.
+pub(super) fn validators(headers: &HeaderMap, given_by: Option<&Url>) -> Validators {
+    let short = |name| {
+        let bytes = headers.get(name)?.as_bytes().trim_ascii();
+        let is_of_use = !bytes.is_empty() && bytes.len() <= LONGEST_VALIDATOR;
+        is_of_use.then(|| bytes.iter().copied().map(char::from).collect::<String>())
+    };
+    Validators { etag: short("etag"), last_modified: short("last-modified"), given_by: given_by.map(Url::to_string) }
+}
+
+/// A validator as it was received.
+pub(super) fn validator(kept: &str) -> Option<HeaderValue> {
+    let bytes: Vec<u8> = kept.chars().map(u8::try_from).collect::<Result<_, _>>().ok()?;
+    HeaderValue::from_bytes(&bytes).ok()
 }
 
 /// `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), a day at most. Zero, the past and the unreadable
@@ -189,7 +199,11 @@ mod tests {
 
     #[test]
     fn validators_are_kept_byte_for_byte() {
-        let validators = validators(&headers(&[("etag", r#"W/"a b,c""#), ("last-modified", "yesterday")]));
+        let validators = validators(&headers(&[("etag", r#"W/"a b,c""#), ("last-modified", "yesterday")]), None);
         assert_eq!((validators.etag.as_deref(), validators.last_modified.as_deref()), (Some(r#"W/"a b,c""#), Some("yesterday")));
+        let mut odd = HeaderMap::new();
+        odd.insert("etag", HeaderValue::from_bytes(b"\"caf\xe9 \xf0\x9f\"").unwrap());
+        let kept = super::validators(&odd, None).etag.unwrap();
+        assert_eq!(validator(&kept).unwrap().as_bytes(), b"\"caf\xe9 \xf0\x9f\"");
     }
 }

@@ -120,6 +120,13 @@ impl Fetcher {
         }
     }
 
+    /// The host of that address was asked so long ago, by a process before this one: the gap counts from then.
+    pub fn was_asked(&self, url: &str, ago: Duration) {
+        if let (Ok(url), Some(at)) = (Url::parse(url), Instant::now().checked_sub(ago)) {
+            self.pace.was_asked(&host_key(&url), at);
+        }
+    }
+
     /// Asks, following redirects. Waits for the host's turn first; the time limit counts from when it has come.
     pub async fn fetch(&self, request: &Request) -> Fetch {
         let mut elapsed = Duration::ZERO;
@@ -299,7 +306,8 @@ impl Fetcher {
         let shown = shown_host(&way.url);
         let headers = &answer.headers;
         let freshness = || header::freshness(headers, now);
-        let moved_to = (way.hops > 0 && way.permanent).then(|| way.url.to_string());
+        let giver = (way.hops > 0).then_some(&way.url);
+        let moved_to = giver.filter(|_| way.permanent).map(Url::to_string);
         if self.is_github(&way.url)
             && let Some(outcome) = self.github_limit(host, &answer, now)
         {
@@ -320,17 +328,17 @@ impl Fetcher {
                     moved_to,
                     status: answer.status,
                     content_type: header::text(headers, "content-type"),
-                    validators: header::validators(headers),
+                    validators: header::validators(headers, giver),
                     freshness: freshness(),
                     next_page: header::next_page(headers, &way.url),
                     received_at: now,
                     bytes: answer.body,
                 })
             }
-            304 if request.validators.is_empty() => FetchOutcome::Failed(FetchError::UnaskedNotModified { host: shown }),
+            304 if !asks_for_change(request, way) => FetchOutcome::Failed(FetchError::UnaskedNotModified { host: shown }),
             304 => {
                 turn.welcome();
-                let told = header::validators(headers);
+                let told = header::validators(headers, giver);
                 let mut validators = request.validators.clone();
                 validators.etag = told.etag.or(validators.etag);
                 validators.last_modified = told.last_modified.or(validators.last_modified);
@@ -338,14 +346,20 @@ impl Fetcher {
             }
             410 => FetchOutcome::Gone,
             status if header::is_challenge(headers) => blocked(&shown, status, true),
+            // Whoever names a time is believed, whatever the status is (RFC 9110 section 10.2.3).
+            status @ (403 | 500..=599) if let Some(until) = header::retry_after(headers, now) => {
+                self.pace.close(host, until);
+                FetchOutcome::Deferred { until: Some(until), error: format!("{shown} asks us to wait ({status})") }
+            }
             status @ (401 | 403) => blocked(&shown, status, header::is_html(headers)),
-            status @ (429 | 503) => {
+            429 => {
                 let until = header::retry_after(headers, now);
                 if let Some(until) = until {
                     self.pace.close(host, until);
                 }
-                FetchOutcome::Deferred { until, error: format!("{shown} asks us to wait ({status})") }
+                FetchOutcome::Deferred { until, error: format!("{shown} asks us to wait (429)") }
             }
+            503 => FetchOutcome::Deferred { until: None, error: format!("{shown} asks us to wait (503)") },
             status => FetchOutcome::Failed(FetchError::Status { host: shown, status }),
         }
     }
@@ -386,17 +400,18 @@ impl Fetcher {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(if request.accept.is_empty() { FEEDS } else { request.accept }));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS));
+        if asks_for_change(request, way) {
+            for (name, kept) in [(IF_NONE_MATCH, &request.validators.etag), (IF_MODIFIED_SINCE, &request.validators.last_modified)] {
+                if let Some(value) = kept.as_deref().and_then(header::validator) {
+                    headers.insert(name, value);
+                }
+            }
+        }
         let mut insert = |name: HeaderName, value: &str| {
             if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
                 headers.insert(name, value);
             }
         };
-        if let Some(etag) = &request.validators.etag {
-            insert(IF_NONE_MATCH, etag);
-        }
-        if let Some(last_modified) = &request.validators.last_modified {
-            insert(IF_MODIFIED_SINCE, last_modified);
-        }
         // What was meant for one host is not shown to another.
         let own = way.hops == 0 || Url::parse(request.url.trim()).is_ok_and(|first| first.origin() == way.url.origin());
         if own {
@@ -422,6 +437,16 @@ impl Fetcher {
     fn is_github(&self, url: &Url) -> bool {
         self.github.as_ref().is_some_and(|github| github.origin() == url.origin())
     }
+}
+
+/// Whether this stop on the way is asked "has it changed?": only the address that gave the validators knows them.
+fn asks_for_change(request: &Request, way: &Way) -> bool {
+    let validators = &request.validators;
+    let is_their_giver = match &validators.given_by {
+        Some(giver) => giver == way.url.as_str(),
+        None => way.hops == 0,
+    };
+    is_their_giver && !validators.is_empty()
 }
 
 fn blocked(host: &str, status: u16, challenge: bool) -> FetchOutcome {

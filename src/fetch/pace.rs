@@ -72,6 +72,14 @@ impl Pace {
         Ok(Turn { pace: self, host, last, open: true, _slot: slot })
     }
 
+    /// The host was asked at that time by somebody else.
+    pub(super) fn was_asked(&self, host: &str, at: Instant) {
+        // Whoever has the turn right now knows better.
+        if let Ok(mut last) = self.host(host).turn.try_lock() {
+            *last = (*last).max(Some(at));
+        }
+    }
+
     /// Leaves a host alone until then, for everyone.
     pub(super) fn close(&self, host: &str, until: Timestamp) {
         let host = self.host(host);

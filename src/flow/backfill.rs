@@ -110,7 +110,6 @@ pub async fn backfill(
         }
         let is_before = |entry: &Entry| since.is_some_and(|since| normalize::published(entry).is_some_and(|published| published < since));
         let all_before = !entries.is_empty() && entries.iter().all(is_before);
-        let count = entries.len();
         let is_polled = polled.as_deref() == Some(request.url.as_str());
         let new = if is_polled {
             Vec::new()
@@ -121,7 +120,7 @@ pub async fn backfill(
         };
         report.new += u32::try_from(new.len()).unwrap_or(u32::MAX);
         report.oldest = new.iter().filter_map(|new| normalize::published(&new.entry)).chain(report.oldest).min();
-        let evidence = if new.is_empty() { Vec::new() } else { evidence_of(ctx, source, &pages, None, count).await? };
+        let evidence = if new.is_empty() { Vec::new() } else { evidence_of(ctx, source, &pages).await? };
         let next = collector.older(&ask, &document, &readings).filter(|_| !all_before);
         // A page whose details are missing is read again by the next run.
         let resume = if whole { next.as_ref().map(|next| (next.url.clone(), page + 1)) } else { Some((request.url.clone(), page)) };

@@ -395,7 +395,7 @@ fn note(text: Option<&str>) -> Option<String> {
 }
 
 /// Pauses a source, or lets it be polled again.
-pub async fn set_paused(ctx: &Context, source: SourceId, paused: bool) -> Result<(), StoreError> {
-    ctx.store.change_roster(vec![RosterChange::Paused { source, paused }], ctx.clock.now()).await?;
+pub async fn set_paused(ctx: &Context, source: SourceId, paused: bool, by: &str) -> Result<(), StoreError> {
+    ctx.store.change_roster_by(vec![RosterChange::Paused { source, paused }], by, ctx.clock.now()).await?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What editors see of a week: the draft with their edits laid over, who is next in line, and whether it is fit to be
 //! sent. The facts that the checks ask for are gathered here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,9 +11,10 @@ use super::decide::EditError;
 use super::draft::preview_with_pool;
 use super::{Context, links};
 use crate::digest::{self, CheckFacts, LinkFact, TextFault};
+use crate::health;
 use crate::model::{
-    ActivityId, BuilderId, CanonicalUrl, Desk, Difference, Digest, DigestState, DraftView, EditRecord, Finding, Level, Mark, MarkRecord,
-    Network, Pick, PickView, Week,
+    ActivityId, BuilderId, CanonicalUrl, Desk, Difference, Digest, DigestState, DraftView, EditRecord, Finding, LateFind, Level, Mark,
+    MarkRecord, Network, Outcome, OutcomeCode, Pick, PickView, Week,
 };
 use crate::render::{self, Format, RenderError};
 use crate::store::{DeskRow, Head, LinkAnswer, StoreError};
@@ -31,7 +32,8 @@ pub async fn draft_view(ctx: &Context, week: Week) -> Result<DraftView, EditErro
     let edits = ctx.store.edits(week).await?;
     let marks = ctx.store.marks(week).await?;
     let findings = findings(ctx, &desk, &marks).await?;
-    Ok(view(&head, desk, edits, &marks, findings))
+    let late_shelf = late_shelf(ctx, &desk.digest).await?;
+    Ok(DraftView { late_shelf, ..view(&head, desk, edits, &marks, findings) })
 }
 
 /// What differs between a week's digest as it stands and the draft before its edits.
@@ -73,6 +75,7 @@ fn view(head: &Head, desk: Desk, edits: Vec<EditRecord>, marks: &[MarkRecord], f
         intro: desk.digest.intro.clone(),
         picks: picks(&desk, marks),
         next: desk.next,
+        late_shelf: Vec::new(),
         findings,
         notices: desk.notices,
         edits,
@@ -83,7 +86,8 @@ fn view(head: &Head, desk: Desk, edits: Vec<EditRecord>, marks: &[MarkRecord], f
 async fn collecting(ctx: &Context, week: Week) -> Result<DraftView, EditError> {
     let (digest, pool) = preview_with_pool(ctx, week).await?;
     let mut desk = tokio::task::block_in_place(|| digest::lay(&digest, &pool, &[]));
-    desk.digest.outcomes.clear();
+    desk.digest.keep_late_shelf();
+    let late_shelf = late_shelf(ctx, &desk.digest).await?;
     Ok(DraftView {
         week,
         state: DigestState::Collecting,
@@ -100,11 +104,28 @@ async fn collecting(ctx: &Context, week: Week) -> Result<DraftView, EditError> {
         intro: None,
         picks: picks(&desk, &[]),
         next: desk.next,
+        late_shelf,
         findings: Vec::new(),
         notices: Vec::new(),
         edits: Vec::new(),
         digest: desk.digest,
     })
+}
+
+/// What lies on the late shelf of a digest, with the names of those who made it.
+async fn late_shelf(ctx: &Context, digest: &Digest) -> Result<Vec<LateFind>, StoreError> {
+    let late: Vec<&Outcome> = digest.outcomes.iter().filter(|outcome| outcome.code == OutcomeCode::LateShelf).collect();
+    let ids: BTreeSet<BuilderId> = late.iter().flat_map(|outcome| outcome.builders.iter().copied()).collect();
+    let builders = ctx.store.builders_by_id(ids.into_iter().collect()).await?;
+    let names: BTreeMap<BuilderId, String> = builders.into_iter().map(|builder| (builder.id, builder.name)).collect();
+    let find = |outcome: &Outcome| LateFind {
+        work: outcome.work.clone(),
+        title: outcome.title.clone(),
+        url: outcome.url.clone(),
+        builders: outcome.builders.iter().filter_map(|id| names.get(id).cloned()).collect(),
+        text: outcome.text.clone(),
+    };
+    Ok(late.into_iter().map(find).collect())
 }
 
 fn picks(desk: &Desk, marks: &[MarkRecord]) -> Vec<PickView> {
@@ -162,11 +183,13 @@ async fn check_facts(ctx: &Context, desk: &Desk) -> Result<CheckFacts, StoreErro
         .filter(|(_, builder)| !willing.contains(&builder.id))
         .map(|(work, builder)| (work, builder.name.clone()))
         .collect();
+    let mut texts = tokio::task::block_in_place(|| text_faults(ctx, &desk.digest, now));
+    texts.extend(silences(ctx, now).await?);
     Ok(CheckFacts {
         links,
         seen: seen.into_iter().filter_map(|(key, week)| Some((keys.get(&key)?.clone(), week))).collect(),
         opted_out,
-        texts: tokio::task::block_in_place(|| text_faults(ctx, &desk.digest, now)),
+        texts,
         ask_machine_written: ctx.config.editing.ask_machine_written,
     })
 }
@@ -194,6 +217,17 @@ fn link_fact(answers: &[LinkAnswer]) -> Option<LinkFact> {
             None => LinkFact::Unknown("it did not answer".to_owned()),
         },
     })
+}
+
+/// Platforms that cannot be read: what was made there may be missing from the week.
+async fn silences(ctx: &Context, now: Timestamp) -> Result<Vec<TextFault>, StoreError> {
+    let (sources, states) = (ctx.store.sources().await?, ctx.store.source_states().await?);
+    let known = sources.iter().filter_map(|source| Some((source, states.get(&source.id)?)));
+    let text = |(site, since): (String, Timestamp)| {
+        format!("most sources at {site} cannot be read since {}: what was made there may be missing", since.strftime("%F"))
+    };
+    let fault = |text| TextFault { level: Level::Warning, code: "sources_silent", work: None, text };
+    Ok(health::silent_sites(known, now).into_iter().map(text).map(fault).collect())
 }
 
 /// Texts that do not fit where they should go: posts, the mail, images that say nothing to those who cannot see them.
@@ -243,9 +277,18 @@ fn images_without_text(html: &str) -> bool {
     })
 }
 
+/// Asks the links of a draft's picks as an approval would, so that what it will warn of is seen before it is tried.
+pub async fn ask_links_of(ctx: &Context, week: Week) -> Result<(), StoreError> {
+    match ctx.store.desk(week).await? {
+        Some(row) if matches!(row.head.state, DigestState::Draft | DigestState::InReview) => ask_links(ctx, &row.desk).await,
+        _ => Ok(()),
+    }
+}
+
 /// Asks the links of picks that were not asked within the last hour, all at once, and waits a little for them. A link
 /// that has not answered by then stays unknown, which is a warning.
 pub(super) async fn ask_links(ctx: &Context, desk: &Desk) -> Result<(), StoreError> {
+    super::keep_quiet(ctx).await?;
     let now = ctx.clock.now();
     let urls: Vec<String> = desk.digest.picks().map(|pick| pick.url.clone()).filter(|url| !url.is_empty()).collect();
     let stale: Vec<String> = ctx

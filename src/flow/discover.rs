@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::collect::Collector;
-use crate::collect::discover::{self, Pasted};
+use crate::collect::discover::{self, NotASource, Pasted, Profile};
 use crate::fetch::{FetchError, FetchOutcome, Visit};
 use crate::model::{Ask, Document, Filters, Reading, Request, Slug, SourceKind};
 use crate::store::{RosterChange, RosterReport, StoreError};
@@ -24,6 +24,9 @@ pub struct Discovered {
 
 /// Understands a pasted text, asks the network where that is needed, and reads the source once. Stores nothing.
 pub async fn check_pasted(ctx: &Context, pasted: &str) -> Result<Discovered, String> {
+    if let Some(profile) = discover::profile(pasted) {
+        return from_profile(ctx, profile).await;
+    }
     match discover::understand(pasted).map_err(|error| error.to_string())? {
         Pasted::Source { kind: SourceKind::GithubUser, locator, url } => {
             // Users and organizations share one kind of address: only GitHub can tell them apart.
@@ -33,6 +36,63 @@ pub async fn check_pasted(ctx: &Context, pasted: &str) -> Result<Discovered, Str
         Pasted::Source { kind, locator, url } => confirm(ctx, kind, locator, url, Vec::new()).await,
         Pasted::NeedsPage { url, .. } => from_page(ctx, &url).await,
     }
+}
+
+/// A profile on a site that any of several programs may run: what the site answers says which.
+async fn from_profile(ctx: &Context, profile: Profile) -> Result<Discovered, String> {
+    let site = site_of(ctx, &profile).await;
+    let profile = match &site {
+        Ok(Some((_, answered))) => profile.at(answered),
+        _ => profile,
+    };
+    let software = site.as_ref().ok().and_then(|site| site.as_ref().map(|(software, _)| software.as_str()));
+    if software == Some("peertube") {
+        let mut refused = String::new();
+        for feed in profile.videos() {
+            match confirm(ctx, SourceKind::Peertube, feed, profile.url.clone(), Vec::new()).await {
+                Ok(found) => return Ok(found),
+                Err(reason) => refused = reason,
+            }
+        }
+        return Err(refused);
+    }
+    if let Some(account) = profile.posts()
+        && (software.is_some_and(discover::shows_posts) || is_account(ctx, &account).await)
+    {
+        return confirm(ctx, SourceKind::Mastodon, account.clone(), account, Vec::new()).await;
+    }
+    let reason = match from_page(ctx, &profile.url).await {
+        Ok(found) => return Ok(found),
+        Err(reason) => reason,
+    };
+    // Where the site cannot be asked at all, that is the reason.
+    let reason = site.err().unwrap_or(reason);
+    let host = profile.root.split_once("://").map_or(profile.root.as_str(), |(_, host)| host).to_owned();
+    Err(NotASource::Untold { url: profile.url, host, reason }.to_string())
+}
+
+/// The program that a site says it runs, and the address that said so; `None` where it says nothing.
+async fn site_of(ctx: &Context, profile: &Profile) -> Result<Option<(String, String)>, String> {
+    let json = |url: String| Request { accept: "application/json", ..Request::get(url) };
+    let about = match fetch(ctx, json(profile.about_site())).await {
+        Ok(about) => about,
+        Err(trouble) if trouble.answered => return Ok(None),
+        Err(trouble) => return Err(trouble.text),
+    };
+    let Some(url) = discover::description_of_site(&about.bytes) else { return Ok(None) };
+    let Ok(description) = fetch(ctx, json(url)).await else { return Ok(None) };
+    Ok(discover::software_of_site(&description.bytes).map(|software| (software, about.final_url)))
+}
+
+/// Whether a site answers for an account as Mastodon does.
+async fn is_account(ctx: &Context, locator: &str) -> bool {
+    let source = crate::model::Source::new(crate::model::SourceId(0), SourceKind::Mastodon, locator, locator);
+    let collector = ctx.collectors.get(SourceKind::Mastodon);
+    let asks = collector.plan(&[(std::sync::Arc::new(source), crate::model::SourceState::default())]);
+    let Some(ask) = asks.into_iter().next() else { return false };
+    let Ok(document) = fetch(ctx, ask.request.clone()).await else { return false };
+    let readings = tokio::task::block_in_place(|| collector.read(&ask, &document)).unwrap_or_default();
+    readings.iter().any(|reading| reading.account.is_some())
 }
 
 async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
@@ -65,6 +125,12 @@ async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
             return Ok(found(locator, &reading, others));
         }
     }
+    if let Some(feed) = medium_feed(&html, &document.final_url)
+        && let Ok(document) = fetch(ctx, Request::get(&feed)).await
+        && let Some(reading) = read(&document)
+    {
+        return Ok(Discovered { kind: SourceKind::Medium, ..found(feed, &reading, others) });
+    }
     // Usual places, tried without following redirects: many sites send unknown paths to their home page.
     for guess in discover::guesses(&document.final_url) {
         if look(ctx, &guess).await.is_err() {
@@ -83,6 +149,11 @@ async fn from_page(ctx: &Context, url: &str) -> Result<Discovered, String> {
         return Ok(found);
     }
     Err(format!("{url} is a web page that names no feed, and none was found in the usual places: paste the feed's own address"))
+}
+
+/// The feed of a site of Medium's under a name of its own (PLATFORMS.md section 2).
+fn medium_feed(html: &str, page: &str) -> Option<String> {
+    discover::is_medium(html).then(|| url::Url::parse(page).ok()?.join("/feed").ok().map(String::from)).flatten()
 }
 
 /// Whether a page may be looked at, or a sentence why not.
@@ -207,6 +278,8 @@ struct Trouble {
     forbidden: bool,
     /// The site says that there is nothing at this address.
     absent: bool,
+    /// The site can be reached, and answers otherwise than with a document.
+    answered: bool,
 }
 
 impl From<Trouble> for String {
@@ -218,13 +291,14 @@ impl From<Trouble> for String {
 async fn fetch(ctx: &Context, request: Request) -> Result<Document, Trouble> {
     let fetched = ctx.fetcher.fetch(&request).await;
     let absent = matches!(fetched.status, Some(404 | 410));
-    let trouble = |text: String| Err(Trouble { text, forbidden: false, absent });
+    let answered = fetched.status.is_some_and(|status| status < 500 && status != 429);
+    let trouble = |text: String| Err(Trouble { text, forbidden: false, absent, answered });
     match fetched.outcome {
         FetchOutcome::Fetched(document) => Ok(document),
         FetchOutcome::Failed(error) => {
             use crate::net::NetError::{Refused, Scheme, UserInfo};
             let forbidden = matches!(&error, FetchError::Net(Refused { .. } | Scheme(_) | UserInfo));
-            Err(Trouble { text: error.to_string(), forbidden, absent })
+            Err(Trouble { text: error.to_string(), forbidden, absent, answered })
         }
         FetchOutcome::Blocked { error, .. } | FetchOutcome::Deferred { error, .. } => trouble(error),
         FetchOutcome::Gone => trouble("the address says that it is gone for good (410)".into()),
@@ -240,6 +314,7 @@ pub async fn add_source(
     discovered: &Discovered,
     author: Option<String>,
     filters: Option<Filters>,
+    by: &str,
 ) -> Result<RosterReport, StoreError> {
     let change = RosterChange::Source {
         builder: builder.clone(),
@@ -249,5 +324,5 @@ pub async fn add_source(
         author,
         filters: filters.map(Box::new),
     };
-    ctx.store.change_roster(vec![change], ctx.clock.now()).await
+    ctx.store.change_roster_by(vec![change], by, ctx.clock.now()).await
 }

@@ -9,8 +9,8 @@ use super::{Context, rules_in_force, settle};
 use crate::config::Region;
 use crate::digest::{self, Edits, Inputs, LateFinds};
 use crate::model::{
-    Activity, ActivityId, Builder, BuilderId, Candidate, Counts, Credited, Digest, DigestState, EarlierWork, GridAge, PastDigest, PastPick,
-    Pool, SourceKind, Upcoming, Week, WeekSupply, sha256_hex,
+    Activity, ActivityId, Builder, BuilderId, Candidate, Counts, Credited, Digest, DigestState, EarlierWork, GridAge, OutcomeCode,
+    PastDigest, PastPick, Pool, SourceKind, Upcoming, Week, WeekSupply, sha256_hex,
 };
 use crate::schedule;
 use crate::store::{DigestRow, NewDraft, StoreError, Taken, WorkRow};
@@ -36,6 +36,12 @@ const LONGEST_PAUSE_WEEKS: i64 = 6;
 const COMING_UP: SignedDuration = SignedDuration::from_hours(24 * 21);
 /// The most works that a response is compared with, and some to spare for other platforms and kinds.
 const EARLIER: u32 = 120;
+
+/// Errs while it is too early for the draft of a week.
+pub fn may_draft(ctx: &Context, week: Week) -> Result<(), DraftError> {
+    let cut_off = cut_off(ctx, week)?;
+    if ctx.clock.now() < cut_off { Err(DraftError::TooEarly { week, cut_off }) } else { Ok(()) }
+}
 
 /// Computes and keeps the draft of a week. A draft that exists is replaced while nobody approved it; one that comes out
 /// the same again is kept as it is.
@@ -116,7 +122,9 @@ async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) 
     let days = |days: i64| SignedDuration::from_hours(24 * days);
     let Past { history, supply, late_finds } = past(ctx, week, cut_off, config.late_days).await?;
     let open_since = cut_off.saturating_sub(days(i64::from(config.window_days) + 7 * LONGEST_PAUSE_WEEKS)).unwrap_or(Timestamp::MIN);
-    let late_since = late_finds.after.saturating_sub(days(i64::from(config.late_days))).unwrap_or(Timestamp::MIN);
+    // Found late, or in the running at a cut-off that was missed.
+    let late_days = i64::from(config.late_days).max(i64::from(config.window_days) + 7 * LONGEST_PAUSE_WEEKS);
+    let late_since = late_finds.after.saturating_sub(days(late_days)).unwrap_or(Timestamp::MIN);
     let from = open_since.min(late_since);
     let mut works = ctx.store.works_between(from, cut_off).await?;
     let holds = holds(ctx, week).await?;
@@ -342,6 +350,7 @@ async fn past(ctx: &Context, week: Week, cut_off: Timestamp, late_days: u32) -> 
     let mut ids: Vec<ActivityId> = Vec::new();
     for row in &rows {
         ids.extend(row.digest.picks().flat_map(|pick| pick.members.iter().cloned()));
+        ids.extend(shelved(&row.digest).cloned());
     }
     let now = ctx.store.resolve_activities(ids).await?;
     let resolve = |id: &ActivityId| now.get(id).unwrap_or(id).clone();
@@ -354,6 +363,8 @@ async fn past(ctx: &Context, week: Week, cut_off: Timestamp, late_days: u32) -> 
         history.push(PastDigest {
             week: row.week,
             published: row.state == DigestState::Published,
+            cutoff_seq: row.digest.cutoff_seq,
+            shelved: shelved(&row.digest).map(resolve).collect(),
             picks: row
                 .digest
                 .picks()
@@ -376,6 +387,12 @@ async fn past(ctx: &Context, week: Week, cut_off: Timestamp, late_days: u32) -> 
         late_finds.after = own.digest.late_finds_after;
     }
     Ok(Past { history, supply, late_finds })
+}
+
+/// All activities of the works on a late shelf.
+fn shelved(digest: &Digest) -> impl Iterator<Item = &ActivityId> {
+    let late = digest.outcomes.iter().filter(|outcome| outcome.code == OutcomeCode::LateShelf);
+    late.flat_map(|outcome| outcome.members.iter().chain([&outcome.work]))
 }
 
 /// SHA-256, hex, of the digest's canonical JSON.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::Context;
 use crate::digest;
-use crate::model::{ActivityKind, Balance, Builder, BuilderId, DigestState, Group, OutcomeCode, Week};
+use crate::model::{ActivityId, ActivityKind, Balance, Builder, BuilderId, DigestState, Group, OutcomeCode, Week};
 use crate::store::{DigestRow, StoreError};
 
 /// A place that somebody had.
@@ -18,6 +18,9 @@ pub struct Place {
     pub week: Week,
     /// 1 for the first on the page.
     pub position: u32,
+    pub work: ActivityId,
+    /// Taken out after it was published.
+    pub removed: bool,
     pub title: String,
     pub title_gloss: Option<String>,
     pub summary: Option<String>,
@@ -99,6 +102,8 @@ impl PublishedWeek {
             .map(|(position, pick)| Place {
                 week: row.week,
                 position,
+                work: pick.work.clone(),
+                removed: pick.removed.is_some(),
                 title: pick.title.clone(),
                 title_gloss: pick.title_gloss.clone(),
                 summary: pick.summary.clone(),
@@ -289,6 +294,8 @@ mod tests {
     #[test]
     fn a_place_of_two_counts_half_for_each_and_targets_are_never_left_out() {
         let place = |names: &[&str]| Place {
+            work: ActivityId(String::new()),
+            removed: false,
             week: "2026-W47".parse().unwrap(),
             position: 1,
             title: String::new(),

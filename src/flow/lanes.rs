@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -148,7 +148,7 @@ impl Lanes {
             let guard = Release { lanes: self, queued: &queued };
             // A poll that panics is contained here: the lane goes on, and the source is named.
             let polled = tokio::select! {
-                polled = contained(poll::poll(&self.ctx, &queued)) => polled,
+                polled = contained(Box::pin(poll::poll(&self.ctx, &host, &queued))) => polled,
                 () = self.shared.stop.cancelled() => return self.abandon(&host),
             };
             drop(guard);
@@ -263,14 +263,22 @@ pub(super) fn is_due(state: &SourceState, wanted_by_name: bool, now: Timestamp) 
     Ok(state.status != SourceStatus::Gone && state.next_poll_at.is_none_or(|next| next <= now))
 }
 
-/// Hosts that asked to be left alone before this process began are left alone by it too.
+/// Hosts that asked to be left alone before this process began are left alone by it too, and those that were asked just
+/// before it are not asked at once.
 pub async fn keep_quiet(ctx: &Context) -> Result<(), StoreError> {
     close_hosts(ctx, &ctx.store.pollable().await?, ctx.clock.now());
     Ok(())
 }
 
 fn close_hosts(ctx: &Context, sources: &[(Arc<Source>, SourceState)], now: Timestamp) {
+    let min_gap = SignedDuration::try_from(ctx.config.network.min_gap.0).unwrap_or(SignedDuration::MAX);
     for one in sources {
+        let just_asked = one.1.last_poll_at.map(|at| now.duration_since(at)).filter(|ago| !ago.is_negative() && *ago < min_gap);
+        if let Some(ago) = just_asked {
+            for ask in ctx.collectors.get(one.0.kind).plan(std::slice::from_ref(one)) {
+                ctx.fetcher.was_asked(&ask.request.url, ago.unsigned_abs());
+            }
+        }
         if let Some(until) = one.1.quiet_until.filter(|until| *until > now) {
             for ask in ctx.collectors.get(one.0.kind).plan(std::slice::from_ref(one)) {
                 ctx.fetcher.close(&ask.request.url, until);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::Context;
-use crate::model::{ActivityId, Amplified, BuilderId, DigestState, Pick, Week};
+use super::fairness::{Place, PublishedWeek, published_weeks};
+use crate::model::{ActivityId, Amplified, BuilderId, Pick, Week};
 use crate::render::web_address;
 use crate::store::StoreError;
 
@@ -46,6 +47,13 @@ pub struct Waiting {
     /// Featured works that nobody posted yet.
     pub works: u32,
     pub last_posted_at: Option<Timestamp>,
+}
+
+impl Waiting {
+    /// Since when nothing of theirs was posted, though something could have been.
+    pub fn waits_since(&self) -> Timestamp {
+        self.last_posted_at.map_or(self.since, |last| last.max(self.since))
+    }
 }
 
 /// The ledger as it stands.
@@ -112,36 +120,45 @@ fn find<'a>(picks: &[&'a Pick], work: &str) -> Result<&'a Pick, bool> {
     }
 }
 
-/// The whole ledger.
+/// The whole ledger. Reads every published week.
 pub async fn ledger(ctx: &Context) -> Result<Ledger, StoreError> {
     let posted = ctx.store.amplified(None).await?;
-    let mut rows = ctx.store.digests().await?;
-    rows.retain(|row| row.state == DigestState::Published);
+    let published = published_weeks(ctx).await?;
+    let waiting = waiting(&published, &posted);
+    let places = published.iter().flat_map(|week| &week.places);
+    let titles: BTreeMap<(Week, &ActivityId), &Place> = places.map(|place| ((place.week, &place.work), place)).collect();
+    let line = |posted: Amplified| {
+        let place = titles.get(&(posted.week, &posted.work));
+        let title = place.map(|place| place.title.clone()).unwrap_or_default();
+        let names = place.map(|place| place.builders.iter().map(|(_, name)| name.clone()).collect()).unwrap_or_default();
+        LedgerLine { posted, title, names }
+    };
+    let posted = posted.into_iter().map(line).collect();
+    Ok(Ledger { posted, waiting })
+}
+
+/// Who has featured works that nobody posted, longest waiting first: since the last post about them or, where there was
+/// none, since they were first featured in vain.
+pub fn waiting(published: &[PublishedWeek], posted: &[Amplified]) -> Vec<Waiting> {
     let done: BTreeSet<(Week, &ActivityId)> = posted.iter().map(|posted| (posted.week, &posted.work)).collect();
     let mut last: BTreeMap<BuilderId, Timestamp> = BTreeMap::new();
-    for posted in &posted {
+    for posted in posted {
         for builder in &posted.builders {
             let at = last.entry(*builder).or_insert(posted.at);
             *at = posted.at.max(*at);
         }
     }
-    let mut titles: BTreeMap<(Week, ActivityId), (String, Vec<String>)> = BTreeMap::new();
     let mut waiting: BTreeMap<BuilderId, Waiting> = BTreeMap::new();
-    for row in &rows {
-        let featured_at = row.published_at.unwrap_or(row.digest.cutoff_at);
-        for pick in row.digest.picks() {
-            let names = pick.builders.iter().map(|builder| builder.name.clone()).collect();
-            titles.insert((row.week, pick.work.clone()), (pick.title.clone(), names));
-            if done.contains(&(row.week, &pick.work)) {
-                continue;
-            }
-            for builder in &pick.builders {
-                let line = waiting.entry(builder.id).or_insert_with(|| Waiting {
-                    builder: builder.id,
-                    name: builder.name.clone(),
+    for week in published {
+        let featured_at = week.published_at.unwrap_or_else(|| week.week.end());
+        for place in week.places.iter().filter(|place| !place.removed && !done.contains(&(week.week, &place.work))) {
+            for (builder, name) in &place.builders {
+                let line = waiting.entry(*builder).or_insert_with(|| Waiting {
+                    builder: *builder,
+                    name: name.clone(),
                     since: featured_at,
                     works: 0,
-                    last_posted_at: last.get(&builder.id).copied(),
+                    last_posted_at: last.get(builder).copied(),
                 });
                 line.since = line.since.min(featured_at);
                 line.works += 1;
@@ -149,13 +166,68 @@ pub async fn ledger(ctx: &Context) -> Result<Ledger, StoreError> {
         }
     }
     let mut waiting: Vec<Waiting> = waiting.into_values().collect();
-    waiting.sort_by_key(|line| (line.since, line.builder));
-    let posted = posted
-        .into_iter()
-        .map(|posted| {
-            let (title, names) = titles.get(&(posted.week, posted.work.clone())).cloned().unwrap_or_default();
-            LedgerLine { posted, title, names }
-        })
-        .collect();
-    Ok(Ledger { posted, waiting })
+    waiting.sort_by_key(|line| (line.waits_since(), line.since, line.builder));
+    waiting
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ActivityKind, Balance};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn week(name: &str, published_at: &str, works: &[(&str, i64)]) -> PublishedWeek {
+        let week: Week = name.parse().unwrap();
+        let places = (1..).zip(works).map(|(position, (work, builder))| Place {
+            week,
+            position,
+            work: ActivityId((*work).to_owned()),
+            removed: *work == "gone",
+            title: String::new(),
+            title_gloss: None,
+            summary: None,
+            url: String::new(),
+            kind: ActivityKind::Article,
+            language: None,
+            category: String::new(),
+            category_name: String::new(),
+            region: String::new(),
+            services: Vec::new(),
+            builders: vec![(BuilderId(*builder), format!("builder {builder}"))],
+            lead: false,
+            response_known: false,
+        });
+        PublishedWeek {
+            week,
+            published_at: Some(at(published_at)),
+            places: places.collect(),
+            balance: Balance::default(),
+            could: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn who_was_never_posted_waits_since_the_feature_and_others_since_their_last_post() {
+        let published = [
+            week("2026-W47", "2026-11-23T08:00:00Z", &[("a2", 1), ("b", 2), ("gone", 5)]),
+            week("2026-W40", "2026-10-05T08:00:00Z", &[("a1", 1), ("c", 3), ("d", 4)]),
+        ];
+        let post = |week: &str, work: &str, builder: i64, when: &str| Amplified {
+            week: week.parse().unwrap(),
+            work: ActivityId(work.to_owned()),
+            builders: vec![BuilderId(builder)],
+            channel: "x".into(),
+            url: String::new(),
+            by: String::new(),
+            at: at(when),
+        };
+        let posted = [post("2026-W47", "a2", 1, "2026-11-24T08:00:00Z"), post("2026-W40", "d", 4, "2026-10-06T08:00:00Z")];
+        let lines = waiting(&published, &posted);
+        let told: Vec<_> = lines.iter().map(|line| (line.builder.0, line.works, line.last_posted_at.is_some())).collect();
+        assert_eq!(told, [(3, 1, false), (2, 1, false), (1, 1, true)], "the works of 4 are all posted, that of 5 was taken out");
+        assert_eq!(lines[2].waits_since(), at("2026-11-24T08:00:00Z"));
+    }
 }

@@ -53,15 +53,15 @@ pub use decide::{
     set_paused,
 };
 pub use deliver::{DeliverError, Sending, plan_deliveries, plan_missing, resolve_delivery, send, send_due, send_test};
-pub use desk::{compare_with_computed, compare_with_week, draft_view};
+pub use desk::{ask_links_of, compare_with_computed, compare_with_week, draft_view};
 pub use discover::{Discovered, add_source, check_pasted};
-pub use draft::{DraftError, default_week, draft, preview};
+pub use draft::{DraftError, default_week, draft, may_draft, preview};
 pub use engagement::{Engagement, EngagementReport, engagement};
 pub use erase::{ErasureReport, apply_erasures, carry_erasures, erase, erasures_beside};
 pub use explain::{Check, Explanation, explain};
 pub use fairness::{Division, Fairness, Place, PublishedWeek, Share, fairness, published_weeks};
 pub use lanes::{Lanes, PassReport, Wanted, keep_quiet, pass};
-pub use ledger::{Ledger, LedgerError, LedgerLine, Waiting, ledger, mark_posted};
+pub use ledger::{Ledger, LedgerError, LedgerLine, Waiting, ledger, mark_posted, waiting};
 pub use links::{LinksReport, check_links};
 pub use poll::Queued;
 pub use publish::{PublishError, correct, edition_context, publish, remove, render_context, running_context};

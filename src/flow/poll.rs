@@ -41,94 +41,114 @@ const MAX_FURTHER: usize = 8 << 20;
 const STALE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Asks once, and records what came of it.
-pub(super) async fn poll(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, StoreError> {
+///
+/// Most answers are that nothing changed: what only the others need is boxed, so that this stays small.
+pub(super) async fn poll(ctx: &Context, host: &str, queued: &Queued) -> Result<Vec<Poll>, StoreError> {
     if queued.is_sweep {
         return Box::pin(sweep(ctx, queued)).await;
     }
     let now = ctx.clock.now();
-    let (queued, fetched) = Box::pin(ask_any_way(ctx, queued.clone(), now)).await;
-    let queued = &queued;
-    let (ask, fetched) = ask_otherwise(ctx, &queued.ask, fetched).await;
-    let mut polls = Vec::with_capacity(queued.ask.sources.len());
-    match fetched.outcome {
-        FetchOutcome::Fetched(document) => {
-            let answers = read_whole(ctx, queued, &ask, document).await?;
-            for source in &queued.ask.sources {
-                let answer = answers.for_source(source.id);
-                polls.push(record_answer(ctx, queued, source, answer, fetched.elapsed_ms, now).await?);
-            }
-        }
+    let mut fetched = ctx.fetcher.fetch(&queued.ask.request).await;
+    let (mut other_way, mut other_ask) = (None, None);
+    if matches!(fetched.outcome, FetchOutcome::Failed(_) | FetchOutcome::Blocked { .. } | FetchOutcome::Gone) {
+        (other_way, fetched) = Box::pin(ask_any_way(ctx, queued, fetched, now)).await;
+        (other_ask, fetched) = Box::pin(ask_otherwise(ctx, &other_way.as_ref().unwrap_or(queued).ask, fetched)).await;
+    }
+    let queued = other_way.as_ref().unwrap_or(queued);
+    let ask = other_ask.as_ref().unwrap_or(&queued.ask);
+    let polls = match fetched.outcome {
+        FetchOutcome::Fetched(document) => Box::pin(record_document(ctx, queued, ask, document, fetched.elapsed_ms, now)).await?,
         other => {
             let may_be_ours = matches!(&other, FetchOutcome::Failed(error) if error.may_be_ours());
-            let (outcome, mut observed) = unread(other, now);
-            if may_be_ours && ctx.weather.is_offline(now) {
+            let (outcome, mut observed) = unread(other);
+            if may_be_ours && Box::pin(ctx.weather.is_offline(host, now)).await {
                 observed.outcome = Observation::Offline;
             }
+            let mut polls = Vec::with_capacity(queued.ask.sources.len());
             for source in &queued.ask.sources {
-                let (outcome, observed) = (outcome.clone(), observed.clone());
+                let outcome = outcome.clone();
                 polls.push(
-                    record_plain(ctx, queued, source, outcome, observed, fetched.status, fetched.elapsed_ms, fetched.bytes, now).await?,
+                    record_plain(ctx, queued, source, outcome, &observed, fetched.status, fetched.elapsed_ms, fetched.bytes, now).await?,
                 );
             }
+            polls
         }
-    }
-    let host = super::lanes::host_of(&ask.request.url);
+    };
     for poll in &polls {
-        ctx.weather.note(&host, poll);
+        ctx.weather.note(host, poll);
         metrics::counter!(crate::telemetry::POLLS, "outcome" => poll.outcome.as_str()).increment(1);
         tell(poll, queued);
     }
     if polls.iter().any(|poll| matches!(poll.outcome, PollOutcome::Failed { .. })) && ask.kind.is_youtube() {
-        super::weather::spare_ill_host(ctx, &host, &ask.request.url, now);
+        super::weather::spare_ill_host(ctx, host, &ask.request.url, now);
+    }
+    Ok(polls)
+}
+
+/// Reads an answer, with the further pages and details that it leads to, and records it for every source that it speaks for.
+async fn record_document(
+    ctx: &Context,
+    queued: &Queued,
+    ask: &Ask,
+    document: Document,
+    elapsed_ms: u32,
+    now: Timestamp,
+) -> Result<Vec<Poll>, StoreError> {
+    let answers = read_whole(ctx, queued, ask, document).await?;
+    let mut polls = Vec::with_capacity(queued.ask.sources.len());
+    for source in &queued.ask.sources {
+        polls.push(record_answer(ctx, queued, source, answers.for_source(source.id), elapsed_ms, now).await?);
     }
     Ok(polls)
 }
 
 /// Where a question failed, asks by the other way that the collector knows, if there is one.
-async fn ask_otherwise(ctx: &Context, ask: &Ask, fetched: Fetch) -> (Ask, Fetch) {
+async fn ask_otherwise(ctx: &Context, ask: &Ask, fetched: Fetch) -> (Option<Ask>, Fetch) {
     if matches!(fetched.outcome, FetchOutcome::Failed(_) | FetchOutcome::Gone)
         && let Some(request) = ctx.collectors.get(ask.kind).otherwise(ask)
     {
         let otherwise = ctx.fetcher.fetch(&request).await;
         if matches!(otherwise.outcome, FetchOutcome::Fetched(_)) {
-            return (Ask { request, ..ask.clone() }, otherwise);
+            return (Some(Ask { request, ..ask.clone() }), otherwise);
         }
     }
-    (ask.clone(), fetched)
+    (None, fetched)
 }
 
-/// Asks, and where the platform refuses in words that mean something else than its status, does what they mean.
-async fn ask_any_way(ctx: &Context, mut queued: Queued, now: Timestamp) -> (Queued, Fetch) {
+/// Where the platform refused in words that mean something else than its status, does what they mean. The question that was
+/// put in the end is told where it is another.
+async fn ask_any_way(ctx: &Context, queued: &Queued, mut fetched: Fetch, now: Timestamp) -> (Option<Queued>, Fetch) {
     let collector = ctx.collectors.get(queued.ask.kind);
-    let mut tried = HashSet::new();
+    let mut tried = HashSet::from([way(&queued.ask.request)]);
+    let mut other_way: Option<Queued> = None;
     loop {
-        tried.insert(way(&queued.ask.request));
-        let mut fetched = ctx.fetcher.fetch(&queued.ask.request).await;
+        let ask = &other_way.as_ref().unwrap_or(queued).ask;
         let Some(status) = fetched
             .status
             .filter(|status| *status >= 400 && matches!(fetched.outcome, FetchOutcome::Failed(_) | FetchOutcome::Blocked { .. }))
         else {
-            return (queued, fetched);
+            return (other_way, fetched);
         };
-        match collector.refused(&queued.ask, status, &fetched.error_body) {
+        match collector.refused(ask, status, &fetched.error_body) {
             Meaning::AsItSays => {}
             Meaning::Wait(seconds, error) => {
                 let until = seconds.map(|seconds| after(now, seconds));
                 if let Some(until) = until {
-                    ctx.fetcher.close(&queued.ask.request.url, until);
+                    ctx.fetcher.close(&ask.request.url, until);
                 }
                 fetched.outcome = FetchOutcome::Deferred { until, error };
             }
             Meaning::Closed(error) => fetched.outcome = FetchOutcome::Blocked { challenge: false, error },
             Meaning::Instead(others) => {
-                let other = others.into_iter().next().filter(|other| tried.len() < OTHER_WAYS && !tried.contains(&way(&other.request)));
-                if let Some(other) = other {
-                    queued.ask = other;
+                let other = others.into_iter().next().filter(|other| tried.len() < OTHER_WAYS && tried.insert(way(&other.request)));
+                if let Some(ask) = other {
+                    fetched = ctx.fetcher.fetch(&ask.request).await;
+                    other_way = Some(Queued { ask, ..queued.clone() });
                     continue;
                 }
             }
         }
-        return (queued, fetched);
+        return (other_way, fetched);
     }
 }
 
@@ -211,8 +231,7 @@ async fn sweep(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, StoreError> 
             let poll = poll_of(source, outcome, fetched.status, fetched.elapsed_ms, fetched.bytes, now);
             let moved = !(diff.new.is_empty() && diff.changed.is_empty());
             let pages = [(ask.clone(), Arc::clone(&document))];
-            let evidence =
-                if moved { evidence_of(ctx, source, &pages, reading.cut.as_deref(), reading.entries.len()).await? } else { Vec::new() };
+            let evidence = if moved { evidence_of(ctx, source, &pages).await? } else { Vec::new() };
             let account = newer_account(&state, &reading);
             if !moved && diff.samples.is_empty() && account == state.account {
                 ctx.store.remember(source.id, SourceState { swept_at: Some(now), ..state }, false);
@@ -411,9 +430,6 @@ fn take(answer: &mut Answer, reading: Reading, waiting: &mut Vec<Request>, ask: 
             whole.reached = whole.reached.max(reading.reached);
             whole.wait_s = whole.wait_s.max(reading.wait_s);
             whole.account = reading.account.or(whole.account.take());
-            if let (Some(whole), Some(more)) = (&mut whole.cut, reading.cut) {
-                whole.extend(more);
-            }
         }
     }
 }
@@ -470,12 +486,12 @@ async fn record_answer(
         moved_to: document.moved_to.clone().or_else(|| answer.reading?.moved_to.clone()),
     };
     if answer.answer.same {
-        return record_plain(ctx, queued, source, PollOutcome::Unchanged, observed, status, elapsed_ms, bytes, now).await;
+        return record_plain(ctx, queued, source, PollOutcome::Unchanged, &observed, status, elapsed_ms, bytes, now).await;
     }
     let Some(reading) = answer.reading.filter(|_| answer.answer.error.is_none()) else {
         let error = answer.answer.error.clone().unwrap_or(ReadError::NoneReadable).to_string();
         observed.outcome = Observation::Failed { error: error.clone() };
-        return record_plain(ctx, queued, source, PollOutcome::Failed { error }, observed, status, elapsed_ms, bytes, now).await;
+        return record_plain(ctx, queued, source, PollOutcome::Failed { error }, &observed, status, elapsed_ms, bytes, now).await;
     };
     let state = queued.states.get(&source.id);
     // Nothing can be known of a source that never answered.
@@ -542,11 +558,7 @@ async fn record_answer(
     let moved = !(diff.new.is_empty() && diff.changed.is_empty() && diff.left.is_empty());
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     metrics::counter!(crate::telemetry::ENTRIES_NEW).increment(diff.new.len() as u64);
-    let evidence = if moved {
-        evidence_of(ctx, source, &answer.answer.pages, reading.cut.as_deref(), reading.entries.len()).await?
-    } else {
-        Vec::new()
-    };
+    let evidence = if moved { evidence_of(ctx, source, &answer.answer.pages).await? } else { Vec::new() };
     ctx.store
         .record_poll(PollRecord {
             poll: poll.clone(),
@@ -562,24 +574,15 @@ async fn record_answer(
     Ok(poll)
 }
 
-/// The documents of a poll, packed. Of an answer that speaks for many sources only what it says of this one is kept: what its
-/// reader cut out, or where that is not told, what can be cut and reads the same.
-pub(super) async fn evidence_of(
-    ctx: &Context,
-    source: &Arc<Source>,
-    pages: &[(Ask, Arc<Document>)],
-    cut: Option<&[u8]>,
-    entries: usize,
-) -> Result<Vec<Evidence>, StoreError> {
+/// The documents of a poll, packed. Of an answer that speaks for many sources only what it says of this one is kept.
+pub(super) async fn evidence_of(ctx: &Context, source: &Arc<Source>, pages: &[(Ask, Arc<Document>)]) -> Result<Vec<Evidence>, StoreError> {
     let mut evidence = Vec::with_capacity(pages.len());
     for (ask, document) in pages {
         let keyframe = ctx.store.keyframe(source.id, &ask.request.url).await?;
         let (ask, document, source) = (ask.clone(), Arc::clone(document), Arc::clone(source));
-        let (collectors, alone) = (Arc::clone(&ctx.collectors), pages.len() == 1);
-        let cut = cut.filter(|_| alone).map(|bytes| Document { bytes: bytes.to_vec(), ..(*document).clone() });
-        let entries = alone.then_some(entries);
+        let collectors = Arc::clone(&ctx.collectors);
         let packed = tokio::task::spawn_blocking(move || {
-            let part = cut.or_else(|| own_part(collectors.get(ask.kind), &ask, &document, &source, entries));
+            let part = own_part(collectors.get(ask.kind), &ask, &document, &source);
             Evidence::of(part.as_ref().unwrap_or(&document), &ask.request, ask.page, keyframe.as_ref())
         });
         evidence.push(packed.await.map_err(|_| StoreError::Closed)??);
@@ -587,17 +590,12 @@ pub(super) async fn evidence_of(
     Ok(evidence)
 }
 
-/// What a shared answer says of one source, if that reads as it did within the whole.
-fn own_part(collector: &dyn Collector, ask: &Ask, document: &Document, source: &Arc<Source>, entries: Option<usize>) -> Option<Document> {
+/// What a shared answer says of one source.
+fn own_part(collector: &dyn Collector, ask: &Ask, document: &Document, source: &Source) -> Option<Document> {
     if ask.sources.len() < 2 {
         return None;
     }
-    let part = Document { bytes: collector.part(document, source)?, ..document.clone() };
-    let alone = Ask { sources: vec![Arc::clone(source)], ..ask.clone() };
-    let readings = collector.read(&alone, &part).ok()?;
-    let read: usize =
-        readings.iter().filter(|reading| reading.source.is_none_or(|id| id == source.id)).map(|reading| reading.entries.len()).sum();
-    entries.is_none_or(|entries| entries == read).then_some(part)
+    Some(Document { bytes: collector.part(ask, document, source)?, ..document.clone() })
 }
 
 /// The poll of one source that brought no entries: kept in memory if nothing but times changed.
@@ -607,14 +605,15 @@ async fn record_plain(
     queued: &Queued,
     source: &Arc<Source>,
     outcome: PollOutcome,
-    observed: Observed,
+    observed: &Observed,
     status: Option<u16>,
     elapsed_ms: u32,
     bytes: u64,
     now: Timestamp,
 ) -> Result<Poll, StoreError> {
-    let before = queued.states.get(&source.id).cloned().unwrap_or_default();
-    let state = schedule::after_poll(&ctx.config.schedule, source, &before, &observed, now);
+    let unknown = SourceState::default();
+    let before = queued.states.get(&source.id).unwrap_or(&unknown);
+    let state = schedule::after_poll(&ctx.config.schedule, source, before, observed, now);
     if let (PollOutcome::Deferred { .. }, Some(until)) = (&outcome, state.quiet_until) {
         // What its kind asks for beyond the host's own word holds for all of its sources there.
         ctx.fetcher.close(&queued.ask.request.url, until);
@@ -622,21 +621,20 @@ async fn record_plain(
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     let quiet = matches!(poll.outcome, PollOutcome::Unchanged) && state.validators == before.validators && state.status == before.status;
     if quiet {
-        let only_times = before.with_times_of(&state) == state;
+        let only_times = before.clone().with_times_of(&state) == state;
         ctx.store.remember(source.id, state, only_times);
     } else {
-        ctx.store
-            .record_poll(PollRecord {
-                poll: poll.clone(),
-                state,
-                new: Vec::new(),
-                changed: Vec::new(),
-                left: Vec::new(),
-                samples: Vec::new(),
-                new_samples: Vec::new(),
-                evidence: Vec::new(),
-            })
-            .await?;
+        let record = PollRecord {
+            poll: poll.clone(),
+            state,
+            new: Vec::new(),
+            changed: Vec::new(),
+            left: Vec::new(),
+            samples: Vec::new(),
+            new_samples: Vec::new(),
+            evidence: Vec::new(),
+        };
+        Box::pin(ctx.store.record_poll(record)).await?;
     }
     Ok(poll)
 }
@@ -646,14 +644,18 @@ fn poll_of(source: &Source, outcome: PollOutcome, status: Option<u16>, elapsed_m
 }
 
 /// An answer that holds no document, as the record of polls and the schedule see it.
-fn unread(outcome: FetchOutcome, now: Timestamp) -> (PollOutcome, Observed) {
+fn unread(outcome: FetchOutcome) -> (PollOutcome, Observed) {
     let observed = |outcome| Observed { outcome, ..Observed::default() };
     match outcome {
         FetchOutcome::NotModified { validators, freshness, moved_to, .. } => {
             (PollOutcome::Unchanged, Observed { outcome: Observation::Unchanged, validators, freshness, moved_to })
         }
-        FetchOutcome::Deferred { until, error } => {
-            (PollOutcome::Deferred { until: until.unwrap_or(now) }, observed(Observation::Deferred { until, error }))
+        FetchOutcome::Deferred { until: Some(until), error } => {
+            (PollOutcome::Deferred { until }, observed(Observation::Deferred { until: Some(until), error }))
+        }
+        // For how long is left to us: what the host said is all there is to tell.
+        FetchOutcome::Deferred { until: None, error } => {
+            (PollOutcome::Failed { error: error.clone() }, observed(Observation::Deferred { until: None, error }))
         }
         FetchOutcome::Held { until } => (PollOutcome::Held { until }, observed(Observation::Held { until })),
         FetchOutcome::Gone => (PollOutcome::Gone, observed(Observation::Gone)),

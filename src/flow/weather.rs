@@ -20,10 +20,15 @@ const BREAK: SignedDuration = SignedDuration::from_mins(30);
 /// Polls longer ago than this say nothing of the network now.
 const RECENT: SignedDuration = SignedDuration::from_mins(5);
 
+/// How long the first failures wait for what other hosts say.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// The last polls, newest last.
 #[derive(Debug, Default)]
 pub struct Weather {
     polls: Mutex<VecDeque<(String, Poll)>>,
+    /// Hosts that were out of reach, and when last.
+    silent: Mutex<HashMap<String, Timestamp>>,
 }
 
 impl Weather {
@@ -36,11 +41,30 @@ impl Weather {
         polls.push_back((host.to_owned(), poll.clone()));
     }
 
-    /// Whether it is our own network that is down: nobody answered anything lately.
-    pub(super) fn is_offline(&self, now: Timestamp) -> bool {
+    /// Whether it is our own network that is down: nobody answered anything lately, that host included. The first of many
+    /// failures cannot tell yet, so it waits a moment for what becomes of the others.
+    pub(super) async fn is_offline(&self, host: &str, now: Timestamp) -> bool {
+        {
+            let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+            silent.retain(|_, at| now.duration_since(*at) <= RECENT);
+            silent.insert(host.to_owned(), now);
+        }
+        if !self.seems_offline(now) && !self.heard_anyone(now) {
+            tokio::time::sleep(PATIENCE).await;
+        }
+        self.seems_offline(now)
+    }
+
+    fn seems_offline(&self, now: Timestamp) -> bool {
         let polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = polls.iter().rev().take_while(|(_, poll)| now.duration_since(poll.at) <= RECENT).take(10);
-        health::is_offline(recent.map(|(host, poll)| Sample { host, poll }))
+        health::is_offline(recent.map(|(host, poll)| Sample { host, poll }), silent.keys().map(String::as_str))
+    }
+
+    fn heard_anyone(&self, now: Timestamp) -> bool {
+        let polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
+        polls.iter().rev().take_while(|(_, poll)| now.duration_since(poll.at) <= RECENT).any(|(_, poll)| poll.status.is_some())
     }
 
     /// Whether most of the last polls of a host failed, over several sources.

@@ -205,6 +205,18 @@ pub struct InLine {
     pub fault: Option<String>,
 }
 
+/// A work on the late shelf: found when its window had closed. It has a place only if it is pinned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateFind {
+    pub work: ActivityId,
+    pub title: String,
+    pub url: Option<String>,
+    /// Names of its builders.
+    pub builders: Vec<String>,
+    /// Why it is there, in a sentence.
+    pub text: String,
+}
+
 /// A text that an editor wrote, beside the one that it stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rewording {
@@ -337,10 +349,12 @@ pub struct DraftView {
     /// In the order shown.
     pub picks: Vec<PickView>,
     pub next: Vec<InLine>,
+    /// What was found too late for its own week.
+    pub late_shelf: Vec<LateFind>,
     pub findings: Vec<Finding>,
     pub notices: Vec<Notice>,
     pub edits: Vec<EditRecord>,
-    /// The digest as it stands, without its outcomes.
+    /// The digest as it stands; of its outcomes, those of the late shelf alone.
     pub digest: Digest,
 }
 

@@ -88,12 +88,16 @@ pub struct PastPick {
     pub lead: bool,
 }
 
-/// An earlier digest, published or still a draft that reserves its picks.
+/// Another digest, published or still a draft that reserves its picks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastDigest {
     pub week: Week,
     pub published: bool,
+    /// Where the log ended when it was computed: tells which digests were there before which.
+    pub cutoff_seq: Seq,
     pub picks: Vec<PastPick>,
+    /// All activities of the works on its late shelf.
+    pub shelved: Vec<ActivityId>,
 }
 
 /// How many builders of each group had a work that could have been chosen (every rule but the cool-down), in a week;
@@ -286,6 +290,9 @@ pub struct Balance {
     pub regions: Vec<Group>,
 }
 
+/// So many works of a late shelf are kept at hand.
+const SHELF: usize = 100;
+
 /// Where a digest is on its way (DIGEST.md section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -404,6 +411,14 @@ impl Digest {
             !was_theirs || !outcome.builders.is_empty()
         });
         Some(rest)
+    }
+
+    /// Forgets all outcomes but the best of its late shelf, best first: what is looked at again and again needs no more, and
+    /// there are many.
+    pub fn keep_late_shelf(&mut self) {
+        self.outcomes.retain(|outcome| outcome.code == OutcomeCode::LateShelf);
+        self.outcomes.sort_by(|one, other| (other.quality, &one.work).cmp(&(one.quality, &other.work)));
+        self.outcomes.truncate(SHELF);
     }
 
     /// Whether the week has nothing to say.

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What a server gave us to ask "has it changed?" with; kept byte for byte (RFC 9110 section 8.8).
+/// What a server gave us to ask "has it changed?" with; kept byte for byte (RFC 9110 section 8.8), each byte as the
+/// character of that number, since a header need not be UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Validators {
@@ -11,6 +12,9 @@ pub struct Validators {
     pub etag: Option<String>,
     /// `Last-Modified` as received.
     pub last_modified: Option<String>,
+    /// The address that gave them, where redirects led there: another one is never asked with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given_by: Option<String>,
 }
 
 impl Validators {

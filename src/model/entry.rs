@@ -211,8 +211,6 @@ pub struct Reading {
     pub reached: Option<Timestamp>,
     /// The platform asks, in the answer itself, not to be asked again for so many seconds.
     pub wait_s: Option<u64>,
-    /// What of the document speaks of this source, where it speaks of several.
-    pub cut: Option<Vec<u8>>,
     /// Something was left out that the next poll has to ask for: validators of this answer must not be kept.
     pub incomplete: bool,
 }

@@ -29,8 +29,8 @@ pub use builder::{Builder, BuilderId, Slug, SlugError, Switches};
 pub use decision::{Decision, DecisionKind};
 pub use delivery::{Amplified, DeliveryState};
 pub use desk::{
-    Contender, Desk, Difference, DraftView, Edit, EditRecord, Finding, FixedPoints, InLine, Level, Mark, MarkRecord, Network, Notice,
-    PickView, Pool, Rewording, Wording, WordingError,
+    Contender, Desk, Difference, DraftView, Edit, EditRecord, Finding, FixedPoints, InLine, LateFind, Level, Mark, MarkRecord, Network,
+    Notice, PickView, Pool, Rewording, Wording, WordingError,
 };
 pub use digest::{
     Balance, Candidate, Credited, DateStamp, Digest, DigestState, EarlierWork, Group, Outcome, OutcomeCode, PastDigest, PastPick, Pick,

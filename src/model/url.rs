@@ -87,7 +87,8 @@ impl CanonicalUrl {
             url.set_fragment(None);
         }
         strip_parameters(&mut url, &bare);
-        if let Some(rest) = url.host_str().and_then(|host| host.strip_suffix('.')).map(str::to_owned) {
+        if let Some(rest) = url.host_str().filter(|host| host.ends_with('.')).map(|host| host.trim_end_matches('.').to_owned()) {
+            // A host of nothing but dots stays what it is.
             let _ = url.set_host(Some(&rest));
         }
         let path = tidy_path(url.path());
@@ -324,9 +325,31 @@ mod tests {
 
     #[test]
     fn canonicalizing_twice_changes_nothing() {
-        for text in ["https://example.org/a//b/?utm_x=1&c", "https://youtu.be/abcdefghijk", "http://EXAMPLE.org./"] {
+        for text in [
+            "https://example.org/a//b/?utm_x=1&c",
+            "https://youtu.be/abcdefghijk",
+            "http://EXAMPLE.org./",
+            "http://example.org.../a",
+            "http://.../a",
+            "http://127../a",
+            "https://example.org../\\:7",
+        ] {
             let once = canonical(text);
-            assert_eq!(canonical(&once), once);
+            assert_eq!(canonical(&once), once, "{text}");
+        }
+        assert_eq!(canonical("https://example.org../a"), "https://example.org/a");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_address_has_one_canonical_spelling(
+            host in "(www\\.|m\\.|amp\\.)?[a-z0-9.%-]{1,12}\\.{0,3}",
+            rest in "[/\\\\a-z.]{0,12}(\\?[a-z_&=;+%.]{0,12})?(#[!a-z]{0,4})?",
+        ) {
+            if let Ok(once) = CanonicalUrl::parse(&format!("https://{host}/{rest}")) {
+                let twice = CanonicalUrl::parse(once.as_str()).unwrap();
+                proptest::prop_assert_eq!((twice.key(), &twice), (once.key(), &once));
+            }
         }
     }
 

@@ -7,7 +7,7 @@
 use crate::model::{Builder, Filters, Owner, Slug, Source};
 
 use super::field::{self, FIELDS, NETWORKS};
-use super::{AuthorFilter, Fields, LineIndex, Refusal, Roster, RosterError, RosterLine, RosterSource, brief, check_pasted};
+use super::{AuthorFilter, Fields, Refusal, Roster, RosterError, RosterLine, RosterSource, brief, check_pasted};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,32 +33,36 @@ impl Column {
 }
 
 pub(super) fn read(text: &str) -> Result<Roster, RosterError> {
-    let mut reader = ::csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter(text)).from_reader(text.as_bytes());
+    if text.starts_with("PK\u{3}\u{4}") {
+        return Err(RosterError { line: 1, message: "this is a spreadsheet's own file: save it as CSV (UTF-8) and import that".into() });
+    }
+    let delimiter = delimiter(text);
     let mut columns: Option<Vec<Column>> = None;
     let mut roster = Roster::default();
-    let mut record = ::csv::StringRecord::new();
-    let index = LineIndex::of(text);
-    // A record begins where the one before it ended: at blank lines, or between the two bytes of a line's end.
-    let line_of = |position: Option<&::csv::Position>| {
-        let at = position.map_or(0, |position| usize::try_from(position.byte()).unwrap_or(usize::MAX)).min(text.len());
-        let blank = text.as_bytes()[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        index.line_at(at + blank)
-    };
-    loop {
-        match reader.read_record(&mut record) {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => {
-                return Err(RosterError { line: line_of(error.position()), message: format!("cannot be read as CSV ({error})") });
-            }
+    for (number, line) in lines(text) {
+        // Excel's word to itself on what stands between the cells.
+        if columns.is_none() && line.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("sep=")) {
+            continue;
         }
-        let line = line_of(record.position());
+        // No cell of a roster holds a line break, so every line is read for itself: a quote that is never closed costs its
+        // own line, not all that follow.
+        let mut reader = ::csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(line.as_bytes());
+        let mut record = ::csv::StringRecord::new();
+        if let Err(error) = reader.read_record(&mut record) {
+            return Err(RosterError { line: number, message: format!("cannot be read as CSV ({error})") });
+        }
         if record.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }
         match &columns {
-            None => columns = Some(header(&record, line)?),
-            Some(columns) => match row(&record, columns, line) {
+            None => columns = Some(header(&record, number)?),
+            Some(columns) if leaves_a_quote_open(line, delimiter) => {
+                let at = columns.iter().position(|column| *column == Column::Builder).unwrap_or_default();
+                let builder = record.get(at).and_then(|slug| Slug::parse(slug.trim()).ok());
+                let reason = "a quote is opened and not closed on this line: close it, or write \"\" for a quote within a cell".to_owned();
+                roster.refused.push(Refusal { line: number, builder, reason });
+            }
+            Some(columns) => match row(&record, columns, number) {
                 Ok(line) => roster.lines.push(line),
                 Err(refusal) => roster.refused.push(refusal),
             },
@@ -73,9 +77,45 @@ pub(super) fn read(text: &str) -> Result<Roster, RosterError> {
     Ok(roster)
 }
 
+/// The lines with their numbers, counted from 1; a line ends with a line feed, a carriage return, or both.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut rest = Some(text);
+    let lines = std::iter::from_fn(move || {
+        let text = rest?;
+        let Some(end) = text.find(['\r', '\n']) else {
+            rest = None;
+            return Some(text);
+        };
+        let width = if text[end..].starts_with("\r\n") { 2 } else { 1 };
+        rest = Some(&text[end + width..]);
+        Some(&text[..end])
+    });
+    lines.enumerate().map(|(index, line)| (index + 1, line))
+}
+
+/// Whether a quoted cell has no end on that line (RFC 4180 section 2: only a quote at a cell's beginning opens one).
+fn leaves_a_quote_open(line: &str, delimiter: u8) -> bool {
+    let mut quoted = false;
+    let mut at_start = true;
+    let mut bytes = line.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' if quoted && bytes.peek() == Some(&b'"') => {
+                bytes.next();
+            }
+            b'"' if quoted => quoted = false,
+            b'"' if at_start => quoted = true,
+            _ => {}
+        }
+        at_start = !quoted && byte == delimiter;
+    }
+    quoted
+}
+
 /// Spreadsheets write semicolons where the comma is the decimal sign, and tabs on the clipboard.
 fn delimiter(text: &str) -> u8 {
-    let head = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let mut heads = lines(text).map(|(_, line)| line).filter(|line| !line.trim().is_empty());
+    let head = heads.find(|line| !line.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("sep="))).unwrap_or_default();
     if head.contains(',') {
         b','
     } else if head.contains('\t') {
@@ -91,7 +131,9 @@ fn header(record: &::csv::StringRecord, line: usize) -> Result<Vec<Column>, Rost
     let error = |message: String| RosterError { line, message };
     let mut columns = Vec::new();
     let mut unknown = Vec::new();
-    for name in record {
+    // Cells without a name after the last one are what a spreadsheet leaves behind.
+    let named = record.iter().enumerate().filter(|(_, name)| !name.trim().is_empty()).last().map_or(0, |(last, _)| last + 1);
+    for name in record.iter().take(named) {
         match Column::named(name) {
             Some(column) if columns.contains(&column) => return Err(error(format!("the column `{}` stands twice", brief(name.trim())))),
             Some(column) => columns.push(column),
@@ -280,10 +322,22 @@ mod tests {
              ,,,,\n",
         );
         let refused: Vec<usize> = roster.refused.iter().map(|refusal| refusal.line).collect();
-        assert_eq!(refused, [3, 4, 6, 7, 8, 9, 10]);
+        assert_eq!(refused, [3, 4, 5, 6, 7, 8, 9, 10], "a cell over two lines costs both, and nothing after them");
         let read: Vec<&str> = roster.lines.iter().map(|line| line.builder.as_str()).collect();
         assert_eq!(read, ["ada", "gus"]);
         assert!(roster.lines[1].source.is_none());
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_costs_its_own_line_alone() {
+        let roster = lines(
+            "sep=;\nbuilder;name;kind;url;;\na;A \"the\" B;;https://a.example/feed;;\nb;\"B;;https://b.example/feed;;\nc;\"C \"\"x\"\"\";;https://c.example/feed;;\n",
+        );
+        let refused: Vec<_> =
+            roster.refused.iter().map(|refusal| (refusal.line, refusal.builder.as_ref().map(ToString::to_string))).collect();
+        assert_eq!(refused, [(4, Some("b".to_owned()))]);
+        let read: Vec<_> = roster.lines.iter().map(|line| line.fields["name"].as_deref().unwrap()).collect();
+        assert_eq!(read, ["A \"the\" B", "C \"x\""]);
     }
 
     #[test]

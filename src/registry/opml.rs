@@ -11,7 +11,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::model::{Builder, Slug, Source};
 
-use super::{AuthorFilter, Fields, LineIndex, Refusal, Roster, RosterError, RosterLine, RosterSource, check_pasted, field};
+use super::{AuthorFilter, Fields, LineIndex, Refusal, Roster, RosterError, RosterLine, RosterSource, brief, check_pasted, field};
 
 /// Names our own attributes, by which an export comes back as it was.
 const NAMESPACE: &str = "urn:clarion:roster";
@@ -24,6 +24,8 @@ struct Outline {
     builder: Option<String>,
     kind: Option<String>,
     author: Option<String>,
+    /// It says of itself that it is a feed.
+    is_feed: bool,
 }
 
 pub(super) fn read(text: &str) -> Result<Roster, RosterError> {
@@ -76,6 +78,15 @@ fn outline(
 ) -> Option<(String, Option<String>)> {
     let outline = attributes(element);
     let Some(url) = &outline.url else {
+        if outline.is_feed {
+            let name = outline.name.as_deref().map(|name| format!(" \u{201c}{}\u{201d}", brief(name))).unwrap_or_default();
+            roster.refused.push(Refusal {
+                line,
+                builder: None,
+                reason: format!("the feed{name} has no address: xmlUrl is missing or empty"),
+            });
+            return None;
+        }
         return outline.name.map(|name| (name, outline.builder));
     };
     let folder = open.iter().rev().flatten().next();
@@ -136,6 +147,10 @@ fn attributes(element: &BytesStart<'_>) -> Outline {
             continue;
         }
         let slot = match key.as_str() {
+            "type" => {
+                outline.is_feed |= ["rss", "atom", "rss1", "json", "feed"].iter().any(|kind| value.eq_ignore_ascii_case(kind));
+                continue;
+            }
             "text" => &mut text,
             "title" => &mut title,
             "xmlurl" => &mut outline.url,

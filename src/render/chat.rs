@@ -7,7 +7,26 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{RenderError, SCHEMA};
+use super::{Format, RenderError, SCHEMA, discord, slack, teams};
+
+/// How much of a limit something uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Used {
+    /// What is counted: `characters`.
+    pub what: &'static str,
+    pub used: usize,
+    pub most: usize,
+}
+
+/// How much of its chat's limits a message uses, as it stands in the document of that format; nothing of other formats.
+pub fn chat_use(format: Format, message: &Value) -> Vec<Used> {
+    match format {
+        Format::Slack => slack::used(message),
+        Format::Discord => discord::used(message),
+        Format::Teams => teams::used(message),
+        _ => Vec::new(),
+    }
+}
 
 /// The messages of a digest for one chat.
 #[derive(Debug, Serialize)]

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::chat::{Messages, split, target, without_codes};
+use super::chat::{Messages, Used, split, target, without_codes};
 use super::shown::{Shown, ShownBuilder, ShownUpcoming, ShownWork};
 use super::text::by_line;
 use super::{Context, markdown};
@@ -59,6 +59,20 @@ pub(crate) fn messages(digest: &Digest, ctx: &Context) -> Messages {
         written.messages.push(json!({ "content": content, "embeds": embeds, "allowed_mentions": { "parse": [] } }));
     }
     written
+}
+
+/// What a message uses of what Discord takes.
+pub(super) fn used(message: &Value) -> Vec<Used> {
+    let length = |text: &Value| text.as_str().map_or(0, units);
+    let embeds = message["embeds"].as_array().map_or(&[][..], Vec::as_slice);
+    let longest = embeds.iter().map(|embed| length(&embed["description"])).max().unwrap_or(0);
+    let together = embeds.iter().map(|embed| length(&embed["title"]) + length(&embed["description"])).sum();
+    vec![
+        Used { what: "characters at the head", used: length(&message["content"]), most: CONTENT },
+        Used { what: "boxes", used: embeds.len(), most: EMBEDS },
+        Used { what: "characters in the longest box", used: longest, most: DESCRIPTION },
+        Used { what: "characters in all boxes", used: together, most: TOGETHER },
+    ]
 }
 
 /// Titles and texts of the embeds that these blocks make.

@@ -11,6 +11,7 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
+use super::chat::Used;
 use super::prose::{clean, cut};
 use super::shown::Shown;
 use super::{Context, RenderError, text};
@@ -86,6 +87,12 @@ pub fn mail_html(digest: &Digest, ctx: &Context, dark: bool) -> Result<String, R
     let shown = Shown::of(digest, ctx);
     let html = html(&shown, &format!("{}: {}", shown.program, shown.heading), ctx)?;
     Ok(html.replace("(prefers-color-scheme:dark)", if dark { "all" } else { "not all" }))
+}
+
+/// How much of what mail programs show whole that HTML part uses.
+pub fn mail_use(html: &str) -> Result<Used, RenderError> {
+    let encoded = part(ContentType::TEXT_HTML, html.to_owned())?;
+    Ok(Used { what: "bytes on their way", used: encoded.raw_body().len(), most: MOST })
 }
 
 /// `List-Id` (RFC 2919), `List-Unsubscribe` (RFC 2369) and its one-click mark (RFC 8058), where the list has them.

@@ -33,17 +33,18 @@ use jiff::Timestamp;
 
 pub use atom::{FeedEntry, feed};
 pub use calendar::{Calendar, CalendarCell, CalendarWeek, short_day};
+pub use chat::{Used, chat_use};
 pub use country::country_name;
 pub use html::STYLE;
 #[cfg(test)]
 pub(crate) use html::tests::shape as tests_shape;
 pub use json::staff_json;
 pub use language::tag as language_tag;
-pub use mail::mail_html;
+pub use mail::{mail_html, mail_use};
 pub use shown::{
     Shown, ShownBuilder, ShownSection, ShownWork, date_span, day_of, kind_label, language_name, month_name, number, short, web_address,
 };
-pub use social::{draft as social_draft, post_length, post_limit};
+pub use social::{Counting, counting, draft as social_draft, post_length, post_limit};
 
 use crate::config::{ProgramConfig, SocialConfig};
 use crate::model::{Correction, Digest, DigestState};

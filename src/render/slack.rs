@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::chat::{Messages, split, target, without_codes};
+use super::chat::{Messages, Used, split, target, without_codes};
 use super::prose::isolate;
 use super::shown::{Shown, ShownBuilder, ShownUpcoming, ShownWork};
 use super::text::by_line;
@@ -47,6 +47,12 @@ pub(crate) fn messages(digest: &Digest, ctx: &Context) -> Messages {
         written.fallback.push(message(Value::Array(sections)));
     }
     written
+}
+
+/// What a message uses of what Slack takes.
+pub(super) fn used(message: &Value) -> Vec<Used> {
+    let texts = message["blocks"].as_array().into_iter().flatten().filter_map(|block| block["text"].as_str());
+    vec![Used { what: "characters", used: texts.map(|text| text.encode_utf16().count()).sum(), most: MARKDOWN }]
 }
 
 fn blocks(shown: &Shown) -> Vec<Block> {

@@ -17,7 +17,7 @@ use super::shown::{Shown, counted, short, web_address};
 use super::{Context, RenderError, SCHEMA};
 use crate::config::SocialConfig;
 use crate::model::{Credited, Digest, Network, Pick, Upcoming};
-use crate::text::{addresses, graphemes, mastodon_length, utf16, x_length};
+use crate::text::{URL_LENGTH, X_LIGHT, addresses, graphemes, mastodon_length, utf16, x_length};
 
 /// Zero width space: 1 in the count of X, a letter nowhere.
 const NOTHING: char = '\u{200B}';
@@ -43,6 +43,30 @@ pub fn post_length(network: Network, text: &str) -> usize {
         Network::Bluesky => graphemes(text),
         Network::Mastodon => mastodon_length(text),
         Network::Linkedin => utf16(text),
+    }
+}
+
+/// How a network counts, for a page that counts along while somebody writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counting {
+    /// What one counts: `weight`, `cluster` or `unit` (of UTF-16).
+    pub unit: &'static str,
+    /// What an address counts, where its length does not matter.
+    pub link: Option<usize>,
+    /// Ranges of code points that weigh 1, where others weigh 2: `0-10ff 2000-200d`.
+    pub light: Option<String>,
+    /// Whether `@user@host` counts as `@user`.
+    pub short_mentions: bool,
+}
+
+/// How a network counts; [`post_length`] has the last word.
+pub fn counting(network: Network) -> Counting {
+    let light = || X_LIGHT.map(|(first, last)| format!("{:x}-{:x}", u32::from(first), u32::from(last))).join(" ");
+    match network {
+        Network::X => Counting { unit: "weight", link: Some(URL_LENGTH), light: Some(light()), short_mentions: false },
+        Network::Bluesky => Counting { unit: "cluster", link: None, light: None, short_mentions: false },
+        Network::Mastodon => Counting { unit: "cluster", link: Some(URL_LENGTH), light: None, short_mentions: true },
+        Network::Linkedin => Counting { unit: "unit", link: None, light: None, short_mentions: false },
     }
 }
 

@@ -5,13 +5,15 @@
 use serde_json::{Value, json};
 
 use super::Context;
-use super::chat::{Messages, split, without_codes};
+use super::chat::{Messages, Used, split, without_codes};
 use super::prose::isolate;
 use super::shown::{Shown, ShownUpcoming, ShownWork};
 use super::text::by_line;
 use crate::model::Digest;
 
-/// Bytes of one message; what Teams adds on its way has room up to 28 KB.
+/// Bytes of one message that an incoming webhook takes.
+const TAKEN: usize = 28_000;
+/// Bytes that a message is filled to: what Teams adds on its way has room.
 const MOST: usize = 25_000;
 
 /// The digest as messages.
@@ -44,6 +46,11 @@ pub(crate) fn messages(digest: &Digest, ctx: &Context) -> Messages {
         }));
     }
     written
+}
+
+/// What a message uses of what Teams takes.
+pub(super) fn used(message: &Value) -> Vec<Used> {
+    vec![Used { what: "bytes", used: message.to_string().len(), most: TAKEN }]
 }
 
 fn blocks(shown: &Shown) -> Vec<Vec<Value>> {
@@ -154,7 +161,7 @@ mod tests {
             let written = messages(&digest, &sample::context());
             assert!(written.messages.len() >= least);
             for message in &written.messages {
-                assert!(message.to_string().len() <= 28_000, "{} bytes", message.to_string().len());
+                assert!(message.to_string().len() <= TAKEN, "{} bytes", message.to_string().len());
                 let card = &message["attachments"][0]["content"];
                 assert!(card["msteams"].get("entities").is_none());
                 for item in card["body"].as_array().unwrap() {

@@ -17,7 +17,7 @@ use crate::model::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeskRow {
     pub head: Head,
-    /// Without the digest's outcomes.
+    /// Of the digest's outcomes, those of its late shelf alone.
     pub desk: Desk,
 }
 
@@ -63,7 +63,7 @@ pub enum Taken {
 pub(super) fn put_desk(connection: &Connection, week: Week, revision: u32, edit_hash: Option<&str>, desk: &Desk) -> Result<(), StoreError> {
     let body = if revision == 0 { None } else { Some(serde_json::to_string(&desk.digest)?) };
     let mut small = desk.clone();
-    small.digest.outcomes.clear();
+    small.digest.keep_late_shelf();
     connection.execute(
         "INSERT OR REPLACE INTO desks (week, revision, edit_hash, desk, body) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![week.to_string(), revision, edit_hash, serde_json::to_string(&small)?, body],

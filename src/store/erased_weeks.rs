@@ -97,7 +97,8 @@ fn new_edition(
         connection.query_row("SELECT desk FROM desks WHERE week = ?1", [week.to_string()], |row| row.get(0)).optional()?;
     if let Some(desk) = desk {
         let mut desk: Desk = serde_json::from_str(&desk)?;
-        desk.digest = Digest { outcomes: Vec::new(), ..shown.clone() };
+        desk.digest = shown.clone();
+        desk.digest.keep_late_shelf();
         // Nobody edits what is published.
         (desk.next, desk.notices) = (Vec::new(), Vec::new());
         desk.others.clear();

@@ -20,7 +20,9 @@ pub(super) fn refuse_newer(connection: &Connection) -> Result<i64, StoreError> {
 
 /// Brings the schema up to date, each step in one transaction; refuses a file of a newer version.
 pub(super) fn apply(connection: &mut Connection) -> Result<(), StoreError> {
-    if refuse_newer(connection)? == known() {
+    let found = refuse_newer(connection)?;
+    refuse_foreign(connection)?;
+    if found == known() {
         return Ok(());
     }
     Migrations::from_slice(STEPS).to_latest(connection).map_err(|error| match error {
@@ -29,9 +31,32 @@ pub(super) fn apply(connection: &mut Connection) -> Result<(), StoreError> {
     })
 }
 
+/// Errs where the file holds tables, and none of them is the log.
+fn refuse_foreign(connection: &Connection) -> Result<(), StoreError> {
+    let (tables, logs): (i64, i64) = connection.query_row(
+        "SELECT count(*), count(*) FILTER (WHERE name = 'log') FROM sqlite_schema WHERE type = 'table'",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    if tables > 0 && logs == 0 {
+        let what = "this is the database of another program: name a file of clarion's own in `store.path`";
+        return Err(StoreError::Refused(what.into()));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_database_of_another_program_is_left_alone() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE songs (title TEXT)").unwrap();
+        assert!(matches!(apply(&mut connection), Err(StoreError::Refused(_))));
+        let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+        assert_eq!(tables, 1, "nothing was made in it");
+    }
 
     #[test]
     fn every_step_applies() {

@@ -154,7 +154,8 @@ impl Store {
     /// A lock beside the database whose name ends so.
     fn lock_named(&self, ending: &str) -> Result<CollectorLock, StoreError> {
         use std::io::{Read, Seek, Write};
-        let mut name = self.path.clone().into_os_string();
+        // One database has one lock, by whatever name it was opened.
+        let mut name = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone()).into_os_string();
         name.push(".");
         name.push(ending);
         let broken = |error: std::io::Error| StoreError::Broken(format!("cannot lock {}: {error}", self.path.display()));
@@ -317,7 +318,11 @@ pub fn restore_file(backup: &Path, target: &Path) -> Result<Seq, StoreError> {
         _ => StoreError::Refused(format!("cannot write {}: {error}", target.display())),
     };
     let copied = (|| {
-        std::fs::copy(backup, &aside).map_err(broken)?;
+        let _ = std::fs::remove_file(&aside);
+        let mut copy = private().create_new(true).open(&aside).map_err(broken)?;
+        let mut original = File::open(backup).map_err(|error| StoreError::Refused(format!("cannot read {}: {error}", backup.display())))?;
+        std::io::copy(&mut original, &mut copy).map_err(broken)?;
+        drop(copy);
         if let seal::Seal::Holds(length) = seal::of(&aside).map_err(broken)? {
             let file = File::options().write(true).open(&aside).map_err(broken)?;
             file.set_len(length).map_err(broken)?;
@@ -330,6 +335,15 @@ pub fn restore_file(backup: &Path, target: &Path) -> Result<Seq, StoreError> {
         let _ = std::fs::remove_file(&aside);
     }
     copied.map(|()| seq)
+}
+
+/// How a file is made that its owner alone may read: it holds people's addresses.
+fn private() -> std::fs::OpenOptions {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 fn integrity(connection: &rusqlite::Connection) -> Result<Vec<String>, StoreError> {
@@ -351,7 +365,7 @@ fn backup(connection: &rusqlite::Connection, target: &Path) -> Result<u64, Store
     let aside = PathBuf::from(aside);
     let _ = std::fs::remove_file(&aside);
     // Made here, since SQLite would not say why it cannot.
-    File::create(&aside).map_err(broken)?;
+    private().create_new(true).open(&aside).map_err(broken)?;
     let copied = (|| {
         let mut copy = rusqlite::Connection::open(&aside)?;
         {

@@ -55,7 +55,12 @@ fn note(
     Ok(())
 }
 
-fn put_builder(connection: &Connection, builder: &Builder, now: Timestamp, report: &mut RosterReport) -> Result<BuilderId, StoreError> {
+fn put_builder(
+    connection: &Connection,
+    builder: &Builder,
+    (by, now): (&str, Timestamp),
+    report: &mut RosterReport,
+) -> Result<BuilderId, StoreError> {
     let known = builder_by_slug(connection, builder.slug.as_str())?;
     let mut builder = builder.clone();
     if let Some(known) = known {
@@ -65,16 +70,16 @@ fn put_builder(connection: &Connection, builder: &Builder, now: Timestamp, repor
         }
         let body = serde_json::to_string(&builder)?;
         connection.execute("UPDATE builders SET name = ?2, body = ?3 WHERE id = ?1", params![known.id.0, builder.name, body])?;
-        note(connection, now, known.id.to_string(), &serde_json::json!({"change": "builder_changed", "by": "import"}), Some(body))?;
+        note(connection, now, known.id.to_string(), &serde_json::json!({"change": "builder_changed", "by": by}), Some(body))?;
         report.builders_changed += 1;
         return Ok(known.id);
     }
     super::erase::refuse_erased(connection, &builder)?;
-    connection.execute("INSERT INTO builders (slug, name, body) VALUES (?1, ?2, '')", params![builder.slug.as_str(), builder.name])?;
+    connection.execute("INSERT INTO builders (slug, name, body) VALUES (?1, ?2, '{}')", params![builder.slug.as_str(), builder.name])?;
     builder.id = BuilderId(connection.last_insert_rowid());
     let body = serde_json::to_string(&builder)?;
     connection.execute("UPDATE builders SET body = ?2 WHERE id = ?1", params![builder.id.0, body])?;
-    note(connection, now, builder.id.to_string(), &serde_json::json!({"change": "builder_added", "by": "import"}), Some(body))?;
+    note(connection, now, builder.id.to_string(), &serde_json::json!({"change": "builder_added", "by": by}), Some(body))?;
     report.builders_added += 1;
     Ok(builder.id)
 }
@@ -84,7 +89,7 @@ fn put_source(
     builder: &Slug,
     (kind, locator, url): (SourceKind, &str, &str),
     (author, filters): (Option<&str>, Option<&Filters>),
-    now: Timestamp,
+    (by, now): (&str, Timestamp),
     report: &mut RosterReport,
 ) -> Result<SourceId, StoreError> {
     let owner = builder_by_slug(connection, builder.as_str())?
@@ -108,7 +113,7 @@ fn put_source(
         connection.execute("INSERT INTO sources (kind, locator, url) VALUES (?1, ?2, ?3)", params![kind.as_str(), locator, url])?;
         let id = SourceId(connection.last_insert_rowid());
         let payload = serde_json::json!({"kind": kind, "locator": locator, "url": url}).to_string();
-        note(connection, now, id.to_string(), &serde_json::json!({"change": "source_added"}), Some(payload))?;
+        note(connection, now, id.to_string(), &serde_json::json!({"change": "source_added", "by": by}), Some(payload))?;
         report.sources_added += 1;
         id
     };
@@ -127,7 +132,7 @@ fn put_source(
              ON CONFLICT (source, builder) DO UPDATE SET author = excluded.author, filters = excluded.filters",
             params![source.0, owner.0, author, filters],
         )?;
-        let detail = serde_json::json!({"change": "owner_set", "builder": owner.0});
+        let detail = serde_json::json!({"change": "owner_set", "builder": owner.0, "by": by});
         let payload = (author.is_some() || !filters.is_empty())
             .then(|| serde_json::json!({"author": author, "filters": read_filters(&filters).ok()}).to_string());
         note(connection, now, source.to_string(), &detail, payload)?;
@@ -161,11 +166,11 @@ fn read_filters(stored: &str) -> Result<Filters, StoreError> {
     if stored.is_empty() { Ok(Filters::default()) } else { Ok(serde_json::from_str(stored)?) }
 }
 
-fn set_paused(connection: &Connection, source: SourceId, paused: bool, now: Timestamp) -> Result<(), StoreError> {
+fn set_paused(connection: &Connection, source: SourceId, paused: bool, (by, now): (&str, Timestamp)) -> Result<(), StoreError> {
     let changed = connection.execute("UPDATE sources SET paused = ?2 WHERE id = ?1 AND paused <> ?2", params![source.0, paused])?;
     if changed > 0 {
         let change = if paused { "paused" } else { "resumed" };
-        note(connection, now, source.to_string(), &serde_json::json!({ "change": change }), None)?;
+        note(connection, now, source.to_string(), &serde_json::json!({ "change": change, "by": by }), None)?;
         if !paused {
             // A person wants it asked again: whatever made it stop is forgotten.
             connection.execute(
@@ -304,12 +309,18 @@ impl Store {
 
     /// Takes a list of changes, all or none; each that changes something becomes a fact.
     pub async fn change_roster(&self, changes: Vec<RosterChange>, now: Timestamp) -> Result<RosterReport, StoreError> {
+        self.change_roster_by(changes, "import", now).await
+    }
+
+    /// The same, with who decided it.
+    pub async fn change_roster_by(&self, changes: Vec<RosterChange>, by: &str, now: Timestamp) -> Result<RosterReport, StoreError> {
+        let by = by.to_owned();
         self.write_safely(move |connection| {
             let mut report = RosterReport::default();
             for change in changes {
                 match change {
                     RosterChange::Builder(builder) => {
-                        put_builder(connection, &builder, now, &mut report)?;
+                        put_builder(connection, &builder, (&by, now), &mut report)?;
                     }
                     RosterChange::Source { builder, kind, locator, url, author, filters } => {
                         put_source(
@@ -317,11 +328,11 @@ impl Store {
                             &builder,
                             (kind, &locator, &url),
                             (author.as_deref(), filters.as_deref()),
-                            now,
+                            (&by, now),
                             &mut report,
                         )?;
                     }
-                    RosterChange::Paused { source, paused } => set_paused(connection, source, paused, now)?,
+                    RosterChange::Paused { source, paused } => set_paused(connection, source, paused, (&by, now))?,
                 }
             }
             Ok(report)

@@ -112,17 +112,29 @@ fn put_state(connection: &Connection, source: SourceId, state: &SourceState) -> 
             "INSERT INTO source_states (source, status, body) VALUES (?1, ?2, ?3)
              ON CONFLICT (source) DO UPDATE SET status = excluded.status, body = excluded.body",
         )?
-        .execute(params![source.0, state.status.as_str(), serde_json::to_string(&state.clone().with_times_of(&SourceState::default()))?])?;
+        .execute(params![source.0, state.status.as_str(), state_body(state)?])?;
     put_times(connection, source, state)
 }
 
+/// The state as JSON: without its times, and without what says nothing, since all states are read with every pass.
+fn state_body(state: &SourceState) -> Result<String, StoreError> {
+    let mut body = serde_json::to_value(state.clone().with_times_of(&SourceState::default()))?;
+    if let Some(body) = body.as_object_mut() {
+        let silent = serde_json::to_value(SourceState::default())?;
+        body.retain(|name, value| silent.get(name) != Some(value));
+    }
+    Ok(body.to_string())
+}
+
 fn put_times(connection: &Connection, source: SourceId, state: &SourceState) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO source_times (source, next_poll_at, not_before, last_poll_at, last_success_at, interval_s)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
+    const UPDATE: &str =
+        "UPDATE source_times SET next_poll_at = ?2, not_before = ?3, last_poll_at = ?4, last_success_at = ?5, interval_s = ?6
+         WHERE source = ?1";
+    const INSERT: &str = "INSERT INTO source_times (source, next_poll_at, not_before, last_poll_at, last_success_at, interval_s)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    // The first is by far the cheaper one, and all but the first time the right one.
+    for statement in [UPDATE, INSERT] {
+        let written = connection.prepare_cached(statement)?.execute(params![
             source.0,
             state.next_poll_at.map(to_millis),
             state.not_before.map(to_millis),
@@ -130,6 +142,10 @@ fn put_times(connection: &Connection, source: SourceId, state: &SourceState) -> 
             state.last_success_at.map(to_millis),
             state.interval_s
         ])?;
+        if written > 0 {
+            break;
+        }
+    }
     Ok(())
 }
 

@@ -83,7 +83,7 @@ pub fn html_to_content(html: &str, base: Option<&Url>) -> Content {
 pub fn text_to_content(text: &str) -> Content {
     let mut gatherer = Gatherer::new(TEXT_MAX, true);
     gatherer.line_breaks_count = true;
-    gatherer.push(text);
+    parts(text).for_each(|part| gatherer.push(part));
     gatherer.finish()
 }
 
@@ -92,6 +92,32 @@ pub fn html_to_text(html: &str, max_bytes: usize) -> String {
     let mut gatherer = Gatherer::new(max_bytes, false);
     gatherer.read_html(html, None);
     gatherer.finish().text
+}
+
+/// The parts of a text that are gone through at a time, so that a long one is not held twice. They end behind a blank; where
+/// there is none for long, anywhere but in a reference.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    /// Longer than any reference that means something, and than nearly any word.
+    const REFERENCE_MAX: usize = 40;
+    const WORD_MAX: usize = 4 * 1024;
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let end = rest.floor_char_boundary(LINE_MAX);
+        let last = |wanted: &[char], within: usize| {
+            let from = rest.floor_char_boundary(end.saturating_sub(within));
+            rest[from..end].rfind(wanted).map(|at| from + at)
+        };
+        let end = if end == rest.len() {
+            end
+        } else if let Some(blank) = last(&[' ', '\n'], WORD_MAX) {
+            blank + 1
+        } else {
+            last(&['&'], REFERENCE_MAX).filter(|at| *at > 0).unwrap_or(end)
+        };
+        let (part, others) = rest.split_at(end);
+        rest = others;
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 /// Words as Unicode counts them (UAX #29), but for the scripts that are counted in characters; and the characters of
@@ -265,7 +291,7 @@ impl Gatherer {
     fn read_html(&mut self, html: &str, base: Option<&Url>) {
         for piece in Pieces::of_page(html) {
             match piece {
-                Piece::Text(text) => self.push(&decode(text)),
+                Piece::Text(text) => parts(text).for_each(|part| self.push(&decode(part))),
                 Piece::Tag(tag) => self.see(&tag, base),
             }
             if !self.counting && self.content.text.len() >= self.text_max {
@@ -368,6 +394,9 @@ impl Gatherer {
         if !first && text.ends_with(char::is_whitespace) {
             self.push_blank();
         }
+        if self.line.len() > LINE_MAX {
+            self.end_line();
+        }
     }
 
     fn push_blank(&mut self) {
@@ -435,6 +464,21 @@ mod tests {
         assert_eq!((content.words, content.cjk_chars, content.code_blocks, content.images), (13, 0, 1, 1));
         assert_eq!(html_to_content("<a href=x>y</a>", None).links, Vec::<String>::new());
         assert_eq!(html_to_text(html, 10), "Lamps\nOne");
+    }
+
+    #[test]
+    fn a_long_text_is_decoded_in_parts_and_no_reference_is_cut() {
+        for before in 0..12 {
+            for blank in [" ", ""] {
+                let html = format!("{}{}", "x".repeat(before), format!("&eacute;&amp;lt;{blank}").repeat(4_000));
+                let content = html_to_content(&html, None);
+                let whole = "x".repeat(before) + format!("é&lt;{blank}").repeat(4_000).trim_end();
+                assert_eq!(content.text.replace('\n', blank), whole, "{before}");
+                assert_eq!(content.words, html_to_content(&html.replace("&eacute;&amp;lt;", "é&amp;lt;"), None).words);
+            }
+        }
+        let words = "word ".repeat(10_000);
+        assert_eq!((text_to_content(&words).words, html_to_content(&words, None).words), (10_000, 10_000));
     }
 
     #[test]

@@ -12,6 +12,6 @@ mod plain;
 mod reference;
 
 pub use content::{count_words, html_to_content, html_to_text, text_to_content};
-pub use count::{URL_LENGTH, addresses, graphemes, mastodon_length, utf16, x_length};
+pub use count::{URL_LENGTH, X_LIGHT, addresses, graphemes, mastodon_length, utf16, x_length};
 pub use plain::{collapse, cut, fold, plain};
 pub use reference::{Decoded, decode, reference, remap_c1};

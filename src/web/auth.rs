@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use super::BODY_LIMIT;
 use super::error::{WebError, message};
 use super::routes::Access;
-use super::staff::{Published, Running};
+use super::staff::{Glances, Published, Running};
 use super::state::AppState;
 use super::throttle::Throttle;
 use crate::config::WebConfig;
@@ -49,6 +49,7 @@ pub(crate) struct Desk {
     pub(crate) throttle: Throttle,
     pub(crate) checks: Semaphore,
     pub(crate) running: Running,
+    pub(crate) glances: Glances,
     pub(crate) published: Published,
 }
 
@@ -59,6 +60,7 @@ impl Desk {
             throttle: Throttle::default(),
             checks: Semaphore::new(CHECKS),
             running: Running::default(),
+            glances: Glances::default(),
             published: Published::default(),
         }
     }

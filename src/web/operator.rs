@@ -1,12 +1,14 @@
 //! The operator's page: every source with its state, worst first, and whether the daemon does its work.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::auth::Visitor;
 use super::error::WebError;
 use super::frame::{Frame, Moment, NAME, Pager, TITLE};
 use super::public::answer;
@@ -46,6 +48,7 @@ struct TaskLine {
 #[template(path = "pages/operator.html", whitespace = "minimize")]
 struct Operator {
     frame: Frame,
+    me: Visitor,
     problems: Vec<String>,
     figures: Vec<(String, &'static str)>,
     filters: Vec<Filter>,
@@ -56,17 +59,21 @@ struct Operator {
 }
 
 /// `GET /operator`
-pub(crate) async fn page(State(state): State<AppState>, query: Result<Query<PageQuery>, QueryRejection>) -> Response {
+pub(crate) async fn page(
+    State(state): State<AppState>,
+    Extension(me): Extension<Visitor>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Response {
     answer(&state, async {
         let Query(query) = query.map_err(|_| WebError::BadRequest)?;
         let view = state.pages.operator().await?;
         let health = state.pages.health().await?;
-        Ok(Html(put_together(&state, view, health, &query).render()?).into_response())
+        Ok(Html(put_together(&state, me, view, health, &query).render()?).into_response())
     })
     .await
 }
 
-fn put_together(state: &AppState, mut view: OperatorView, health: HealthView, query: &PageQuery) -> Operator {
+fn put_together(state: &AppState, me: Visitor, mut view: OperatorView, health: HealthView, query: &PageQuery) -> Operator {
     let now = state.clock.now();
     let figures = figures(&view);
     let chosen = sources::State::ALL.into_iter().find(|known| known.key() == query.state);
@@ -82,6 +89,7 @@ fn put_together(state: &AppState, mut view: OperatorView, health: HealthView, qu
     let rows = view.sources.iter().skip(skip).take(usize::try_from(ROWS).unwrap_or(usize::MAX));
     Operator {
         frame: Frame::of(state, "operator"),
+        me,
         problems: health.problems.into_iter().map(|problem| short(&problem, TITLE)).collect(),
         figures,
         filters,

@@ -173,6 +173,16 @@ pub(crate) async fn staff_style(headers: HeaderMap) -> Response {
     cached(&headers, super::STAFF_STYLE.as_bytes().to_vec(), "text/css; charset=utf-8")
 }
 
+/// `GET /assets/desk.css`
+pub(crate) async fn desk_style(headers: HeaderMap) -> Response {
+    cached(&headers, super::DESK_STYLE.as_bytes().to_vec(), "text/css; charset=utf-8")
+}
+
+/// `GET /assets/outputs.css`
+pub(crate) async fn outputs_style(headers: HeaderMap) -> Response {
+    cached(&headers, super::OUTPUTS_STYLE.as_bytes().to_vec(), "text/css; charset=utf-8")
+}
+
 /// `GET /assets/staff.js`
 pub(crate) async fn staff_script(headers: HeaderMap) -> Response {
     cached(&headers, super::STAFF_SCRIPT.as_bytes().to_vec(), "text/javascript; charset=utf-8")

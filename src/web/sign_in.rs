@@ -166,7 +166,7 @@ pub(crate) async fn account(State(state): State<AppState>, Extension(me): Extens
             opened: Moment::of(session.opened_at, now),
             used: Moment::of(session.used_at, now),
         });
-        let page = AccountPage { frame: Frame::of(&state, ""), roles: roles.join(", "), sessions: sessions.collect(), me };
+        let page = AccountPage { frame: Frame::of(&state, "account"), roles: roles.join(", "), sessions: sessions.collect(), me };
         Ok(Html(page.render()?).into_response())
     })
     .await

@@ -133,11 +133,13 @@ fn an_editorial_session_from_draft_to_correction() {
     assert_eq!(browser.text(&edith, "document.activeElement.id"), reword);
     assert_eq!(browser.text(&edith, "document.querySelector('.pick .gloss').textContent"), "What a ferry teaches");
 
-    every_page_is_sound(browser, &edith, &base, &week);
-
     // A private word to an author is for their own page and for staff.
     let told = json(folder.path(), &["digest", "outdated", &week, "1", "The limits are others now.", "--as", "Edith"]);
     let author = format!("/builders/{}", told["picks"][0]["pick"]["builders"][0]["slug"].as_str().unwrap());
+    every_page_is_sound(browser, &edith, &base, &week, &author);
+
+    late_and_waiting(browser, &edith, &base, &week);
+    counters_agree(browser, &edith, &page);
     browser.go(&edith, &format!("{base}{author}"));
     assert!(browser.text(&edith, "document.querySelector('main').textContent").contains("The limits are others now."));
     assert!(!daemon.get(&author).2.contains("The limits are others now."));
@@ -145,17 +147,12 @@ fn an_editorial_session_from_draft_to_correction() {
     // Approval asks for a tick of each warning, and can be pulled back.
     browser.go(&edith, &page);
     assert_eq!(press(browser, &edith, "#approve"), "fault", "nothing was ticked");
-    let ticks = browser.tell(&edith, "[...document.querySelectorAll('[name=accept]:not([disabled])')].map(box => box.id)");
-    let ticks: Vec<String> = ticks.as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect();
-    assert!((1..=12).contains(&ticks.len()), "{ticks:?}");
-    for tick in &ticks {
-        browser.tab_to(&edith, &format!("#{tick}"));
-        browser.press(&edith, "Space");
-    }
-    assert_eq!(press(browser, &edith, "#approve"), "approval", "{}", browser.text(&edith, "document.querySelector('.head').textContent"));
+    approve(browser, &edith);
     assert!(browser.text(&edith, "document.querySelector('[data-until]').textContent").starts_with("in "));
     browser.picture(&edith, "approved-1200");
     assert_eq!(press(browser, &edith, "#pull_back"), "approval");
+    let opened = "[...document.querySelectorAll('.pick .label')].filter(label => label.textContent.includes('Opened')).length";
+    assert_eq!(browser.tell(&edith, opened), titles(browser, &edith).len());
     press(browser, &edith, "#approve");
     daemon.wait_for("the digest is out", |daemon| (daemon.get(&format!("/digest/{week}")).0 == 200).then_some(()));
 
@@ -181,6 +178,115 @@ fn an_editorial_session_from_draft_to_correction() {
     assert_eq!(daemon.terminate().0, Some(0));
 }
 
+#[test]
+fn a_session_without_scripts_goes_by_plain_forms() {
+    let Some(mut browser) = Browser::start() else { return };
+    let browser = &mut browser;
+    let folder = tempfile::tempdir().unwrap();
+    let week = program(folder.path());
+    let daemon = Daemon::start(folder.path());
+    let base = format!("http://127.0.0.1:{}", daemon.port());
+    let window = browser.window();
+    browser.size(&window, 1200);
+    browser.scripts(&window, false);
+    sign_in(browser, &window, &base, "Edith");
+    assert_eq!(browser.tell(&window, "document.querySelectorAll('.count').length"), 0, "no script has counted");
+    let before = titles(browser, &window);
+
+    // Out, and the next in line is in.
+    let submit = |browser: &mut Browser, selector: &str| {
+        browser.tab_to(&window, selector);
+        browser.and_load(&window, |browser| browser.press(&window, "Enter"));
+    };
+    let drop = browser.text(&window, "document.querySelectorAll('.pick')[2].querySelector('[value=drop]').id");
+    submit(browser, &format!("#{drop}"));
+    let after = titles(browser, &window);
+    assert!(!after.contains(&before[2]) && browser.text(&window, "document.querySelector('#said').textContent").contains(&before[2]));
+
+    // In other words.
+    let reword = browser.text(&window, "document.querySelector('.pick summary[id^=reword]').id");
+    browser.tab_to(&window, &format!("#{reword}"));
+    browser.press(&window, "Space");
+    browser.press(&window, "Tab");
+    browser.write(&window, "What a harbor teaches");
+    submit(browser, "button[value=reword]");
+    assert_eq!(browser.text(&window, "document.querySelector('.pick .gloss').textContent"), "What a harbor teaches");
+
+    // A post in other words, on the page of posts.
+    browser.go(&window, &format!("{base}/staff/week/{week}/posts"));
+    browser.tab_to(&window, "textarea[name=bluesky]");
+    browser.write(&window, "Read it. ");
+    submit(browser, "button[value=post]");
+    assert!(browser.text(&window, "document.querySelector('textarea[name=bluesky]').value").contains("Read it."));
+
+    // What would change is seen first; here it is not taken.
+    browser.go(&window, &format!("{base}/staff/week/{week}/refresh"));
+    assert!(browser.text(&window, "document.querySelector('button[value=refresh]').textContent").contains("Take"));
+
+    // Ticked one by one, approved, and told until when it can be pulled back.
+    browser.go(&window, &format!("{base}/staff/week/{week}"));
+    let mut told = String::new();
+    for _ in 0..3 {
+        let ticks = browser.tell(&window, "[...document.querySelectorAll('.tick:not(.all) input:not([disabled])')].map(box => box.id)");
+        for tick in ticks.as_array().unwrap() {
+            browser.tab_to(&window, &format!("#{}", tick.as_str().unwrap()));
+            browser.press(&window, "Space");
+        }
+        submit(browser, "#approve");
+        told = browser.text(&window, "document.querySelector('[aria-labelledby=approval]').textContent");
+        // A link that was only asked by the approval is a warning of its own.
+        if !told.contains("tick them") {
+            break;
+        }
+    }
+    assert!(told.contains("Approved") && told.contains("It goes out"), "{told}");
+    daemon.wait_for("the digest is out", |daemon| (daemon.get(&format!("/digest/{week}")).0 == 200).then_some(()));
+    assert!(daemon.get(&format!("/digest/{week}")).2.contains("What a harbor teaches"));
+    assert_eq!(browser.complaints(&base), Vec::<String>::new());
+    assert_eq!(daemon.terminate().0, Some(0));
+}
+
+/// Approves a draft as somebody does who read all of it, in fifteen clicks at most: one on every work to read it, one to
+/// say so, one for what was warned of, one to approve.
+fn approve(browser: &mut Browser, edith: &Window) {
+    let kinds = browser.tell(edith, "document.querySelectorAll('.tick:not(.all) [name=accept]:not([disabled])').length").as_u64().unwrap();
+    assert!((2..=6).contains(&kinds), "{kinds} kinds of warnings");
+    let mut clicks = titles(browser, edith).len();
+    for tick in ["#tick-opened", "#tick-all"] {
+        browser.tab_to(edith, tick);
+        browser.press(edith, "Space");
+        clicks += 1;
+    }
+    assert_eq!(press(browser, edith, "#approve"), "approval", "{}", browser.text(edith, "document.querySelector('.head').textContent"));
+    clicks += 1;
+    assert!((8..=15).contains(&clicks), "{clicks} clicks");
+}
+
+/// What scripts count while somebody writes is what the server counts.
+fn counters_agree(browser: &mut Browser, edith: &Window, page: &str) {
+    let counts = "[...document.querySelectorAll('.posts .count')].map(count => count.textContent).join()";
+    let [with, without] = [true, false].map(|run| {
+        browser.scripts(edith, run);
+        browser.go(edith, &format!("{page}/posts"));
+        browser.text(edith, counts)
+    });
+    browser.scripts(edith, true);
+    assert!(with.split(',').count() >= 30, "{with}");
+    assert_eq!(with, without);
+}
+
+/// What came too late for its own week is told with its reason, and who waits for a post with the way to their record.
+fn late_and_waiting(browser: &mut Browser, edith: &Window, base: &str, week: &str) {
+    let out = week.parse::<Week>().unwrap().previous();
+    browser.go(edith, &format!("{base}/staff/week/{out}"));
+    let late = browser.text(edith, "document.querySelector('[aria-labelledby=late] li').textContent");
+    assert!(late.contains("window"), "{late}");
+    browser.go(edith, &format!("{base}/staff/balance"));
+    let waits = "[...document.querySelectorAll('.waits tbody tr')].map(line => line.querySelector('a').pathname + line.textContent).join()";
+    let waits = browser.text(edith, waits);
+    assert!(waits.contains("/builders/") && waits.contains("never"), "{waits}");
+}
+
 /// What was posted where, which its builders see.
 fn a_post_is_put_on_record(browser: &mut Browser, edith: &Window, page: &str, daemon: &Daemon, author: &str) {
     browser.go(edith, &format!("{page}/posts"));
@@ -194,8 +300,9 @@ fn a_post_is_put_on_record(browser: &mut Browser, edith: &Window, page: &str, da
 }
 
 /// Looks at every page of staff and of readers, narrow and wide, light and dark, and with the system's own colors.
-fn every_page_is_sound(browser: &mut Browser, window: &Window, base: &str, week: &str) {
+fn every_page_is_sound(browser: &mut Browser, window: &Window, base: &str, week: &str, author: &str) {
     let running = week.parse::<Week>().unwrap().next();
+    let out = week.parse::<Week>().unwrap().previous();
     let pages = [
         ("week", format!("/staff/week/{week}")),
         ("running", format!("/staff/week/{running}")),
@@ -208,12 +315,22 @@ fn every_page_is_sound(browser: &mut Browser, window: &Window, base: &str, week:
         ("posts", format!("/staff/week/{week}/posts")),
         ("preview", format!("/staff/week/{week}/preview")),
         ("markdown", format!("/staff/week/{week}/preview/md")),
+        ("slack", format!("/staff/week/{week}/preview/slack")),
+        ("discord", format!("/staff/week/{week}/preview/discord")),
+        ("teams", format!("/staff/week/{week}/preview/teams")),
+        ("published", format!("/staff/week/{out}")),
+        ("published-posts", format!("/staff/week/{out}/posts")),
         ("audit", "/staff/audit".to_owned()),
         ("account", "/account".to_owned()),
         ("sign-in", "/sign-in".to_owned()),
         ("operator", "/operator".to_owned()),
         ("how", "/how".to_owned()),
         ("home", "/".to_owned()),
+        ("digest", format!("/digest/{out}")),
+        ("archive-public", "/digest".to_owned()),
+        ("builders", "/builders".to_owned()),
+        ("record", author.to_owned()),
+        ("nothing", "/nothing".to_owned()),
     ];
     let mut faults = Vec::new();
     for width in [320, 1200] {
@@ -223,7 +340,7 @@ fn every_page_is_sound(browser: &mut Browser, window: &Window, base: &str, week:
             for (name, path) in &pages {
                 browser.go(window, &format!("{base}{path}"));
                 let tools = "for (const tool of document.querySelectorAll('details')) tool.open = true";
-                if *name == "week" && scheme == "dark" {
+                if scheme == "dark" {
                     browser.tell(window, tools);
                 }
                 // Colors that the system forces are its own affair.

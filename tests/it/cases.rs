@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clarion::collect::discover::{self, Pasted};
-use clarion::flow;
+use clarion::flow::{self, Wanted};
 use clarion::model::{Activity, ActivityKind, CanonicalUrl, DateTrust, OutcomeCode, PollOutcome, SourceKind, SourceStatus};
 use clarion::store::LogFilter;
 use jiff::{SignedDuration, Timestamp};
@@ -72,7 +72,7 @@ async fn one_address_is_asked_once_however_many_registered_it() {
     for (name, spelling) in ["Ada Loam", "Bo Reed", "Cy Ash"].into_iter().zip(&spellings) {
         let slug = world.builder(name).await;
         let found = flow::check_pasted(&world.ctx, spelling).await.unwrap();
-        flow::add_source(&world.ctx, &slug, &found, None, None).await.unwrap();
+        flow::add_source(&world.ctx, &slug, &found, None, None, "staff").await.unwrap();
     }
     let before = world.origin.arrivals().len();
     world.poll().await;
@@ -543,6 +543,48 @@ async fn counters_that_move_are_no_revision() {
     assert_eq!(world.facts().await, facts + 2, "nothing but its counts at the ages of one and two days");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_falls_silent_is_named_before_a_digest_goes_out_and_loses_nothing() {
+    let world = World::at(TUESDAY).await;
+    let channels: Vec<String> = (1..=4).map(|n| format!("UC{}{n}", "k".repeat(21))).collect();
+    let mut sources = Vec::new();
+    for (n, channel) in channels.iter().enumerate() {
+        sources.push(world.source(&format!("Ada {n}"), SourceKind::YoutubeChannel, channel).await);
+        world.origin.serve(&format!("/yt?channel_id={channel}"), self::channel(""));
+    }
+    world.poll().await;
+    let silent = async || {
+        let view = flow::draft_view(&world.ctx, "2026-W48".parse().unwrap()).await.unwrap();
+        view.findings.iter().filter(|finding| finding.code == "sources_silent").map(|finding| finding.text.clone()).collect::<Vec<_>>()
+    };
+    // For days every channel answers 404.
+    for channel in &channels {
+        world.origin.serve_with(&format!("/yt?channel_id={channel}"), 404, "", "");
+    }
+    for _ in 0..20 {
+        world.clock.advance(SignedDuration::from_hours(6));
+        world.poll_these(Wanted::Due).await;
+    }
+    for source in &sources {
+        assert_eq!(world.state(*source).await.status, SourceStatus::Failing, "nobody is given up");
+    }
+    world.draft("2026-W48", CUT_OFF).await;
+    let told = silent().await;
+    assert!(told.len() == 1 && told[0].contains("may be missing") && told[0].contains("since 2026-11-24"), "{told:?}");
+    // It comes back: what is still in the feeds is recorded once, with its own date.
+    for (n, channel) in channels.iter().enumerate() {
+        let video = video(&format!("gapvideo00{n}"), &format!("Firing {n}"), "watch?v=", 40, "2026-11-24T09:00:00+00:00");
+        world.origin.serve(&format!("/yt?channel_id={channel}"), self::channel(&video));
+    }
+    for _ in 0..2 {
+        world.clock.advance(SignedDuration::from_hours(7));
+        world.poll().await;
+    }
+    assert_eq!(world.titles().await.len(), 4);
+    assert_eq!(world.activity("Firing 2").await.published_at, Some(at("2026-11-24T09:00:00Z")));
+    assert_eq!(silent().await, Vec::<String>::new());
+}
+
 // ---- GitHub ---------------------------------------------------------------------------------------------------------
 
 const EVENTS: &str = "/gh/users/fernloam/events/public?per_page=100";
@@ -631,6 +673,37 @@ async fn nobody_asks_before_the_interval_that_a_platform_names() {
     }
     assert_eq!(asked, [1, 1, 2, 2, 3], "a person's wish does not shorten it, and 304 names one too");
     assert_eq!(world.origin.asked(EVENTS)[2].headers.get("if-none-match").map(String::as_str), Some("\"e\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn further_pages_follow_what_is_new_and_never_the_first_pages_validators() {
+    let second = EVENTS.replace("per_page=100", "per_page=100&page=2");
+    let of = |id: u32, tag: &str, hour: u32| {
+        event(id, "ReleaseEvent", FERN, "fernloam/sieve", &release(id, tag))
+            .replace("2026-11-24T09:00:00Z", &format!("2026-11-24T{hour:02}:00:00Z"))
+            .replace("fernloam/sieve", &format!("fernloam/sieve-{id}"))
+    };
+    let world = World::at(TUESDAY).await;
+    world.source("Fern Loam", SourceKind::GithubUser, "fernloam").await;
+    let serve = |etag: &str, first: &[String], others: &[String]| {
+        let link = format!("link: <{}>; rel=\"next\"\r\n", world.url(&second));
+        world.origin.serve_with(EVENTS, 200, &format!("etag: \"{etag}\"\r\nx-honest: yes\r\n{link}"), format!("[{}]", first.join(",")));
+        world.origin.serve_with(&second, 200, "etag: \"of-page-two\"\r\nx-honest: yes\r\n", format!("[{}]", others.join(",")));
+    };
+    serve("a", &[of(2, "v2", 8)], &[of(1, "v1", 7)]);
+    world.poll().await;
+    assert_eq!((world.titles().await.len(), world.origin.asked(&second).len()), (2, 1));
+    // The first page is as it was: what is behind it is not asked.
+    world.clock.advance(SignedDuration::from_hours(1));
+    world.poll().await;
+    let paths: Vec<String> = world.origin.asked(EVENTS).into_iter().map(|arrival| arrival.path).collect();
+    assert_eq!(paths, [EVENTS, &second, EVENTS]);
+    // It is all new: the second is read whole, whatever was remembered of the first.
+    serve("b", &[of(4, "v4", 11)], &[of(3, "v3", 10), of(2, "v2", 8)]);
+    world.clock.advance(SignedDuration::from_hours(1));
+    world.poll().await;
+    assert_eq!(world.titles().await.len(), 4);
+    assert!(world.origin.asked(&second).iter().all(|arrival| !arrival.headers.contains_key("if-none-match")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -124,7 +124,7 @@ async fn each_platform_is_asked_where_it_counts_and_what_counts_nothing_is_left_
 
     // Nobody is asked on behalf of a source that is paused.
     for source in world.ctx.store.sources().await.unwrap() {
-        flow::set_paused(&world.ctx, source.id, true).await.unwrap();
+        flow::set_paused(&world.ctx, source.id, true, "staff").await.unwrap();
     }
     world.set("2026-11-27T10:00:00Z");
     assert_eq!(world.count().await, (0, 0));

@@ -269,7 +269,7 @@ async fn validators_go_out_as_they_came_in() {
     request.validators = document.validators;
     let fetch = world.fetcher.fetch(&request).await;
     let FetchOutcome::NotModified { validators, freshness, .. } = &fetch.outcome else { panic!("{fetch:?}") };
-    assert_eq!(*validators, Validators { etag: Some("W/\"q 1\"".into()), last_modified: Some("later".into()) });
+    assert_eq!(*validators, Validators { etag: Some("W/\"q 1\"".into()), last_modified: Some("later".into()), given_by: None });
     assert_eq!((freshness.poll_interval_s, fetch.status, fetch.bytes), (Some(60), Some(304), 0));
 
     let arrivals = origin.arrivals();
@@ -281,10 +281,44 @@ async fn validators_go_out_as_they_came_in() {
     assert_eq!(origin.connections(), 1, "the connection is used again");
 }
 
+/// A target that changes answers for another document: believing its 304 would hide what it holds.
+#[tokio::test]
+async fn validators_are_shown_to_the_address_alone_that_gave_them() {
+    let turn = Arc::new(AtomicUsize::new(0));
+    let turns = Arc::clone(&turn);
+    let origin = Origin::start("127.0.0.1", move |arrival| match arrival.path() {
+        "/feed" => {
+            let target = if turns.load(Ordering::SeqCst) < 2 { "/first" } else { "/second" };
+            answer(302, &format!("Location: {target}\r\n"), b"")
+        }
+        _ if arrival.header("if-modified-since").is_some() || arrival.header("if-none-match").is_some() => answer(304, "", b""),
+        path => answer(200, &format!("ETag: \"{path}\"\r\nLast-Modified: Mon, 02 Mar 2026 08:00:00 GMT\r\n"), FEED.as_bytes()),
+    })
+    .await;
+    let world = world();
+    let mut request = Request::get(origin.url("/feed"));
+    let FetchOutcome::Fetched(document) = world.fetcher.fetch(&request).await.outcome else { panic!() };
+    request.validators = document.validators;
+    turn.store(1, Ordering::SeqCst);
+    assert!(matches!(world.fetcher.fetch(&request).await.outcome, FetchOutcome::NotModified { .. }), "the same target is asked so");
+    turn.store(2, Ordering::SeqCst);
+    let FetchOutcome::Fetched(document) = world.fetcher.fetch(&request).await.outcome else { panic!("the other one is not") };
+    assert_eq!(document.validators.etag.as_deref(), Some("\"/second\""));
+    let asked: Vec<_> = origin
+        .arrivals()
+        .iter()
+        .filter(|arrival| arrival.path() == "/feed")
+        .map(|arrival| arrival.header("if-none-match").is_some())
+        .collect();
+    assert_eq!(asked, [false; 3], "what redirects never gave any");
+}
+
 #[tokio::test]
 async fn every_status_has_its_outcome() {
     let origin = Origin::start("127.0.0.1", |arrival| match arrival.path() {
         "/challenge" => answer(403, "cf-mitigated: challenge\r\ncontent-type: text/html\r\n", b"<html>"),
+        "/wait-403" => answer(403, "retry-after: 120\r\n", b"no"),
+        "/wait-500" => answer(500, "retry-after: 120\r\n", b"no"),
         "/busy-challenge" => answer(429, "cf-mitigated: challenge\r\n", b"<html>"),
         path => answer(path[1..].parse().unwrap(), "", b"no"),
     })
@@ -307,6 +341,13 @@ async fn every_status_has_its_outcome() {
     ] {
         let fetch = world.get(origin.url(path)).await;
         assert!(format!("{:?}", fetch.outcome).starts_with(outcome), "{path}: {:?}", fetch.outcome);
+    }
+    for path in ["/wait-403", "/wait-500"] {
+        let world = self::world();
+        let first = world.get(origin.url(path)).await;
+        assert!(matches!(first.outcome, FetchOutcome::Deferred { until: Some(_), .. }), "{path}: {:?}", first.outcome);
+        let second = world.get(origin.url("/204")).await;
+        assert!(matches!(second.outcome, FetchOutcome::Held { .. }), "{path} keeps the whole host: {:?}", second.outcome);
     }
 }
 

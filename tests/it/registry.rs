@@ -161,3 +161,91 @@ async fn pages_are_looked_at_only_where_the_site_lets_programs_and_feeds_whereve
     world.origin.serve("/robots.txt", "");
     assert!(flow::check_pasted(&world.ctx, &world.url("/closed")).await.is_ok());
 }
+
+/// A site that says that it runs this.
+async fn site_of(software: Option<&str>) -> World {
+    let world = World::at("2026-11-24T12:00:00Z").await;
+    if let Some(software) = software {
+        let schema = "http://nodeinfo.diaspora.software/ns/schema/2.0";
+        let links = format!("{{\"links\":[{{\"rel\":\"{schema}\",\"href\":\"{}\"}}]}}", world.url("/nodeinfo/2.0"));
+        world.origin.serve("/.well-known/nodeinfo", links);
+        world
+            .origin
+            .serve("/nodeinfo/2.0", format!("{{\"version\":\"2.0\",\"software\":{{\"name\":\"{software}\",\"version\":\"7.1\"}}}}"));
+    }
+    world
+}
+
+const ACCOUNT: &str = "{\"id\":\"1090\",\"acct\":\"ada\",\"display_name\":\"Ada of the weir\",\"url\":\"https://weir.example/@ada\"}";
+const VIDEOS: &str = "<rss><channel><title>Sluice</title></channel></rss>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_profile_it_is_the_address_says_and_what_runs_there_the_site() {
+    let check = async |world: &World, path: &str| flow::check_pasted(&world.ctx, &world.url(path)).await;
+    let kind = |found: &Result<flow::Discovered, String>| found.as_ref().map(|found| found.kind.as_str()).map_err(Clone::clone);
+
+    // One that runs Mastodon, whether or not its interface answers strangers.
+    let world = site_of(Some("Mastodon")).await;
+    let found = check(&world, "/@Ada").await;
+    assert_eq!((kind(&found), found.unwrap().locator), (Ok("mastodon"), world.url("/@ada")));
+    // One that does not say what it runs, and answers like it.
+    let world = site_of(None).await;
+    world.origin.serve("/api/v1/accounts/lookup?acct=ada", ACCOUNT);
+    let found = check(&world, "/@ada").await;
+    assert_eq!((kind(&found), found.unwrap().title.as_deref()), (Ok("mastodon"), Some("Ada of the weir")));
+
+    // PeerTube, whose names are of channels and of accounts.
+    let world = site_of(Some("peertube")).await;
+    world.origin.serve("/feeds/videos.xml?videoChannelName=sluice", VIDEOS);
+    world.origin.serve("/feeds/videos.xml?accountName=ada", VIDEOS);
+    for (path, feed) in [
+        ("/@sluice", "/feeds/videos.xml?videoChannelName=sluice"),
+        ("/c/sluice", "/feeds/videos.xml?videoChannelName=sluice"),
+        ("/@ada", "/feeds/videos.xml?accountName=ada"),
+        ("/a/ada/videos", "/feeds/videos.xml?accountName=ada"),
+    ] {
+        let found = check(&world, path).await;
+        assert_eq!((kind(&found), found.unwrap().locator), (Ok("peertube"), world.url(feed)), "{path}");
+    }
+    assert!(check(&world, "/@nobody").await.unwrap_err().contains("404"));
+
+    // Another program: its page says where its feed is, whatever its name looks like.
+    let world = site_of(Some("wordpress")).await;
+    world.origin.serve("/@ada", "<link rel=alternate type=application/rss+xml href=/author/ada/feed>");
+    world.origin.serve("/author/ada/feed", rss(&[post("a", "A sieve", "Mon, 23 Nov 2026 09:00:00 GMT")]));
+    let found = check(&world, "/@ada").await;
+    assert_eq!((kind(&found), found.unwrap().locator), (Ok("rss"), world.url("/author/ada/feed")));
+    // A host named like a tube that is none.
+    world.origin.serve("/c/ada", "<link rel=alternate type=application/rss+xml href=/author/ada/feed>");
+    assert_eq!(kind(&check(&world, "/c/ada").await), Ok("rss"));
+
+    // Medium under a name of its own: its pages name the apps that open them.
+    let world = site_of(None).await;
+    world.origin.serve("/@ada", "<meta property=\"al:android:app_name\" content=\"Medium\">");
+    let story =
+        "<item><title>A sieve</title><guid isPermaLink=\"false\">https://medium.com/p/0123456789ab</guid><category>aws</category></item>";
+    world.origin.serve("/feed", rss(&[story.to_owned()]));
+    let found = check(&world, "/@ada").await;
+    assert_eq!((kind(&found), found.unwrap().locator), (Ok("medium"), world.url("/feed")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_it_cannot_be_told_what_a_site_runs_a_sentence_says_so() {
+    let world = site_of(None).await;
+    world.origin.serve("/@ada", "<title>Ada</title>");
+    let said = flow::check_pasted(&world.ctx, &world.url("/@ada")).await.unwrap_err();
+    assert!(said.contains("cannot be told") && said.contains("mastodon:@name@") && said.contains("names no feed"), "{said}");
+    // A site that is down says nothing either.
+    let world = World::at("2026-11-24T12:00:00Z").await;
+    world.origin.serve_with("/.well-known/nodeinfo", 503, "", "");
+    let said = flow::check_pasted(&world.ctx, &world.url("/@ada")).await.unwrap_err();
+    assert!(said.contains("cannot be told") && said.contains("503"), "{said}");
+    // Nonsense is no answer.
+    for nonsense in ["<html>", "{}", "{\"links\":[{\"rel\":\"x/ns/schema/2.0\",\"href\":\"/relative\"}]}", "\u{0}"] {
+        let world = site_of(None).await;
+        world.origin.serve("/.well-known/nodeinfo", nonsense);
+        world.origin.serve("/api/v1/accounts/lookup?acct=ada", ACCOUNT);
+        let found = flow::check_pasted(&world.ctx, &world.url("/@ada")).await.unwrap();
+        assert_eq!(found.kind.as_str(), "mastodon", "{nonsense}");
+    }
+}

@@ -13,6 +13,8 @@ const ELEMENTS_MAX: usize = 2_000;
 const PREFIXES_MAX: usize = 64;
 /// How many bytes of a large document are looked at more than once because something is not closed.
 const PATIENCE_MAX: usize = 4 * 1024 * 1024;
+/// How many bytes are read of one value: a title, a name, an address. What is kept of it is far less.
+pub(super) const VALUE_MAX: usize = 256 * 1024;
 /// The longest name of an element that means anything here.
 const NAME_MAX: usize = 24;
 
@@ -96,15 +98,20 @@ fn attribute<'a>(text: &'a str, decoder: &Decoder, wanted: &str) -> Option<Cow<'
     let local = |name: &'a str| name.rsplit_once(':').map_or(name, |(_, local)| local);
     attributes(text)
         .find(|(name, _)| !name.starts_with("xmlns") && local(name).eq_ignore_ascii_case(wanted))
-        .map(|(_, value)| tidy(decoder.decode(value)))
+        .map(|(_, value)| tidy(decoder.decode(head(value, VALUE_MAX))))
         .filter(|value| !value.is_empty())
 }
 
 fn qualified<'a>(text: &'a str, decoder: &Decoder, wanted: &str) -> Option<Cow<'a, str>> {
     attributes(text)
         .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
-        .map(|(_, value)| tidy(decoder.decode(value)))
+        .map(|(_, value)| tidy(decoder.decode(head(value, VALUE_MAX))))
         .filter(|value| !value.is_empty())
+}
+
+/// The beginning of what a document says in one place: nothing that means anything is longer.
+pub(super) fn head(text: &str, max_bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(max_bytes)]
 }
 
 /// Without blanks at its ends.

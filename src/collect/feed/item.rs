@@ -9,7 +9,7 @@ use std::cell::Cell;
 use url::Url;
 
 use super::date::{self, Stamp};
-use super::document::{Dialect, Element, Space, Walk, tidy};
+use super::document::{Dialect, Element, Space, VALUE_MAX, Walk, head, tidy};
 use crate::model::{ActivityKind, Author, Content, Entry, Media};
 use crate::text;
 
@@ -21,6 +21,8 @@ const ID_MAX: usize = 2_048;
 const ADDRESS_MAX: usize = 4_096;
 /// A description of up to so many characters is a summary, even where it is the only text.
 const TEASER_MAX: usize = 600;
+/// How many bytes of one body are read: a long book. What is larger holds pictures as text.
+pub(super) const BODY_MAX: usize = 4 * 1024 * 1024;
 /// The most authors, categories and media of one entry.
 const LIST_MAX: usize = 100;
 
@@ -213,9 +215,10 @@ fn atom_form(walk: &Walk<'_>, element: &Element<'_>) -> Form {
 
 /// The line of plain text that a text construct holds.
 fn line(walk: &Walk<'_>, element: &Element<'_>, form: Form) -> Option<String> {
+    let inner = head(element.inner, VALUE_MAX);
     let line = match form {
-        Form::Plain | Form::Xhtml => text::collapse(&walk.decoder.text(element.inner)),
-        Form::Html => text::plain(&walk.decoder.markup(element.inner)),
+        Form::Plain | Form::Xhtml => text::collapse(&walk.decoder.text(inner)),
+        Form::Html => text::plain(&walk.decoder.markup(inner)),
         Form::Other => return None,
     };
     (!line.is_empty()).then(|| text::cut(&line, TITLE_MAX).into_owned())
@@ -233,7 +236,7 @@ pub(super) fn title(walk: &Walk<'_>, element: &Element<'_>) -> Option<String> {
 
 /// The text of an element that holds one value.
 pub(super) fn value<'a>(walk: &Walk<'_>, element: &Element<'a>) -> Option<Cow<'a, str>> {
-    let text = tidy(walk.decoder.text(element.inner));
+    let text = tidy(walk.decoder.text(head(element.inner, VALUE_MAX)));
     (!text.is_empty()).then_some(text)
 }
 
@@ -416,7 +419,7 @@ fn see<'a>(walk: &Walk<'a>, element: &Element<'a>, base: &Base, limits: &Limits,
 
         (Space::Rss | Space::Atom, "link") => link(walk, element, base, limits, entry, draft),
         (Space::Rss, "guid") => {
-            let id = tidy(decoder.markup(element.inner));
+            let id = tidy(decoder.markup(head(element.inner, VALUE_MAX)));
             if id.is_empty() {
                 return;
             }
@@ -698,10 +701,11 @@ fn finish(walk: &Walk<'_>, mut entry: Entry, draft: Draft<'_>, base: &Base, limi
             let text = entry.content.as_ref().map_or("", |content| content.text.as_str());
             (text.chars().nth(TEASER_MAX).is_none()).then(|| text::collapse(text))
         } else {
+            let inner = head(element.inner, BODY_MAX);
             let markup = match form {
-                Form::Xhtml => Cow::Borrowed(element.inner),
-                Form::Plain => walk.decoder.text(element.inner),
-                _ => walk.decoder.markup(element.inner),
+                Form::Xhtml => Cow::Borrowed(inner),
+                Form::Plain => walk.decoder.text(inner),
+                _ => walk.decoder.markup(inner),
             };
             let text = if form == Form::Plain {
                 text::collapse(markup.get(..markup.floor_char_boundary(SUMMARY_MAX * 4)).unwrap_or(""))
@@ -716,10 +720,11 @@ fn finish(walk: &Walk<'_>, mut entry: Entry, draft: Draft<'_>, base: &Base, limi
 }
 
 fn read_body(walk: &Walk<'_>, element: &Element<'_>, form: Form, base: &Base, limits: &Limits) -> Content {
+    let inner = head(element.inner, BODY_MAX);
     let content = match form {
-        Form::Plain => text::text_to_content(&walk.decoder.text(element.inner)),
-        Form::Xhtml => text::html_to_content(element.inner, base.for_content(limits)),
-        _ => text::html_to_content(&walk.decoder.markup(element.inner), base.for_content(limits)),
+        Form::Plain => text::text_to_content(&walk.decoder.text(inner)),
+        Form::Xhtml => text::html_to_content(inner, base.for_content(limits)),
+        _ => text::html_to_content(&walk.decoder.markup(inner), base.for_content(limits)),
     };
     limits.spend(&content);
     content

@@ -3,19 +3,47 @@
 //! In: the text of a document. Out: its entries. Values of a wrong type are taken for what they plainly mean (a number as
 //! an id, one author instead of a list) or left out.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::date;
-use super::item::{Base, Limits, inherit_authors, is_web_address, language};
+use super::document::{VALUE_MAX, head};
+use super::item::{BODY_MAX, Base, Limits, inherit_authors, is_web_address, language};
 use super::{ENTRIES_MAX, named};
 use crate::model::{Author, Entry, Media, ReadError, Reading, Repair};
 use crate::text;
 
-/// The most values that are kept of one item, and of the feed itself.
+/// The most values that are kept of one item, of the feed itself, and of all items together.
 const VALUES_MAX: u32 = 5_000;
+const ALL_VALUES_MAX: u32 = 200_000;
+/// The names that mean something here (jsonfeed.org, version 1.1); values under others are passed over.
+const NAMES: [&str; 22] = [
+    "attachments",
+    "author",
+    "authors",
+    "content_html",
+    "content_text",
+    "date_modified",
+    "date_published",
+    "duration_in_seconds",
+    "external_url",
+    "feed_url",
+    "home_page_url",
+    "id",
+    "language",
+    "mime_type",
+    "name",
+    "size_in_bytes",
+    "summary",
+    "tags",
+    "title",
+    "url",
+    "version",
+    "next_url",
+];
 /// The most authors, tags and attachments of one entry.
 const LIST_MAX: usize = 100;
 
@@ -25,11 +53,13 @@ pub(super) fn read(text: &str, address: Option<&str>) -> Result<Reading, ReadErr
     let mut outcome = gathered.fill(text);
     let mut mended = false;
     if outcome.is_err() {
-        let text = mend(text);
-        let mut second = Gathered::default();
-        let second_outcome = second.fill(&text);
-        if second_outcome.is_ok() || second.items.len() > gathered.items.len() {
-            (gathered, outcome, mended) = (second, second_outcome, true);
+        // Only one of the two is held at a time.
+        let first = std::mem::take(&mut gathered).items.len();
+        outcome = gathered.fill(&mend(text));
+        mended = outcome.is_ok() || gathered.items.len() > first;
+        if !mended {
+            gathered = Gathered::default();
+            outcome = gathered.fill(text);
         }
     }
     let Gathered { feed, items, skipped, has_items } = gathered;
@@ -67,6 +97,14 @@ pub(super) fn read(text: &str, address: Option<&str>) -> Result<Reading, ReadErr
     Ok(reading)
 }
 
+/// Where a feed says that its older items are.
+pub(super) fn next_page(text: &str) -> Option<String> {
+    let mut gathered = Gathered::default();
+    // What was read before the document broke off counts.
+    let _ = gathered.fill(text);
+    gathered.feed.get("next_url").and_then(Loose::text).map(Cow::into_owned)
+}
+
 fn entry(item: &Loose, base: &Base, limits: &Limits, tongue: Option<&str>) -> Entry {
     let text = |name| item.get(name).and_then(Loose::text).filter(|text| !text.trim().is_empty());
     let mut entry = Entry {
@@ -75,7 +113,7 @@ fn entry(item: &Loose, base: &Base, limits: &Limits, tongue: Option<&str>) -> En
         language: text("language").and_then(|tongue| language(&tongue)).or_else(|| tongue.map(str::to_owned)),
         ..Entry::default()
     };
-    let id_as_link = || entry.id.clone().filter(|id| is_web_address(id));
+    let id_as_link = || entry.id.clone().filter(|id| is_web_address(id)).map(Cow::Owned);
     entry.link = text("url").or_else(|| text("external_url")).or_else(id_as_link).and_then(|url| base.absolute(&url, limits));
     if let Some(raw) = text("date_published") {
         if let Some(stamp) = date::read(&raw) {
@@ -101,9 +139,13 @@ fn entry(item: &Loose, base: &Base, limits: &Limits, tongue: Option<&str>) -> En
         entry.duration_s = entry.duration_s.or(duration_s);
         entry.media.push(Media { url, mime, length, duration_s });
     }
-    let content = match (text("content_html"), text("content_text")) {
-        (Some(html), _) => Some(text::html_to_content(&html, base.for_content(limits))),
-        (None, Some(plain)) => Some(text::text_to_content(&plain)),
+    let body = |name| match item.get(name) {
+        Some(Loose::Text(text)) => Some(head(text.trim(), BODY_MAX)).filter(|text| !text.is_empty()),
+        _ => None,
+    };
+    let content = match (body("content_html"), body("content_text")) {
+        (Some(html), _) => Some(text::html_to_content(html, base.for_content(limits))),
+        (None, Some(plain)) => Some(text::text_to_content(plain)),
         _ => None,
     };
     entry.content = content.inspect(|content| limits.spend(content));
@@ -116,6 +158,7 @@ fn authors(value: &Loose) -> Vec<Author> {
     let author = |value: &Loose| {
         let url = value.get("url").and_then(Loose::text).filter(|url| !url.is_empty());
         let name = if matches!(value, Loose::Map(_)) { value.get("name").and_then(Loose::text) } else { value.text() };
+        let url = url.map(Cow::into_owned);
         let name = name.map(|name| text::collapse(&name)).filter(|name| !name.is_empty()).or_else(|| url.clone())?;
         Some(Author { name: text::cut(&name, 300).into_owned(), url, id: None })
     };
@@ -138,7 +181,7 @@ enum Loose {
     Text(String),
     Number(serde_json::Number),
     List(Vec<Loose>),
-    Map(Vec<(String, Loose)>),
+    Map(Vec<(&'static str, Loose)>),
 }
 
 impl Default for Loose {
@@ -150,13 +193,14 @@ impl Default for Loose {
 impl Loose {
     fn get(&self, name: &str) -> Option<&Self> {
         let Self::Map(pairs) = self else { return None };
-        pairs.iter().find(|(key, value)| key == name && !matches!(value, Self::Nothing)).map(|(_, value)| value)
+        pairs.iter().find(|(key, value)| *key == name && !matches!(value, Self::Nothing)).map(|(_, value)| value)
     }
 
-    fn text(&self) -> Option<String> {
+    /// As a text, of which the beginning is enough.
+    fn text(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Text(text) => Some(text.trim().to_owned()),
-            Self::Number(number) => Some(number.to_string()),
+            Self::Text(text) => Some(head(text.trim(), VALUE_MAX).into()),
+            Self::Number(number) => Some(number.to_string().into()),
             _ => None,
         }
     }
@@ -187,6 +231,10 @@ impl Loose {
         let line = text::plain(&self.get(name)?.text()?);
         (!line.is_empty()).then(|| text::cut(&line, 1_000).into_owned())
     }
+}
+
+fn known(key: &str) -> Option<&'static str> {
+    NAMES.iter().find(|name| **name == key).copied()
 }
 
 /// Builds a [`Loose`] of at most so many values; what is beyond them is passed over.
@@ -257,10 +305,14 @@ impl<'de> Visitor<'de> for LooseSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Loose, A::Error> {
         let mut map = Vec::new();
-        while let Some(key) = access.next_key::<std::borrow::Cow<'de, str>>()? {
+        while let Some(key) = access.next_key::<Cow<'de, str>>()? {
+            let Some(name) = known(&key) else {
+                access.next_value::<IgnoredAny>()?;
+                continue;
+            };
             let value = access.next_value_seed(LooseSeed(self.0))?;
             if !self.spent() {
-                map.push((key.into_owned(), value));
+                map.push((name, value));
             }
         }
         Ok(Loose::Map(map))
@@ -294,16 +346,20 @@ impl<'de> Visitor<'de> for FeedVisitor<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
         let budget = Cell::new(VALUES_MAX);
-        while let Some(key) = access.next_key::<std::borrow::Cow<'de, str>>()? {
+        while let Some(key) = access.next_key::<Cow<'de, str>>()? {
             if key == "items" {
                 access.next_value_seed(ItemsSeed(self.0))?;
                 continue;
             }
+            let Some(name) = known(&key) else {
+                access.next_value::<IgnoredAny>()?;
+                continue;
+            };
             let value = access.next_value_seed(LooseSeed(&budget))?;
             if let Loose::Map(map) = &mut self.0.feed
                 && budget.get() > 0
             {
-                map.push((key.into_owned(), value));
+                map.push((name, value));
             }
         }
         Ok(())
@@ -329,10 +385,13 @@ impl<'de> Visitor<'de> for ItemsSeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
         self.0.has_items = true;
+        let mut left = ALL_VALUES_MAX;
         loop {
-            let full = self.0.items.len() >= ENTRIES_MAX;
-            let budget = Cell::new(if full { 0 } else { VALUES_MAX });
-            match access.next_element_seed(LooseSeed(&budget))? {
+            let most = if self.0.items.len() >= ENTRIES_MAX { 0 } else { VALUES_MAX.min(left) };
+            let budget = Cell::new(most);
+            let next = access.next_element_seed(LooseSeed(&budget))?;
+            left -= most - budget.get();
+            match next {
                 None => return Ok(()),
                 Some(item @ Loose::Map(_)) => self.0.items.push(item),
                 Some(_) => self.0.skipped = self.0.skipped.checked_add(1).ok_or_else(|| A::Error::custom("too many items"))?,
@@ -421,5 +480,8 @@ mod tests {
         assert_eq!(read(&deep, None).unwrap().entries.len(), 1);
         let wide = format!("{{\"items\":[{{\"id\":\"1\",\"tags\":[{}1]}}]}}", "1,".repeat(500_000));
         assert!(read(&wide, None).unwrap().entries[0].categories.len() <= 100);
+        let item = format!("{{\"tags\":[{}1],\"x\":[{}1]}},", "1,".repeat(4_000), "1,".repeat(9_000));
+        let reading = read(&format!("{{\"items\":[{}{{\"id\":1}}]}}", item.repeat(200)), None).unwrap();
+        assert!(reading.entries.len() < 100 && reading.skipped > 100, "a feed's values are few");
     }
 }

@@ -37,8 +37,7 @@ pub(super) fn older_page(document: &Document, page: u32) -> Option<String> {
         let text = text.trim_start_matches('\u{FEFF}').trim();
         let base = url::Url::parse(&document.final_url).ok()?;
         if text.starts_with('{') {
-            let feed: serde_json::Value = serde_json::from_str(text).ok()?;
-            return base.join(feed.get("next_url")?.as_str()?.trim()).ok().map(String::from);
+            return base.join(json::next_page(text)?.trim()).ok().map(String::from);
         }
         let (walk, _) = walk(text, Some(base.as_str()), false);
         let mut made_by_wordpress = false;
@@ -344,6 +343,30 @@ mod tests {
     }
 
     #[test]
+    fn what_a_root_says_of_its_version_decides_nothing() {
+        for root in [
+            "<rss>",
+            "<rss version=\"2.0.1\">",
+            "<rss version=\"0.93\">",
+            "<rss version=''>",
+            "<rss version=\"two\">",
+            "<Rss Version=\"2.0\">",
+            "<rss version=\"2.0\" version=\"9\">",
+        ] {
+            let text = format!(
+                "{root}<channel><item><title>A</title><guid>a-1</guid><pubDate>Wed, 25 Nov 2026 09:30:00 GMT</pubDate></item></channel></rss>"
+            );
+            let reading = read_feed(&Document::of_bytes("", text, Timestamp::UNIX_EPOCH)).unwrap();
+            let entry = &reading.entries[0];
+            assert_eq!(
+                (entry.title.as_deref(), entry.id.as_deref(), entry.published),
+                (Some("A"), Some("a-1"), Some(at("2026-11-25T09:30:00Z"))),
+                "{root}"
+            );
+        }
+    }
+
+    #[test]
     fn entities_are_expanded_only_where_they_cannot_grow() {
         let reading = fixture!("declared-entity.xml").unwrap();
         assert_eq!(titles(&reading), ["The kiln and &bomb; é"]);
@@ -452,8 +475,21 @@ mod tests {
             ("open sections", around(&many("<![CDATA[", 100_000))),
             ("open quotes", around(&many("<a b=\"", 100_000))),
             ("document types", many("<!DOCTYPE rss [", 50_000)),
+            ("open comments in a document type", format!("<!DOCTYPE rss [{}]>{}", many("<!--", 200_000), around(""))),
+            ("declared entities", format!("<!DOCTYPE rss [{}]>{}", many("<!ENTITY a 'b'>", 100_000), around(""))),
+            ("a long word", around(&format!("<description>{}</description>", many("\u{200D}", 1_000_000)))),
             ("escaped markup", around(&format!("<description>{}</description>", many("&lt;a b=\"", 100_000)))),
+            ("nested markup in a text", around(&format!("<description><![CDATA[{}]]></description>", many("<div>", 100_000)))),
             ("long date", around(&format!("<pubDate>{}</pubDate>", many("1 Jan ", 100_000)))),
+            ("date of brackets", around(&format!("<pubDate>{}</pubDate>", many("(", 1_000_000)))),
+            ("date of numbers", around(&format!("<pubDate>{}</pubDate>", many("1 ", 500_000)))),
+            ("title of blanks", format!("<rss><channel><item><title>{}</title></item>", many(" ", 1_000_000))),
+            ("link of escapes", around(&format!("<link>{}</link>", many("%25", 300_000)))),
+            ("long category", around(&format!("<category>{}</category>", many("\u{301}", 500_000)))),
+            (
+                "dates of many items",
+                format!("<rss><channel>{}", many(&format!("<item><pubDate>{}</pubDate></item>", many("(1 ", 300)), 1_000)),
+            ),
             (
                 "far addresses",
                 format!("<rss xml:base='https://e.example/{}/'>{}", many("b", 2000), many("<item><link>a</link></item>", 20_000)),

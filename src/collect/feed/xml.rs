@@ -230,10 +230,16 @@ fn find_end(text: &str, first: u8, mark: &str) -> Option<usize> {
 fn doctype_end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let (mut inside, mut at) = (false, 9);
+    // Once a comment is not closed, no later one is: the search need not be made again.
+    let mut comments_end = true;
     while at < bytes.len() {
         match bytes[at] {
             quote @ (b'"' | b'\'') => at += 1 + bytes[at + 1..].iter().position(|byte| *byte == quote)?,
-            b'<' if bytes[at..].starts_with(b"<!--") => at += find_end(&text[at..], b'-', "-->").unwrap_or(0).max(4) - 1,
+            b'<' if comments_end && bytes[at..].starts_with(b"<!--") => {
+                let end = find_end(&text[at + 4..], b'-', "-->");
+                comments_end = end.is_some();
+                at += 3 + end.unwrap_or(0);
+            }
             b'[' => inside = true,
             b']' => inside = false,
             b'>' if !inside => return Some(at),

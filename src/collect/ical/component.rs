@@ -8,15 +8,47 @@ use std::borrow::Cow;
 use crate::model::ReadError;
 use crate::text::collapse;
 
-/// The most properties of one component, and the most components.
+/// The most properties of one component and of all together, and the most components.
 const MAX_PROPERTIES: usize = 500;
+const MAX_ALL_PROPERTIES: usize = 200_000;
 const MAX_COMPONENTS: usize = 20_000;
+/// The most parameters of one property, and the most bytes of its value that are read.
+const MAX_PARAMETERS: usize = 20;
+const MAX_VALUE: usize = 64 * 1024;
+/// What is read of a calendar (RFC 5545 section 3.8, RFC 7986, and two names that are no standard); other properties are
+/// passed over.
+const NAMES: [&str; 25] = [
+    "BEGIN",
+    "END",
+    "CATEGORIES",
+    "DESCRIPTION",
+    "DTEND",
+    "DTSTAMP",
+    "DTSTART",
+    "EXDATE",
+    "LAST-MODIFIED",
+    "LOCATION",
+    "METHOD",
+    "NAME",
+    "RDATE",
+    "RECURRENCE-ID",
+    "RRULE",
+    "SEQUENCE",
+    "STATUS",
+    "SUMMARY",
+    "TZID",
+    "TZOFFSETFROM",
+    "TZOFFSETTO",
+    "UID",
+    "URL",
+    "X-WR-CALNAME",
+    "X-WR-TIMEZONE",
+];
 
 /// One line: a name, parameters, a value as it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Property {
-    /// In upper case.
-    name: String,
+    name: &'static str,
     parameters: Vec<(String, String)>,
     pub value: String,
 }
@@ -36,11 +68,15 @@ impl Property {
             match c {
                 '"' => quoted = !quoted,
                 ';' if !quoted => {
-                    parts.push(&line[start..at]);
+                    if parts.len() <= MAX_PARAMETERS {
+                        parts.push(&line[start..at]);
+                    }
                     start = at + 1;
                 }
                 ':' if !quoted => {
-                    parts.push(&line[start..at]);
+                    if parts.len() <= MAX_PARAMETERS {
+                        parts.push(&line[start..at]);
+                    }
                     value = Some(&line[at + 1..]);
                     break;
                 }
@@ -48,16 +84,14 @@ impl Property {
             }
         }
         let (name, parameters) = parts.split_first()?;
-        let name = name.trim().to_ascii_uppercase();
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-            return None;
-        }
+        let name = NAMES.into_iter().find(|known| known.eq_ignore_ascii_case(name.trim()))?;
         let parameters = parameters
             .iter()
             .filter_map(|parameter| parameter.split_once('='))
             .map(|(name, value)| (name.trim().to_ascii_uppercase(), value.trim().trim_matches('"').to_owned()))
             .collect();
-        Some(Self { name, parameters, value: value?.to_owned() })
+        let value = value?;
+        Some(Self { name, parameters, value: value[..value.floor_char_boundary(MAX_VALUE)].to_owned() })
     }
 }
 
@@ -124,10 +158,10 @@ impl Calendar {
         }
         let mut calendar = Self::default();
         let mut open: Vec<Component> = Vec::new();
-        let (mut found, mut count) = (false, 0);
+        let (mut found, mut count, mut properties) = (false, 0, 0);
         for line in unfolded(text) {
             let Some(property) = Property::read(&line) else { continue };
-            match property.name.as_str() {
+            match property.name {
                 "BEGIN" => {
                     let name = property.value.trim().to_ascii_uppercase();
                     found |= name == "VCALENDAR";
@@ -149,7 +183,8 @@ impl Calendar {
                 }
                 _ => {
                     let target = open.last_mut().unwrap_or(&mut calendar.own);
-                    if target.properties.len() < MAX_PROPERTIES {
+                    if target.properties.len() < MAX_PROPERTIES && properties < MAX_ALL_PROPERTIES {
+                        properties += 1;
                         target.properties.push(property);
                     }
                 }
@@ -249,6 +284,12 @@ mod tests {
         let cut = Calendar::read("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nBEGIN:VEVENT\nUID:2\nEND:VCALENDAR").unwrap();
         assert_eq!(cut.events.len(), 2);
         assert!(Calendar::read(&"BEGIN:VCALENDAR\n".repeat(100_000)).unwrap().events.is_empty());
+        let many = format!("BEGIN:VEVENT\nSUMMARY{}:a\nX-OTHER:b\n{}END:VEVENT\n", ";A=b".repeat(1_000), "UID:1\n".repeat(1_000));
+        let calendar = Calendar::read(&format!("BEGIN:VCALENDAR\n{}", many.repeat(500))).unwrap();
+        assert_eq!(calendar.events.len(), 500);
+        assert_eq!(calendar.events.iter().map(|event| event.properties.len()).sum::<usize>(), MAX_ALL_PROPERTIES);
+        assert_eq!(calendar.events[0].text("SUMMARY").as_deref(), Some("a"));
+        assert_eq!(calendar.events[0].property("SUMMARY").unwrap().parameters.len(), MAX_PARAMETERS);
     }
 
     proptest::proptest! {

@@ -2,7 +2,7 @@
 //!
 //! In: addresses of calendars, and what they answer. Out: events, each dated by its start, also those that are still to
 //! come; of a series those that fall near the present; and what was called off. A calendar most often shows what lies
-//! ahead: what it does not show any more has most often taken place.
+//! ahead: what it does not show any more has most often taken place. Nothing is counted: events have no counts there.
 
 mod component;
 mod recur;
@@ -55,6 +55,7 @@ struct Reader<'a> {
     source: Option<&'a Arc<Source>>,
     window: (Timestamp, Timestamp),
     called_off: bool,
+    budget: recur::Budget,
     reading: Reading,
 }
 
@@ -73,6 +74,7 @@ impl<'a> Reader<'a> {
             window,
             // RFC 5546 section 3.2.5: the whole message calls off what it lists.
             called_off: calendar.value("METHOD").is_some_and(|method| method.eq_ignore_ascii_case("CANCEL")),
+            budget: recur::Budget::default(),
             reading: Reading { title: calendar.text("X-WR-CALNAME").or_else(|| calendar.text("NAME")), ..Reading::default() },
         }
     }
@@ -123,7 +125,7 @@ impl<'a> Reader<'a> {
                 (Some(start), true) => {
                     // Time alone brings the next ones of the series.
                     self.reading.perishable = true;
-                    let dates = recur::dates(whole, &start, &self.zones, self.window);
+                    let dates = recur::dates(whole, &start, &self.zones, self.window, &self.budget);
                     for left_out in dates.left_out {
                         self.reading.withdrawn.push(format!("{name}:{}", left_out.key()));
                     }
@@ -196,6 +198,9 @@ impl<'a> Reader<'a> {
     /// Those who claim the calendar by name and whom the event names: a guest of a group is credited only then.
     fn named_in(&self, words: &str) -> Vec<Author> {
         let Some(source) = self.source else { return Vec::new() };
+        if source.owners.iter().all(|owner| owner.author.is_none()) {
+            return Vec::new();
+        }
         let words = fold(words);
         let asked = source.owners.iter().filter_map(|owner| owner.author.as_deref());
         let named = asked.filter(|name| !fold(name).is_empty() && words.contains(&fold(name)));

@@ -2,8 +2,9 @@
 //!
 //! In: an event with its rule, and a window. Out: those of its dates that lie in the window, and those that the series
 //! leaves out. Rules by the hour and finer, by week number or by day of the year give the first date alone. However a rule
-//! is written, no more than a bounded number of dates is looked at.
+//! is written, no more than a bounded number of dates is looked at, and of a whole calendar no more than its budget allows.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -12,9 +13,29 @@ use jiff::civil::{Date, Weekday};
 use super::component::Component;
 use super::zone::{Moment, Zones, date_time, days_after};
 
-/// The most dates of one series that are kept, and the most turns of a rule that are looked at.
+/// The most dates of one series that are kept, that one lists, and the most turns of a rule that are looked at.
 const MAX_DATES: usize = 100;
+const MAX_LISTED: usize = 2_000;
 const MAX_TURNS: i64 = 20_000;
+/// The most numbers of one part of a rule: there are 366 days in a year.
+const MAX_NUMBERS: usize = 366;
+
+/// The days that may still be looked at for the series of one calendar.
+pub(super) struct Budget(Cell<u64>);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(Cell::new(5_000_000))
+    }
+}
+
+impl Budget {
+    fn spend(&self, days: u64) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(days));
+        left > days
+    }
+}
 
 /// The dates of a series within a window.
 #[derive(Debug, Default)]
@@ -25,17 +46,17 @@ pub(super) struct Dates {
 }
 
 /// The dates of a series.
-pub(super) fn dates(event: &Component, start: &Moment, zones: &Zones, window: (Timestamp, Timestamp)) -> Dates {
+pub(super) fn dates(event: &Component, start: &Moment, zones: &Zones, window: (Timestamp, Timestamp), budget: &Budget) -> Dates {
     let in_window = |moment: &Moment| moment.at >= window.0 && moment.at <= window.1;
-    let excluded: Vec<Moment> = event.properties("EXDATE").flat_map(|property| zones.moments(property)).collect();
+    let excluded: Vec<Moment> = event.properties("EXDATE").flat_map(|property| zones.moments(property)).take(MAX_LISTED).collect();
     let keys: BTreeSet<String> = excluded.iter().map(Moment::key).collect();
     let mut found: BTreeMap<Timestamp, Moment> = BTreeMap::new();
     let rule = event.value("RRULE").and_then(|text| Rule::read(&text));
     let of_rule = match &rule {
-        Some(rule) => rule.dates(start, window),
+        Some(rule) => rule.dates(start, window, budget),
         None => vec![start.clone()],
     };
-    let added = event.properties("RDATE").flat_map(|property| zones.moments(property));
+    let added = event.properties("RDATE").flat_map(|property| zones.moments(property)).take(MAX_LISTED);
     for moment in of_rule.into_iter().chain(added) {
         if in_window(&moment) && !keys.contains(&moment.key()) && found.len() < MAX_DATES {
             found.insert(moment.at, moment);
@@ -102,7 +123,8 @@ impl Rule {
     fn read(text: &str) -> Option<Self> {
         let parts = parts(text);
         let numbers = |name: &str| -> Vec<i32> {
-            parts.get(name).map(|list| list.split(',').filter_map(|number| number.trim().parse().ok()).collect()).unwrap_or_default()
+            let numbers = parts.get(name).map(|list| list.split(',').take(MAX_NUMBERS).filter_map(|number| number.trim().parse().ok()));
+            numbers.map(Iterator::collect).unwrap_or_default()
         };
         let small = |name: &str| -> Vec<i8> { numbers(name).into_iter().filter_map(|number| i8::try_from(number).ok()).collect() };
         if ["BYWEEKNO", "BYYEARDAY", "BYHOUR", "BYMINUTE", "BYSECOND"].iter().any(|name| parts.contains_key(*name)) {
@@ -128,7 +150,7 @@ impl Rule {
                 .unwrap_or(1),
             count: parts.get("COUNT").and_then(|text| text.parse().ok()),
             until,
-            days: parts.get("BYDAY").map(|list| list.split(',').filter_map(by_day).collect()).unwrap_or_default(),
+            days: parts.get("BYDAY").map(|list| list.split(',').take(MAX_NUMBERS).filter_map(by_day).collect()).unwrap_or_default(),
             month_days: small("BYMONTHDAY"),
             months: small("BYMONTH").into_iter().filter(|month| (1..=12).contains(month)).collect(),
             places: numbers("BYSETPOS"),
@@ -137,7 +159,7 @@ impl Rule {
     }
 
     /// The dates up to the end of the window; without a count those long before it are not gone through.
-    fn dates(&self, start: &Moment, window: (Timestamp, Timestamp)) -> Vec<Moment> {
+    fn dates(&self, start: &Moment, window: (Timestamp, Timestamp), budget: &Budget) -> Vec<Moment> {
         let first = start.local.date();
         let mut dates = Vec::new();
         let mut counted = 0_u32;
@@ -145,6 +167,9 @@ impl Rule {
         // The first date is one of the series even where the rule does not give it.
         let mut begun = first_turn > 0;
         for turn in first_turn..first_turn.saturating_add(MAX_TURNS) {
+            if self.begins_after(first, turn, window.1) || !budget.spend(self.work()) {
+                break;
+            }
             let Some(days) = self.turn(first, turn) else { break };
             let days = days.into_iter().filter(|day| *day > first || (*day == first && !begun));
             let mut days: Vec<Date> =
@@ -170,6 +195,31 @@ impl Rule {
             }
         }
         dates
+    }
+
+    /// About how many days are looked at for one turn of the rule.
+    fn work(&self) -> u64 {
+        let days = match self.every {
+            Every::Day => 1,
+            Every::Week => 7,
+            Every::Month => 31,
+            Every::Year => 366,
+        };
+        days * (1 + self.days.len() + self.month_days.len() + self.months.len()) as u64 + self.places.len() as u64
+    }
+
+    /// Whether a turn lies whole behind an instant: a rule that gives nothing is not gone through for ever.
+    fn begins_after(&self, first: Date, turn: i64, instant: Timestamp) -> bool {
+        let days = match self.every {
+            Every::Day => 1,
+            Every::Week => 7,
+            Every::Month => 28,
+            Every::Year => 365,
+        };
+        let begin = turn.checked_mul(self.interval).and_then(|turns| turns.checked_mul(days)).and_then(|days| days_after(first, days));
+        // Its days may lie before the first date's place in it, by the length of a turn at most.
+        let goal = jiff::tz::Offset::UTC.to_datetime(instant).date();
+        begin.is_none_or(|begin| begin > days_after(goal, days + 3).unwrap_or(Date::MAX))
     }
 
     /// How many turns of the rule lie whole before an instant.
@@ -284,7 +334,7 @@ mod tests {
         let event = &calendar.events[0];
         let start = zones.moment(event.property("DTSTART").unwrap()).unwrap();
         let window = ("2026-01-01T00:00:00Z".parse().unwrap(), "2028-12-31T00:00:00Z".parse().unwrap());
-        dates(event, &start, &zones, window).dates.iter().take(8).map(Moment::key).collect()
+        dates(event, &start, &zones, window, &Budget::default()).dates.iter().take(8).map(Moment::key).collect()
     }
 
     #[test]
@@ -319,6 +369,27 @@ mod tests {
         ] {
             assert_eq!(play(lines).join(" "), wanted, "{lines}");
         }
+    }
+
+    #[test]
+    fn rules_that_give_nothing_end_and_a_calendar_has_one_budget() {
+        let rule = |text: &str| Rule::read(text).unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let text = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:00010101T080000Z\nEND:VEVENT\nEND:VCALENDAR";
+        let calendar = Calendar::read(text).unwrap();
+        let start = Zones::of(&calendar).moment(calendar.events[0].property("DTSTART").unwrap()).unwrap();
+        let window = (at("2026-01-01T00:00:00Z"), at("2026-02-01T00:00:00Z"));
+        let budget = Budget::default();
+        for _ in 0..500 {
+            assert!(rule("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30").dates(&start, window, &budget).is_empty());
+            assert!(rule("FREQ=YEARLY;BYDAY=MO;BYSETPOS=500").dates(&start, window, &budget).is_empty());
+        }
+        assert!(budget.0.get() > 0, "without a count only what is near is looked at");
+        for _ in 0..200 {
+            rule("FREQ=DAILY;COUNT=999999;BYMONTHDAY=30,31").dates(&start, window, &budget);
+        }
+        assert_eq!(budget.0.get(), 0);
+        assert!(rule("FREQ=DAILY").dates(&start, window, &budget).is_empty());
     }
 
     #[test]

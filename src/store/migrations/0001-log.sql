@@ -26,6 +26,7 @@ CREATE TABLE builders (
     name       TEXT NOT NULL,
     body       TEXT NOT NULL                 -- the whole builder as JSON
 ) STRICT;
+CREATE INDEX builders_stopped ON builders (id) WHERE body ->> '$.switches.stop_collecting';
 CREATE TABLE sources (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     kind    TEXT NOT NULL,
@@ -261,7 +262,7 @@ CREATE TABLE desks (
     week      TEXT PRIMARY KEY,
     revision  INTEGER NOT NULL,
     edit_hash TEXT,
-    desk      TEXT NOT NULL,                 -- what pages show, without outcomes
+    desk      TEXT NOT NULL,                 -- what pages show; of outcomes, the late shelf alone
     body      TEXT                           -- the digest as edited; none while it is as computed
 ) STRICT;
 CREATE TABLE featured_addresses (            -- what published digests linked to

@@ -25,28 +25,23 @@
     const timer = setInterval(tell, 1000);
     tell();
   }
-  const graphemes = (text) =>
-    window.Intl && Intl.Segmenter ? [...new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text)].length : [...text].length;
-  // twitter-text, version 3: most scripts of Europe and the Near East weigh one, all others two, an address 23.
-  const light = (point) => point <= 0x10ff || (point >= 0x2000 && point <= 0x200d) || (point >= 0x2010 && point <= 0x201f) || (point >= 0x2032 && point <= 0x2037);
-  const weigh = (text) => {
-    let weight = 0;
-    const rest = text.normalize("NFC").replace(/https?:\/\/\S+/g, () => ((weight += 23), ""));
-    const parts = window.Intl && Intl.Segmenter ? [...new Intl.Segmenter("en", { granularity: "grapheme" }).segment(rest)].map((part) => part.segment) : [...rest];
-    for (const part of parts) {
-      if (/\p{Extended_Pictographic}|\p{Regional_Indicator}/u.test(part)) weight += 2;
-      else for (const sign of part) weight += light(sign.codePointAt(0)) ? 1 : 2;
-    }
-    return weight;
-  };
-  const counts = {
-    x: weigh,
-    bluesky: graphemes,
-    mastodon: (text) => graphemes(text.replace(/https?:\/\/\S+/g, "x".repeat(23)).replace(/(@\w+)@[\w.-]+/g, "$1")),
-    linkedin: (text) => text.length,
+  const clusters = (text) => (window.Intl && Intl.Segmenter ? [...new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text)].map((part) => part.segment) : [...text]);
+  // What counts how much is said by the page; here is only how to add it up.
+  const lengthOf = (text, { unit, link, light, shortMentions }) => {
+    let links = 0;
+    // An address leaves a break in its place, which counts one.
+    if (link) text = text.replace(/https?:\/\/\S+/g, () => ((links += link - 1), "\n"));
+    if (shortMentions !== undefined) text = text.replace(/(@\w+)@[\w.-]+/g, "$1");
+    if (unit === "unit") return links + text.length;
+    const parts = clusters(unit === "weight" ? text.normalize("NFC") : text);
+    if (unit !== "weight") return links + parts.length;
+    const ranges = light.split(" ").map((range) => range.split("-").map((point) => parseInt(point, 16)));
+    const weigh = (sign) => (ranges.some(([first, last]) => sign.codePointAt(0) >= first && sign.codePointAt(0) <= last) ? 1 : 2);
+    const one = (part) => ([...part][1] && /\p{Extended_Pictographic}|\p{Regional_Indicator}|\u20e3/u.test(part) ? 2 : [...part].reduce((sum, sign) => sum + weigh(sign), 0));
+    return parts.reduce((sum, part) => sum + one(part), links);
   };
   for (const box of document.querySelectorAll("[data-count]")) {
-    const count = counts[box.dataset.by] || ((text) => [...text.trim()].length);
+    const count = (text) => (box.dataset.unit ? lengthOf(text, box.dataset) : [...text.trim()].length);
     let shown = box.id && document.getElementById("count-" + box.id);
     if (!shown) {
       shown = document.createElement("p");

@@ -4,8 +4,7 @@
 //! used, or to the word on what was done where that button went with it. Two who edit at once are told of each other.
 
 use axum::Extension;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -15,7 +14,7 @@ use super::super::public::answer;
 use super::super::state::AppState;
 use super::preview::context_of;
 use super::week::{Trouble, WeekQuery, show};
-use super::{ctx, short_id, view, week_of};
+use super::{WeekPath, ctx, short_id, view, week_in};
 use crate::digest::EditRefused;
 use crate::flow::{self, EditError, LedgerError, Warnings, Wish};
 use crate::model::{ActivityId, DraftView, Edit, Mark, Network, PickView, Week, Wording};
@@ -59,20 +58,19 @@ pub(crate) async fn act(
     State(state): State<AppState>,
     Extension(me): Extension<Visitor>,
     Extension(fields): Extension<Fields>,
-    week: Result<Path<String>, PathRejection>,
+    week: WeekPath,
 ) -> Response {
     answer(
         &state,
         Box::pin(async {
-            let Path(week) = week.map_err(|_| WebError::NotFound)?;
-            let week = week_of(&state, &week)?;
+            let week = week_in(&state, week)?;
             let before = view(&state, week).await?;
             let context = context_of(&state, week).await?;
             let Some((task, back)) = task_of(&before, &context, &fields) else {
                 let fault = "That could not be understood. Load the page again, and try once more.".to_owned();
                 return trouble(&state, me, week, Trouble::Fault(fault), StatusCode::UNPROCESSABLE_ENTITY).await;
             };
-            match perform(&state, &me, week, task, &fields).await {
+            match perform(&state, &me, &before, task, &fields).await {
                 Ok(done) => Ok(Redirect::to(&way_back(&state, week, &back, done)).into_response()),
                 Err(EditError::Clash { since, .. }) => {
                     let kept = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "token" | "on")).cloned().collect();
@@ -127,7 +125,8 @@ fn way_back(state: &AppState, week: Week, back: &Back, revision: Option<u32>) ->
 }
 
 /// Does it, and answers the number of the last edit that was made.
-async fn perform(state: &AppState, me: &Visitor, week: Week, task: Task, fields: &Fields) -> Result<Option<u32>, EditError> {
+async fn perform(state: &AppState, me: &Visitor, before: &DraftView, task: Task, fields: &Fields) -> Result<Option<u32>, EditError> {
+    let week = before.week;
     let ctx = ctx(state).map_err(|_| EditError::NoDraft(week))?;
     let note = Some(fields.get("note").trim().to_owned()).filter(|note| !note.is_empty());
     // A form that does not say what its author saw was not made by our page.
@@ -160,6 +159,12 @@ async fn perform(state: &AppState, me: &Visitor, week: Week, task: Task, fields:
         Task::Approve => {
             for key in fields.all("accept").flat_map(|keys| keys.split(' ')).filter(|key| !key.is_empty()) {
                 flow::mark(ctx, week, Mark::Accepted { key: key.to_owned() }, &wish).await?;
+            }
+            // Only of what was on the page that was ticked.
+            if fields.get("opened") == "all" && before.revision == on {
+                for pick in before.picks.iter().filter(|pick| pick.opened.iter().all(|(who, _)| *who != me.name)) {
+                    flow::mark(ctx, week, Mark::Opened { work: pick.pick.work.clone() }, &wish).await?;
+                }
             }
             flow::approve_draft(ctx, week, Warnings::Ticked, &wish).await?;
             None

@@ -1,4 +1,6 @@
-//! *Balance*: who had places over 12 and 52 weeks, and how far that is from what was owed.
+//! *Balance*: who had places over 12 and 52 weeks, how far that is from what was owed, and who waits for a post.
+
+use std::collections::HashMap;
 
 use askama::Template;
 use axum::Extension;
@@ -6,15 +8,17 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::super::auth::Visitor;
 use super::super::error::WebError;
-use super::super::frame::{Frame, NAME, counted};
+use super::super::frame::{Frame, Moment, NAME, counted};
 use super::super::public::answer;
 use super::super::state::AppState;
 use super::{ctx, published};
-use crate::flow::{self, Division, Fairness, Share};
+use crate::flow::{self, Division, Fairness, Share, Waiting};
+use crate::model::{Builder, BuilderId};
 use crate::render::{country_name, language_name, short};
 
 #[derive(Debug, Default, Deserialize)]
@@ -55,17 +59,41 @@ struct BalancePage {
     unknown: Option<String>,
     figures: Vec<Figure>,
     tables: Vec<Table>,
+    /// Who has waited longest for a post, who comes next, and how many more wait.
+    waiting: Vec<WaitingLine>,
+    others: Vec<WaitingLine>,
+    more: usize,
 }
+
+/// A builder of whose featured works none was posted of late.
+struct WaitingLine {
+    slug: String,
+    name: String,
+    since: Moment,
+    works: String,
+    last: Option<Moment>,
+}
+
+/// So many who wait are shown, and so many more when asked for.
+const WAITING: usize = 10;
+const OTHERS: usize = 90;
 
 fn wanted(query: &BalanceQuery) -> usize {
     if query.weeks == "52" { 52 } else { 12 }
 }
 
-async fn measured(state: &AppState, weeks: usize) -> Result<Fairness, WebError> {
+/// The figures, and who of the roster's members waits for a post, longest first.
+async fn measured(state: &AppState, weeks: usize) -> Result<(Fairness, Vec<(Waiting, Builder)>), WebError> {
     let ctx = ctx(state)?;
     let published = published(state).await?;
     let roster = ctx.store.builders().await?;
-    Ok(flow::fairness(ctx, &published, &roster, weeks))
+    let fairness = flow::fairness(ctx, &published, &roster, weeks);
+    let posted = ctx.store.amplified(None).await?;
+    let now = ctx.clock.now();
+    let shown = |builder: &Builder| builder.is_active(now) && !builder.switches.not_featured && !builder.switches.not_public;
+    let mut members: HashMap<BuilderId, Builder> = roster.into_iter().filter(shown).map(|builder| (builder.id, builder)).collect();
+    let waiting = flow::waiting(&published, &posted);
+    Ok((fairness, waiting.into_iter().filter_map(|line| members.remove(&line.builder).map(|builder| (line, builder))).collect()))
 }
 
 /// `GET /staff/balance`
@@ -77,12 +105,20 @@ pub(crate) async fn page(
     answer(&state, async {
         let Query(query) = query.map_err(|_| WebError::BadRequest)?;
         let weeks = wanted(&query);
-        let fairness = measured(&state, weeks).await?;
+        let (fairness, waiting) = measured(&state, weeks).await?;
+        let more = waiting.len().saturating_sub(WAITING + OTHERS);
+        let now = state.clock.now();
+        let mut waiting: Vec<WaitingLine> =
+            waiting.into_iter().take(WAITING + OTHERS).map(|(line, builder)| WaitingLine::of(&line, &builder, now)).collect();
+        let others = waiting.split_off(waiting.len().min(WAITING));
         let unknown = fairness.places - fairness.responses_known;
         let page = BalancePage {
             frame: Frame::of(&state, "balance"),
             me,
             weeks,
+            waiting,
+            others,
+            more,
             counts: format!(
                 "{} in the latest {}.",
                 counted(fairness.places as u64, "place", "places"),
@@ -116,7 +152,7 @@ pub(crate) async fn csv(State(state): State<AppState>, query: Result<Query<Balan
     answer(&state, async {
         let Query(query) = query.map_err(|_| WebError::BadRequest)?;
         let weeks = wanted(&query);
-        let fairness = measured(&state, weeks).await?;
+        let (fairness, _) = measured(&state, weeks).await?;
         let text = table_of(&fairness).map_err(|error| WebError::Pages(super::super::PagesError(error.to_string())))?;
         let mut response = text.into_response();
         let headers = response.headers_mut();
@@ -188,6 +224,18 @@ fn lines_of(division: &Division) -> Vec<Line> {
     let longest = |share: &Share| share.share.max(share.target.unwrap_or(0).unsigned_abs());
     let widest = division.shares.iter().map(longest).max().unwrap_or(0).max(1);
     division.shares.iter().map(|share| Line::of(division.name, share, widest)).collect()
+}
+
+impl WaitingLine {
+    fn of(line: &Waiting, builder: &Builder, now: Timestamp) -> Self {
+        Self {
+            slug: builder.slug.to_string(),
+            name: short(&builder.name, NAME),
+            since: Moment::of(line.waits_since(), now),
+            works: counted(u64::from(line.works), "work", "works"),
+            last: Moment::maybe(line.last_posted_at, now),
+        }
+    }
 }
 
 impl Line {

@@ -3,8 +3,8 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
@@ -14,7 +14,7 @@ use super::super::frame::{Frame, NAME, TITLE};
 use super::super::public::answer;
 use super::super::state::AppState;
 use super::week::sentence;
-use super::{ctx, current_week, view, week_of};
+use super::{WeekPath, ctx, current_week, view, week_in, week_of};
 use crate::digest;
 use crate::flow::{self, EditError};
 use crate::model::Difference;
@@ -116,14 +116,9 @@ pub(crate) async fn page(
 }
 
 /// `GET /staff/week/{week}/refresh`
-pub(crate) async fn refresh(
-    State(state): State<AppState>,
-    Extension(me): Extension<Visitor>,
-    week: Result<Path<String>, PathRejection>,
-) -> Response {
+pub(crate) async fn refresh(State(state): State<AppState>, Extension(me): Extension<Visitor>, week: WeekPath) -> Response {
     answer(&state, async {
-        let Path(week) = week.map_err(|_| WebError::NotFound)?;
-        let week = week_of(&state, &week)?;
+        let week = week_in(&state, week)?;
         let name = "What would change".to_owned();
         let (preview, fault) = match flow::preview_refresh(ctx(&state)?, week).await {
             Ok(preview) => (Some(preview), None),

@@ -7,14 +7,18 @@
 pub(crate) mod act;
 pub(crate) mod archive;
 pub(crate) mod balance;
+mod chat;
 pub(crate) mod compare;
 pub(crate) mod posts;
 pub(crate) mod preview;
 pub(crate) mod reply;
 pub(crate) mod week;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::WebError;
@@ -24,6 +28,8 @@ use crate::model::{ActivityId, DigestState, DraftView, Week};
 
 /// How long the running candidates are shown before they are computed again.
 const RUNNING_FOR: SignedDuration = SignedDuration::from_secs(60);
+/// How long a draft that nobody edits is read before its links are asked again.
+const GLANCE_FOR: SignedDuration = SignedDuration::from_mins(10);
 
 /// The running candidates as they were last computed: that takes longer than a page should.
 #[derive(Default)]
@@ -40,6 +46,33 @@ impl Running {
     fn keep(&self, view: &Arc<DraftView>, now: Timestamp) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(view)));
     }
+}
+
+/// The drafts whose links are asked while somebody reads them, each as it stood: week and revision, and when they were.
+#[derive(Default)]
+pub(crate) struct Glances(Mutex<HashMap<(Week, u32), Timestamp>>);
+
+impl Glances {
+    /// Whether nobody has asked for this one of late; whoever is told so asks.
+    fn is_due(&self, week: Week, revision: u32, now: Timestamp) -> bool {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.retain(|_, at| now.duration_since(*at).abs() < GLANCE_FOR);
+        asked.insert((week, revision), now).is_none_or(|at| now.duration_since(at).abs() >= GLANCE_FOR)
+    }
+}
+
+/// Asks the links of a draft in the background, so that an approval need not wait for them, nor surprise with them.
+pub(crate) fn glance_at_links(state: &AppState, seen: &DraftView) {
+    let Some(desk) = state.desk.as_ref().filter(|_| seen.editable) else { return };
+    if !desk.glances.is_due(seen.week, seen.revision, desk.ctx.clock.now()) {
+        return;
+    }
+    let (ctx, week) = (desk.ctx.clone(), seen.week);
+    tokio::spawn(async move {
+        if let Err(error) = flow::ask_links_of(&ctx, week).await {
+            tracing::warn!(error = %error, "the links of {week} could not be looked at: {error}");
+        }
+    });
 }
 
 /// Published weeks as they were last read, each with its edition: they are large, and change with corrections alone.
@@ -81,6 +114,23 @@ pub(crate) fn week_of(state: &AppState, text: &str) -> Result<Week, WebError> {
     let apart = week.weeks_since(now);
     // What is to come has no candidates, and nothing was made before there was a program.
     if !(-2_000..=0).contains(&apart) || week.to_string() != text { Err(WebError::NotFound) } else { Ok(week) }
+}
+
+/// The week in the path of an address.
+pub(crate) type WeekPath = Result<Path<String>, PathRejection>;
+/// The week, and what of it.
+pub(crate) type KindPath = Result<Path<(String, String)>, PathRejection>;
+
+/// The week that a path names.
+pub(crate) fn week_in(state: &AppState, path: WeekPath) -> Result<Week, WebError> {
+    let Path(week) = path.map_err(|_| WebError::NotFound)?;
+    week_of(state, &week)
+}
+
+/// The week that a path names, and what of it.
+pub(crate) fn kind_in(state: &AppState, path: KindPath) -> Result<(Week, String), WebError> {
+    let Path((week, kind)) = path.map_err(|_| WebError::NotFound)?;
+    Ok((week_of(state, &week)?, kind))
 }
 
 /// The week that wants attention: the newest draft that is not out yet, else the one that is running.

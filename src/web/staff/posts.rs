@@ -2,17 +2,15 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::super::auth::Visitor;
-use super::super::error::WebError;
 use super::super::frame::{Frame, Moment, NAME, TITLE};
 use super::super::public::answer;
 use super::super::state::AppState;
 use super::preview::context_of;
-use super::{ctx, short_id, view, week_of};
+use super::{WeekPath, ctx, short_id, view, week_in};
 use crate::model::{DigestState, Network, Pick, Week};
 use crate::render::{self, short, web_address};
 
@@ -23,6 +21,8 @@ struct Post {
     /// In the network's own count.
     length: usize,
     limit: usize,
+    /// How the page counts along.
+    counting: render::Counting,
 }
 
 /// A post that somebody put on record.
@@ -77,14 +77,9 @@ fn channel_name(channel: &str) -> String {
 }
 
 /// `GET /staff/week/{week}/posts`
-pub(crate) async fn page(
-    State(state): State<AppState>,
-    Extension(me): Extension<Visitor>,
-    week: Result<Path<String>, PathRejection>,
-) -> Response {
+pub(crate) async fn page(State(state): State<AppState>, Extension(me): Extension<Visitor>, week: WeekPath) -> Response {
     answer(&state, async {
-        let Path(week) = week.map_err(|_| WebError::NotFound)?;
-        let week = week_of(&state, &week)?;
+        let week = week_in(&state, week)?;
         let seen = view(&state, week).await?;
         let context = context_of(&state, week).await?;
         let ctx = ctx(&state)?;
@@ -103,6 +98,7 @@ pub(crate) async fn page(
                         label: label(network),
                         length: render::post_length(network, &text),
                         limit: render::post_limit(network, &ctx.config.social),
+                        counting: render::counting(network),
                         text,
                     }
                 })

@@ -2,8 +2,7 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 
@@ -12,9 +11,10 @@ use super::super::error::WebError;
 use super::super::frame::Frame;
 use super::super::public::answer;
 use super::super::state::AppState;
-use super::{ctx, view, week_of};
+use super::chat::{self, Count, Message};
+use super::{KindPath, WeekPath, ctx, kind_in, view, week_in};
 use crate::model::{Digest, Week};
-use crate::render::{self, Format};
+use crate::render::{self, Format, Used};
 use crate::store::DigestRow;
 
 /// The page that shows an output in a frame: frames of our own alone.
@@ -40,7 +40,9 @@ struct PreviewPage {
     /// What to show in a frame, or as text.
     framed: Option<String>,
     text: String,
-    size: String,
+    /// As people will see it in a chat; what is posted is then shown behind it.
+    messages: Vec<Message>,
+    counts: Vec<Count>,
 }
 
 /// What can be looked at: the name in the address, and the label.
@@ -61,46 +63,58 @@ fn kinds() -> Vec<(String, &'static str)> {
 }
 
 /// `GET /staff/week/{week}/preview`
-pub(crate) async fn first(state: State<AppState>, me: Extension<Visitor>, week: Result<Path<String>, PathRejection>) -> Response {
-    page(state, me, week.map(|Path(week)| Path((week, "mail-light".to_owned())))).await
+pub(crate) async fn first(State(state): State<AppState>, Extension(me): Extension<Visitor>, week: WeekPath) -> Response {
+    answer(&state, async { shown(&state, me, week_in(&state, week)?, "mail-light").await }).await
 }
 
 /// `GET /staff/week/{week}/preview/{format}`
-pub(crate) async fn page(
-    State(state): State<AppState>,
-    Extension(me): Extension<Visitor>,
-    path: Result<Path<(String, String)>, PathRejection>,
-) -> Response {
+pub(crate) async fn page(State(state): State<AppState>, Extension(me): Extension<Visitor>, path: KindPath) -> Response {
     answer(&state, async {
-        let Path((week, kind)) = path.map_err(|_| WebError::NotFound)?;
-        let week = week_of(&state, &week)?;
-        let kinds = kinds();
-        let (_, label) = *kinds.iter().find(|(name, _)| *name == kind).ok_or(WebError::NotFound)?;
-        let base = format!("{}/staff/week/{week}", state.base);
-        let framed = matches!(kind.as_str(), "mail-light" | "mail-dark" | "page").then(|| format!("{base}/frame/{kind}"));
-        let bytes = output(&state, week, &kind).await?;
-        let page = PreviewPage {
-            frame: Frame::of(&state, "staff"),
-            me,
-            week: week.to_string(),
-            tabs: kinds.iter().map(|(name, label)| Tab { to: format!("{base}/preview/{name}"), label, chosen: *name == kind }).collect(),
-            label,
-            size: format!("{}.{} KB", bytes.len() / 1000, bytes.len() % 1000 / 100),
-            text: if framed.is_some() { String::new() } else { bytes },
-            framed,
-        };
-        let mut response = Html(page.render()?).into_response();
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(WITH_FRAME));
-        Ok(response)
+        let (week, kind) = kind_in(&state, path)?;
+        shown(&state, me, week, &kind).await
     })
     .await
 }
 
+async fn shown(state: &AppState, me: Visitor, week: Week, kind: &str) -> Result<Response, WebError> {
+    let kinds = kinds();
+    let (_, label) = *kinds.iter().find(|(name, _)| *name == kind).ok_or(WebError::NotFound)?;
+    let base = format!("{}/staff/week/{week}", state.base);
+    let framed = matches!(kind, "mail-light" | "mail-dark" | "page").then(|| format!("{base}/frame/{kind}"));
+    let bytes = output(state, week, kind).await?;
+    let messages = match kind.parse() {
+        Ok(format @ (Format::Slack | Format::Discord | Format::Teams)) => chat::messages(format, &bytes),
+        _ => Vec::new(),
+    };
+    let page = PreviewPage {
+        frame: Frame::of(state, "staff"),
+        me,
+        week: week.to_string(),
+        tabs: kinds.iter().map(|(name, label)| Tab { to: format!("{base}/preview/{name}"), label, chosen: *name == kind }).collect(),
+        label,
+        counts: used(kind, &bytes).map_err(|error| failed(&error))?.into_iter().map(Count::of).collect(),
+        text: if framed.is_some() { String::new() } else { bytes },
+        messages,
+        framed,
+    };
+    let mut response = Html(page.render()?).into_response();
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(WITH_FRAME));
+    Ok(response)
+}
+
+/// What an output uses of its limit, where it has one as a whole.
+fn used(kind: &str, bytes: &str) -> Result<Option<Used>, render::RenderError> {
+    if kind.starts_with("mail-") { render::mail_use(bytes).map(Some) } else { Ok(None) }
+}
+
+fn failed(error: &render::RenderError) -> WebError {
+    WebError::Pages(super::super::PagesError(error.to_string()))
+}
+
 /// `GET /staff/week/{week}/frame/{format}`: an output as it is, to be shown inside a page of ours.
-pub(crate) async fn framed(State(state): State<AppState>, path: Result<Path<(String, String)>, PathRejection>) -> Response {
+pub(crate) async fn framed(State(state): State<AppState>, path: KindPath) -> Response {
     answer(&state, async {
-        let Path((week, kind)) = path.map_err(|_| WebError::NotFound)?;
-        let week = week_of(&state, &week)?;
+        let (week, kind) = kind_in(&state, path)?;
         if !matches!(kind.as_str(), "mail-light" | "mail-dark" | "page") {
             return Err(WebError::NotFound);
         }
@@ -130,13 +144,14 @@ fn context(state: &AppState, row: Option<&DigestRow>) -> Result<render::Context,
 }
 
 fn written(digest: &Digest, context: &render::Context, kind: &str) -> Result<String, WebError> {
-    let failed = |error: render::RenderError| WebError::Pages(super::super::PagesError(error.to_string()));
     match kind {
-        "mail-light" | "mail-dark" => render::mail_html(digest, context, kind == "mail-dark").map_err(failed),
-        "page" => render::render(digest, context, Format::Html).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).map_err(failed),
+        "mail-light" | "mail-dark" => render::mail_html(digest, context, kind == "mail-dark").map_err(|error| failed(&error)),
+        "page" => render::render(digest, context, Format::Html)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .map_err(|error| failed(&error)),
         name => {
             let format: Format = name.parse().map_err(|_| WebError::NotFound)?;
-            let bytes = render::render(digest, context, format).map_err(failed)?;
+            let bytes = render::render(digest, context, format).map_err(|error| failed(&error))?;
             Ok(String::from_utf8_lossy(&bytes).into_owned())
         }
     }

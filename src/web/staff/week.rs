@@ -2,8 +2,8 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::{SignedDuration, Timestamp};
@@ -14,9 +14,10 @@ use super::super::error::WebError;
 use super::super::frame::{Frame, Moment, NAME, TITLE, counted};
 use super::super::public::answer;
 use super::super::state::AppState;
-use super::{current_week, short_id, view, week_of};
+use super::{WeekPath, current_week, glance_at_links, short_id, view, week_in};
 use crate::model::{
-    DigestState, DraftView, Edit, EditRecord, Finding, Group, InLine, Level, Mark, MarkRecord, Notice, PickView, ReasonTerm, Week, Wording,
+    DigestState, DraftView, Edit, EditRecord, Finding, Group, InLine, LateFind, Level, Mark, MarkRecord, Notice, PickView, ReasonTerm,
+    Week, Wording,
 };
 use crate::render::{ShownWork, date_span, number, short};
 use crate::schedule;
@@ -121,6 +122,16 @@ struct NextLine {
     fault: Option<String>,
 }
 
+/// A work that was found too late for its own week.
+struct LateLine {
+    id: String,
+    key: String,
+    title: String,
+    url: Option<String>,
+    by: String,
+    text: String,
+}
+
 /// What one tick stands for: all findings of one kind that nobody ticked, or all that one person did.
 struct CheckLine {
     id: String,
@@ -188,9 +199,16 @@ pub(crate) struct WeekPage {
     intro: String,
     sections: Vec<SectionBlock>,
     next: Vec<NextLine>,
+    late: Vec<LateLine>,
     errors: Vec<CheckLine>,
     warnings: Vec<CheckLine>,
     open_warnings: usize,
+    /// Where the way to the approval stands at the head.
+    to_approval: &'static str,
+    /// What a tick of all open warnings names, where they are of several kinds.
+    open_keys: Option<String>,
+    /// The words of a tick that says of all picks that this editor opened them, where one is not ticked yet.
+    unopened: Option<String>,
     notices: Vec<String>,
     latest: Vec<EditLine>,
     earlier: Vec<EditLine>,
@@ -219,13 +237,12 @@ pub(crate) async fn now(State(state): State<AppState>) -> Response {
 pub(crate) async fn page(
     State(state): State<AppState>,
     Extension(me): Extension<Visitor>,
-    week: Result<Path<String>, PathRejection>,
+    week: WeekPath,
     query: Result<Query<WeekQuery>, QueryRejection>,
 ) -> Response {
     answer(&state, async {
-        let Path(week) = week.map_err(|_| WebError::NotFound)?;
         let Query(query) = query.map_err(|_| WebError::BadRequest)?;
-        let week = week_of(&state, &week)?;
+        let week = week_in(&state, week)?;
         show(&state, me, week, &query, None, StatusCode::OK).await
     })
     .await
@@ -241,6 +258,7 @@ pub(crate) async fn show(
     status: StatusCode,
 ) -> Result<Response, WebError> {
     let seen = view(state, week).await?;
+    glance_at_links(state, &seen);
     let tabs = tabs(state, week).await?;
     let mut page = put_together(state, me, &seen, query, trouble, tabs);
     if page.published {
@@ -293,6 +311,9 @@ fn put_together(state: &AppState, me: Visitor, seen: &DraftView, query: &WeekQue
     let cooling = SignedDuration::try_from(state.digest.cooling_off.0).unwrap_or(SignedDuration::ZERO);
     let approve_at = now.saturating_add(cooling).unwrap_or(now);
     let (errors, warnings): (Vec<&Finding>, Vec<&Finding>) = seen.findings.iter().partition(|finding| finding.level == Level::Error);
+    let warnings = CheckLine::of_kind(&warnings, seen);
+    let open: Vec<&CheckLine> = warnings.iter().filter(|line| line.ticked_by.is_none()).collect();
+    let open_keys = (open.len() > 1).then(|| open.iter().map(|line| line.keys.as_str()).collect::<Vec<_>>().join(" "));
     let mut latest: Vec<EditLine> = seen.edits.iter().rev().map(|record| EditLine::of(record, now)).collect();
     let earlier = latest.split_off(latest.len().min(LATEST));
     let mut hold_weeks = Vec::new();
@@ -326,9 +347,17 @@ fn put_together(state: &AppState, me: Visitor, seen: &DraftView, query: &WeekQue
         intro: seen.intro.clone().unwrap_or_default(),
         sections: sections(seen, &me, if inline { at } else { 0 }, now),
         next: seen.next.iter().map(NextLine::of).collect(),
-        open_warnings: warnings.iter().filter(|finding| finding.ticked_by.is_none()).count(),
+        late: seen.late_shelf.iter().map(LateLine::of).collect(),
+        open_warnings: open.len(),
+        to_approval: match (errors.is_empty(), open.is_empty()) {
+            (false, _) => "See what has to be mended",
+            (true, false) => "See what wants a tick",
+            (true, true) => "Approve it",
+        },
+        open_keys,
+        unopened: unopened(seen, &me),
         errors: CheckLine::of_kind(&errors, seen),
-        warnings: CheckLine::of_kind(&warnings, seen),
+        warnings,
         notices: seen.notices.iter().map(|Notice { text, .. }| sentence(text)).collect(),
         latest,
         earlier,
@@ -368,6 +397,17 @@ fn state_line(state: &AppState, seen: &DraftView) -> (String, Option<Timestamp>)
         }
         DigestState::Approved => (format!("Approved{}. It goes out", by(&seen.approved_by)), seen.publish_at),
         DigestState::Published => (format!("Approved{} and published", by(&seen.approved_by)), seen.published_at),
+    }
+}
+
+/// What an editor says with one tick who opened the picks without ticking each.
+fn unopened(seen: &DraftView, me: &Visitor) -> Option<String> {
+    let there = seen.picks.iter().filter(|pick| pick.pick.removed.is_none());
+    let open = there.clone().filter(|pick| pick.opened.iter().all(|(who, _)| *who != me.name)).count();
+    match (open, there.count()) {
+        (0, _) => None,
+        (open, all) if open == all => Some(format!("I opened {}", counted(all as u64, "the pick", "picks"))),
+        (open, _) => Some(format!("I opened the other {}", counted(open as u64, "pick", "picks"))),
     }
 }
 
@@ -507,6 +547,19 @@ impl NextLine {
             gain: line.gain,
             chips: Chip::of(&line.reasons),
             fault: line.fault.as_deref().map(|fault| short(fault, TITLE)),
+        }
+    }
+}
+
+impl LateLine {
+    fn of(find: &LateFind) -> Self {
+        Self {
+            key: short_id(&find.work),
+            id: find.work.to_string(),
+            title: short(&find.title, TITLE),
+            url: find.url.as_deref().and_then(crate::render::web_address),
+            by: short(&find.builders.join(", "), NAME),
+            text: sentence(&find.text),
         }
     }
 }

@@ -48,7 +48,7 @@
   for (const element of all("a a, a button, button a, button button, label a, summary button, summary a")) fault("one control stands in another", element);
   for (const image of all("img")) if (!image.hasAttribute("alt")) fault("an image has no alternative", image);
   for (const image of all("svg")) {
-    if (image.getAttribute("aria-hidden") !== "true" && !(image.getAttribute("role") === "img" && image.getAttribute("aria-label"))) {
+    if (!image.closest("[aria-hidden=true]") && !(image.getAttribute("role") === "img" && image.getAttribute("aria-label"))) {
       fault("a drawing has no alternative", image);
     }
   }
@@ -96,6 +96,13 @@
     const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
     if (contrast < (large ? 3 : 4.5) - 0.005) fault(`a contrast of ${contrast.toFixed(2)}`, element);
     if (size < 12) fault(`text of ${size} pixels`, element);
+  }
+  // Nothing is read sideways on a narrow screen (1.4.10, and tables too).
+  for (const element of all("main *")) {
+    const { overflowX } = getComputedStyle(element);
+    if (innerWidth <= 320 && /auto|scroll/.test(overflowX) && element.scrollWidth > element.clientWidth + 1 && shown(element)) {
+      fault(`it scrolls sideways, ${element.scrollWidth} in ${element.clientWidth}`, element);
+    }
   }
   if (document.documentElement.scrollWidth > innerWidth) {
     fault(`the page is ${document.documentElement.scrollWidth} wide in a window of ${innerWidth}`);

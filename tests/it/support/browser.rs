@@ -12,6 +12,16 @@ use serde_json::{Value, json};
 /// What a page must hold for people who do not see it, or do not use a mouse.
 const ACCESSIBILITY: &str = include_str!("accessibility.js");
 
+/// What axe-core finds against WCAG 2.2 (levels A and AA) and its own good practice; colors that the system forces are its
+/// own affair. What stands in frames is looked at by itself.
+const AXE: &str = r#"(async () => {
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  const rules = { "color-contrast": { enabled: !matchMedia("(forced-colors: active)").matches } };
+  const found = await axe.run(document, { runOnly: { type: "tag", values: tags }, rules, iframes: false, resultTypes: ["violations"] });
+  const told = (node) => node.html.slice(0, 160) + "; " + [...node.any, ...node.all, ...node.none].map((check) => check.message).join("; ");
+  return found.violations.map((rule) => "axe " + rule.id + ", " + rule.nodes.length + " times, " + rule.help + ": " + told(rule.nodes[0]));
+})()"#;
+
 /// A headless Chromium. It is ended when dropped.
 pub(crate) struct Browser {
     child: Child,
@@ -20,6 +30,8 @@ pub(crate) struct Browser {
     held: Vec<u8>,
     events: VecDeque<Value>,
     next: u64,
+    /// The program text of axe-core, where it was fetched.
+    axe: Option<String>,
     _folder: tempfile::TempDir,
 }
 
@@ -33,6 +45,17 @@ fn chromium() -> Option<PathBuf> {
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
     names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|file| file.is_file())
+}
+
+/// axe-core, which `.ci/run` fetches beside what is built; it is no part of the repository.
+#[expect(clippy::print_stderr, reason = "says what was not tried")]
+fn axe() -> Option<String> {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?.join("axe/axe.min.js");
+    let text = std::fs::read_to_string(&file).ok();
+    if text.is_none() {
+        eprintln!("axe-core was skipped: there is no axe/axe.min.js beside what is built; `.ci/run` fetches it");
+    }
+    text
 }
 
 impl Browser {
@@ -60,7 +83,7 @@ impl Browser {
             .unwrap();
         let to = File::options().write(true).open(to).unwrap();
         let from = File::open(from).unwrap();
-        Some(Self { child, to, from, held: Vec::new(), events: VecDeque::new(), next: 0, _folder: folder })
+        Some(Self { child, to, from, held: Vec::new(), events: VecDeque::new(), next: 0, axe: axe(), _folder: folder })
     }
 
     fn read(&mut self) -> Value {
@@ -155,6 +178,11 @@ impl Browser {
         self.ask(Some(window), "Emulation.setDeviceMetricsOverride", &params);
     }
 
+    /// Lets scripts of pages run in a window, or not; what the protocol asks is answered either way.
+    pub(crate) fn scripts(&mut self, window: &Window, run: bool) {
+        self.ask(Some(window), "Emulation.setScriptExecutionDisabled", &json!({ "value": !run }));
+    }
+
     pub(crate) fn media(&mut self, window: &Window, scheme: &str, forced: bool) {
         let forced = if forced { "active" } else { "none" };
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }, { "name": "forced-colors", "value": forced }]);
@@ -197,10 +225,17 @@ impl Browser {
         panic!("{selector} cannot be reached by keyboard");
     }
 
-    /// Faults of the page for people who do not see it, or do not use a mouse.
+    /// Faults of the page for people who do not see it, or do not use a mouse: by our own rules, and by those of axe-core.
     pub(crate) fn faults(&mut self, window: &Window) -> Vec<String> {
-        let faults = self.tell(window, ACCESSIBILITY);
-        faults.as_array().unwrap().iter().map(|fault| fault.as_str().unwrap().to_owned()).collect()
+        let mut found = vec![self.tell(window, ACCESSIBILITY)];
+        if let Some(axe) = self.axe.take() {
+            // The page's own policy would not let it in, and does not bind the protocol.
+            self.tell(window, &format!("{axe};true"));
+            found.push(self.tell(window, AXE));
+            self.axe = Some(axe);
+        }
+        let faults = found.iter().flat_map(|faults| faults.as_array().unwrap());
+        faults.map(|fault| fault.as_str().unwrap().to_owned()).collect()
     }
 
     /// What was loaded from elsewhere than `base`, and what the policy or the scripts complained of.
