@@ -45,7 +45,7 @@ impl Sight {
     fn new(source_id: i64, kind: SourceKind, entry: Entry, first_seen_at: &str) -> Self {
         let source = source(source_id, kind);
         let key = entry_keys(&source, std::slice::from_ref(&entry)).remove(0);
-        let keys = identity_keys(&source, &key, &entry);
+        let keys = identity_keys(source.id, &key, &entry);
         let owners = vec![owner(1, "Ada Lovelace", None)];
         Self {
             source,
@@ -368,7 +368,7 @@ fn entries_that_share_a_link_stay_apart() {
     let shared = |id: &str| Entry { link_shared: true, ..entry(id, "https://show.example.org/", id, None) };
     let (one, two) = (shared("e1"), shared("e2"));
     let ids = entry_keys(&page, &[one.clone(), two.clone()]);
-    assert_ne!(identity_keys(&page, &ids[0], &one), identity_keys(&page, &ids[1], &two));
+    assert_ne!(identity_keys(page.id, &ids[0], &one), identity_keys(page.id, &ids[1], &two));
 }
 
 proptest::proptest! {

@@ -110,9 +110,13 @@ impl Erasures {
     }
 
     /// Whether somebody had this entry of a source erased.
-    pub(super) fn hold_entry(&self, connection: &Connection, source: i64, key: &str) -> Result<bool, StoreError> {
+    pub(super) fn hold_entry(&self, connection: &Connection, source: i64, key: &str, address: Option<&str>) -> Result<bool, StoreError> {
         // Most databases hold no erasure: nothing is made for them, for each entry is asked about.
-        if self.0.is_none() { Ok(false) } else { self.hold(connection, &[entry_mark(source, key)]) }
+        if self.0.is_none() {
+            return Ok(false);
+        }
+        let address = address.map(|address| address_mark(source, address));
+        self.hold(connection, &address.into_iter().chain([entry_mark(source, key)]).collect::<Vec<_>>())
     }
 }
 
@@ -132,6 +136,11 @@ fn refusal(slug: &str) -> String {
 /// The mark of an entry that a shared source may go on showing.
 fn entry_mark(source: i64, key: &str) -> String {
     format!("entry:s{source}:{key}")
+}
+
+/// The mark of an entry at an address.
+fn address_mark(source: i64, address: &str) -> String {
+    format!("entry:s{source}:at:{address}")
 }
 
 fn ids(connection: &Connection, sql: &str, id: i64) -> Result<Vec<i64>, StoreError> {
@@ -247,7 +256,15 @@ fn erase(connection: &Connection, erasing: &Erasing) -> Result<Erased, StoreErro
         if let Some((source, key)) = place {
             if !own.contains(&source) {
                 marked.push(entry_mark(source, &key));
+                let mut addresses = connection.prepare_cached(
+                    "SELECT address FROM entries WHERE id = ?2 AND shared = 0 AND address IS NOT NULL
+                     UNION SELECT key FROM former_addresses WHERE source = ?1 AND entry = ?2",
+                )?;
+                for address in addresses.query_map([source, *entry], |row| row.get::<_, String>(0))? {
+                    marked.push(address_mark(source, &address?));
+                }
             }
+            connection.prepare_cached("DELETE FROM former_addresses WHERE source = ?1 AND entry = ?2")?.execute([source, *entry])?;
             sources.insert(source);
         }
         for seq in lines_of(connection, *entry)? {

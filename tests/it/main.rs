@@ -33,6 +33,7 @@ mod fetch;
 #[cfg(test)]
 mod filters;
 #[cfg(test)]
+mod identity;
 mod kill;
 #[cfg(test)]
 mod moves;

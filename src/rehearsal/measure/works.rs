@@ -168,7 +168,7 @@ impl Told {
             left: false,
         };
         let key = normalize::entry_keys(&source, std::slice::from_ref(&entry)).pop().unwrap_or_else(|| EntryKey(String::new()));
-        let identity_keys = normalize::identity_keys(&source, &key, &entry);
+        let identity_keys = normalize::identity_keys(source.id, &key, &entry);
         let owner = Owner { builder, author: None, filters: Filters::default() };
         Self {
             source: source.id,
