@@ -126,8 +126,7 @@ impl<'a> Matched<'a> {
         let others: Vec<&EntryRow> = known.iter().filter(|row| told_at(row) != at && row.first_seen_at < at).collect();
         let mut pairs = Vec::new();
         let mut open: Vec<(&EntryKey, &Entry)> = Vec::new();
-        let mut keyed = HashSet::new();
-        let rows: Vec<&EntryRow> = told_here.into_iter().chain(others).filter(|row| keyed.insert(told_key(row, at))).collect();
+        let rows: Vec<&EntryRow> = told_here.into_iter().chain(others).collect();
         let addresses: Vec<Option<String>> = rows.iter().map(|row| normalize::address_of(told_entry(row, at))).collect();
         let pieces: Vec<Piece<'_>> = rows
             .iter()

@@ -60,7 +60,8 @@ pub fn in_doubt(entries: &[Entry], keys: &[EntryKey], pieces: &[Piece<'_>]) -> V
     doubtful.into_iter().collect()
 }
 
-/// What each entry is, in their order; the keys are those of [`super::entry_keys`].
+/// What each entry is, in their order; the keys are those of [`super::entry_keys`]. Where pieces have one key, it is that of
+/// the first of them.
 pub fn recognize(entries: &[Entry], keys: &[EntryKey], pieces: &[Piece<'_>]) -> Vec<Found> {
     let shelf = Shelf::of(pieces);
     let mut told = HashSet::new();
@@ -190,7 +191,7 @@ impl<'a> Shelf<'a> {
             shared: BTreeSet::new(),
         };
         for (place, piece) in pieces.iter().enumerate() {
-            shelf.keys.insert(piece.key, place);
+            shelf.keys.entry(piece.key).or_insert(place);
             if piece.shared {
                 shelf.shared.extend(piece.address);
             }

@@ -146,7 +146,7 @@ async fn follow(steps: &[Step], scheme: Scheme, window: usize, with_text: bool, 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn each_post_stays_itself_while_ids_or_addresses_stay(
