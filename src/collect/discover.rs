@@ -97,7 +97,7 @@ pub fn understand(pasted: &str) -> Result<Pasted, NotASource> {
 
 /// Understands what a roster gives beside a kind: there a bare name is enough, and whatever host serves it is taken.
 pub fn understand_as(kind: SourceKind, pasted: &str) -> Result<Pasted, NotASource> {
-    let address = parse(trimmed(pasted)).ok().filter(|url| url.has_host());
+    let address = parse(trimmed(pasted)).ok().filter(Url::has_host);
     let misfit = |url: &Url| NotASource::Misfit { address: shown(url.as_str()), kind };
     if let Some(url) = address.as_ref().filter(|url| is_elsewhere(kind, url)) {
         return Err(misfit(url));
