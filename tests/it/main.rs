@@ -48,3 +48,4 @@ mod registry;
 mod support;
 #[cfg(test)]
 mod user;
+mod week;
