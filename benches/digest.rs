@@ -80,6 +80,7 @@ fn main() {
                 link_gone: false,
                 held_until: None,
                 left: false,
+                withdrawn: false,
                 builders: vec![BuilderId(number(n % BUILDERS))],
                 substance: substance(n),
                 topic: Topic { services: vec!["Lambda".into()], category, confidence: 700, evidence: Vec::new() },

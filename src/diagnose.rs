@@ -164,8 +164,12 @@ fn recorded(chain: &mut Chain, facts: &Facts) {
         }
         return;
     };
-    let gone = if activity.left { "; the source does not show it any more" } else { "" };
     let moved = facts.stands_at.as_ref().map(|url| format!("; this was its address before, now it is {url}")).unwrap_or_default();
+    let gone = match (activity.is_withdrawn(), activity.left) {
+        (true, _) => "; it was entered by hand, and taken back",
+        (_, true) => "; the source does not show it any more",
+        _ => "",
+    };
     chain.pass("seen", format!("first seen on {}{moved}{gone}", when(activity.first_seen_at)));
     match activity.published_trust {
         DateTrust::Unknown => {
@@ -221,6 +225,10 @@ fn judged(chain: &mut Chain, facts: &Facts) {
                 (false, _) => format!("would have a place, {place}"),
             };
             chain.pass("chosen", state);
+        }
+        code @ OutcomeCode::Removed => {
+            chain.pass("eligible", format!("could be chosen {place}"));
+            chain.fail("chosen", code.as_str(), format!("was in the digest of {week}, and was taken out of it: {}", judged.text));
         }
         code @ (OutcomeCode::NoPlace | OutcomeCode::NotNominee) => {
             chain.pass("eligible", format!("could be chosen {place}"));

@@ -356,9 +356,13 @@ async fn tell(global: &Global, ctx: &Context, row: &DigestRow, format: Option<Fo
     }
     text.push('\n');
     if digest.is_empty() {
-        text.push_str("nothing could be chosen this week; `clarion digest show --format txt` says so to readers too\n");
+        text.push_str("nothing could be chosen this week; readers are told so\n");
     }
     for (place, pick) in digest.picks().enumerate() {
+        if let Some(told) = &pick.removed {
+            text.push_str(&format!("{:>2}. {}\n", place + 1, output::safe(told)));
+            continue;
+        }
         let names: Vec<_> = pick.builders.iter().map(|builder| builder.name.as_str()).collect();
         let terms: Vec<_> = pick.reasons.iter().map(|reason| format!("{} {}", reason.text, reason.points)).collect();
         text.push_str(&format!(
@@ -377,7 +381,7 @@ async fn tell(global: &Global, ctx: &Context, row: &DigestRow, format: Option<Fo
         digest.nominees
     ));
     match row.state {
-        DigestState::Draft | DigestState::InReview if !digest.is_empty() => {
+        DigestState::Draft | DigestState::InReview => {
             text.push_str(&format!("next: clarion digest approve {week}\n"));
         }
         DigestState::Approved => {

@@ -8,8 +8,10 @@ use serde_json::json;
 
 use super::Global;
 use super::output;
+use crate::config::ChannelKind;
 use crate::flow::{self, Context, Wish};
-use crate::model::{ActivityId, BuilderId, Difference, DraftView, Edit, Level, Mark, Slug, Week, Wording};
+use crate::model::{ActivityId, BuilderId, DeliveryState, Difference, DraftView, Edit, Level, Mark, Slug, Week, Wording};
+use crate::store::DeliveryRow;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum EditCommand {
@@ -362,6 +364,7 @@ pub(super) async fn run(global: &Global, ctx: &Context, command: EditCommand) ->
         EditCommand::Remove(args) => {
             let work = flow::find_work(ctx, args.week, &args.work).await?;
             let row = flow::remove(ctx, args.week, &work, &args.reason, &global.person()).await?;
+            tell_what_is_out(ctx, args.week).await?;
             super::digest::tell_row(global, ctx, &row).await
         }
         EditCommand::Diff(args) => {
@@ -374,6 +377,25 @@ pub(super) async fn run(global: &Global, ctx: &Context, command: EditCommand) ->
         }
         EditCommand::Next(arg) => next(global, ctx, week_of(&arg)).await,
     }
+}
+
+/// Says what a removal cannot reach, and what the next sending does.
+async fn tell_what_is_out(ctx: &Context, week: Week) -> anyhow::Result<()> {
+    let rows = ctx.store.deliveries(Some(week)).await?;
+    let channels = |of: &dyn Fn(&DeliveryRow) -> bool| {
+        let names: std::collections::BTreeSet<&str> = rows.iter().filter(|row| of(row)).map(|row| row.channel.as_str()).collect();
+        names.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    let files = |row: &DeliveryRow| row.kind == ChannelKind::Files.as_str();
+    let written = channels(&|row| files(row));
+    let out = channels(&|row| !files(row) && matches!(row.state, DeliveryState::Sent | DeliveryState::Offered | DeliveryState::Doubt));
+    if !written.is_empty() {
+        output::tell(&format!("its files are written anew with the next sending (`clarion digest send {week}`): {written}"));
+    }
+    if !out.is_empty() {
+        output::tell(&format!("what was sent cannot be recalled, take it out there yourself: {out}"));
+    }
+    Ok(())
 }
 
 async fn next(global: &Global, ctx: &Context, week: Week) -> anyhow::Result<()> {

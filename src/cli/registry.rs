@@ -103,6 +103,12 @@ async fn import(global: &Global, ctx: &Context, file: &Path, dry_run: bool) -> a
     tell_regions(ctx, &plan);
     if !dry_run {
         ctx.store.change_roster_by(changes, &global.person(), ctx.clock.now()).await?;
+        for (week, name) in flow::waiting_against_their_word(ctx).await? {
+            output::tell(&format!(
+                "{}: the digest of {week} is approved and has a place for them; it will not go out so: `clarion digest pull-back {week}`, then edit and approve it again",
+                output::safe(&name)
+            ));
+        }
     }
     report(global, &plan, &doubts, dry_run, false)
 }

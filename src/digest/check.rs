@@ -28,6 +28,15 @@ pub enum LinkFact {
     Unknown(String),
 }
 
+/// A pick, or a builder of it by name, that the digest of another week holds already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clash {
+    pub work: ActivityId,
+    pub week: Week,
+    /// Who is in it with another work, so near that they should pause; `None` where it is the very same work.
+    pub builder: Option<String>,
+}
+
 /// A text that does not fit where it should go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextFault {
@@ -47,6 +56,12 @@ pub struct CheckFacts {
     pub seen: BTreeMap<ActivityId, Week>,
     /// Builders of picks who do not want to be featured, or are members no more, by name.
     pub opted_out: Vec<(ActivityId, String)>,
+    /// Picks that were entered by hand and taken back since.
+    pub withdrawn: Vec<ActivityId>,
+    /// Builders whom nothing credits with a pick any more, by name.
+    pub not_credited: Vec<(ActivityId, String)>,
+    /// What a digest around this one holds too.
+    pub clashes: Vec<Clash>,
     pub texts: Vec<TextFault>,
     /// The program asks whether a machine wrote it.
     pub ask_machine_written: bool,
@@ -55,8 +70,10 @@ pub struct CheckFacts {
 /// All that speaks against sending the draft as it stands.
 pub fn check(desk: &Desk, marks: &[MarkRecord], facts: &CheckFacts) -> Vec<Finding> {
     let mut findings = Findings { list: Vec::new() };
-    for pick in desk.digest.picks() {
-        errors_of(pick, facts, &mut findings);
+    // What was taken out after publication is no fault any more.
+    let stands = || desk.digest.picks().filter(|pick| pick.removed.is_none());
+    for pick in stands() {
+        errors_of(pick, desk, facts, &mut findings);
         if let Some(reviewer) = open_review(marks, pick) {
             let whose = reviewer.map_or_else(|| "somebody who knows the topic".to_owned(), Clone::clone);
             findings.error("review_open", Some(pick), format!("{} waits for a review by {whose}", quoted(pick)));
@@ -68,11 +85,14 @@ pub fn check(desk: &Desk, marks: &[MarkRecord], facts: &CheckFacts) -> Vec<Findi
     for fault in &facts.texts {
         findings.push(fault.level, fault.code, fault.work.clone(), fault.text.clone());
     }
-    for pick in desk.digest.picks() {
+    for pick in stands() {
         warnings_of(pick, facts, &mut findings);
     }
     for notice in desk.notices.iter().filter(|notice| notice.code != "split_later") {
         findings.push(Level::Warning, &notice.code, notice.work.clone(), notice.text.clone());
+    }
+    if desk.digest.is_empty() {
+        findings.warning("nothing_chosen", None, "nothing has a place this week: readers will be told so".to_owned());
     }
     services(desk, &mut findings);
     groups(desk, &mut findings);
@@ -95,7 +115,9 @@ pub fn open_review<'a>(marks: &'a [MarkRecord], pick: &Pick) -> Option<Option<&'
     })?
 }
 
-fn errors_of(pick: &Pick, facts: &CheckFacts, findings: &mut Findings) {
+fn errors_of(pick: &Pick, desk: &Desk, facts: &CheckFacts, findings: &mut Findings) {
+    let pinned = desk.pinned.contains(&pick.work);
+    let overruled = desk.notices.iter().any(|notice| notice.code == "pin_overrules" && notice.work.as_ref() == Some(&pick.work));
     if facts.links.get(&pick.work) == Some(&LinkFact::Gone) {
         findings.error("link_gone", Some(pick), format!("the link of {} is gone: it answered so twice, an hour apart", quoted(pick)));
     }
@@ -111,6 +133,35 @@ fn errors_of(pick: &Pick, facts: &CheckFacts, findings: &mut Findings) {
         findings.error("title_empty", Some(pick), "a pick has no title".to_owned());
     } else if is_cut(title) {
         findings.error("title_cut", Some(pick), format!("the title {} is cut off", quoted(pick)));
+    }
+    if facts.withdrawn.contains(&pick.work) {
+        let text = format!("{} was entered by hand and taken back since: refresh the draft, or drop it", quoted(pick));
+        findings.error("withdrawn", Some(pick), text);
+    }
+    for (_, name) in facts.not_credited.iter().filter(|(work, _)| *work == pick.work) {
+        let text = format!("nothing credits {name} with {} any more: refresh the draft, or drop it", quoted(pick));
+        findings.error("not_credited", Some(pick), text);
+    }
+    for clash in facts.clashes.iter().filter(|clash| clash.work == pick.work) {
+        let week = clash.week;
+        match &clash.builder {
+            None if facts.seen.contains_key(&pick.work) => {}
+            None => findings.error("held_elsewhere", Some(pick), format!("the digest of {week} has a place for {} already", quoted(pick))),
+            Some(name) if !pinned => {
+                let text = format!(
+                    "{name} has a place in the digest of {week} too, so {} comes too soon: refresh the draft, drop it, or pin it",
+                    quoted(pick)
+                );
+                findings.error("cool_down", Some(pick), text);
+            }
+            Some(name) => {
+                // What a pin overruled when it was made is told by the pin.
+                if !overruled {
+                    let text = format!("{name} has a place in the digest of {week} too, so {} comes too soon", quoted(pick));
+                    findings.warning("cool_down", Some(pick), text);
+                }
+            }
+        }
     }
     for (_, name) in facts.opted_out.iter().filter(|(work, _)| *work == pick.work) {
         findings.error(
@@ -250,10 +301,28 @@ mod tests {
         findings.iter().map(|finding| finding.code.clone()).collect()
     }
 
+    fn clash(builder: Option<&str>) -> Clash {
+        Clash { work: work_id(1), week: "2026-W48".parse().unwrap(), builder: builder.map(str::to_owned) }
+    }
+
+    #[test]
+    fn who_comes_too_soon_blocks_until_an_editor_pins_it() {
+        let mut case = Case::new(1);
+        case.candidates = vec![candidate(1, &[1])];
+        let (base, pool) = case.draft();
+        let mut desk = lay(&base, &pool, &[]);
+        let links = [(work_id(1), LinkFact::Answers)].into();
+        let facts = CheckFacts { links, clashes: vec![clash(Some("Ada"))], ..CheckFacts::default() };
+        assert_eq!(check(&desk, &[], &facts)[0].level, Level::Error);
+        desk.pinned = vec![work_id(1)];
+        let pinned = check(&desk, &[], &facts);
+        assert_eq!((codes(&pinned), pinned[0].level), (vec!["cool_down".to_owned()], Level::Warning));
+    }
+
     #[test]
     fn each_fault_has_its_code() {
         type Change = fn(&mut Candidate, &mut CheckFacts);
-        let rules: [(&str, Change); 20] = [
+        let rules: [(&str, Change); 26] = [
             ("", |_, _| ()),
             ("link_gone", |_, facts| facts.links = [(work_id(1), LinkFact::Gone)].into()),
             ("link_missing", |_, facts| facts.links = [(work_id(1), LinkFact::Missing)].into()),
@@ -272,6 +341,15 @@ mod tests {
             ("language_unknown", |work, _| work.language = None),
             ("summary_cut", |work, _| work.summary = Some("It began when …".into())),
             ("opted_out", |_, facts| facts.opted_out = vec![(work_id(1), "Ada".into())]),
+            ("withdrawn", |_, facts| facts.withdrawn = vec![work_id(1)]),
+            ("", |_, facts| facts.withdrawn = vec![work_id(2)]),
+            ("not_credited", |_, facts| facts.not_credited = vec![(work_id(1), "Ada".into())]),
+            ("held_elsewhere", |_, facts| facts.clashes = vec![clash(None)]),
+            ("seen_before", |_, facts| {
+                facts.clashes = vec![clash(None)];
+                facts.seen = [(work_id(1), "2026-W40".parse().unwrap())].into();
+            }),
+            ("cool_down", |_, facts| facts.clashes = vec![clash(Some("Ada"))]),
             ("machine_written", |_, facts| facts.ask_machine_written = true),
             ("mail_too_large", |_, facts| {
                 facts.texts = vec![TextFault { level: Level::Error, code: "mail_too_large", work: None, text: "too large".into() }];

@@ -3,6 +3,7 @@
 //! In: a candidate, the people behind it, earlier digests. Out: a [`Standing`]: eligible, or the first rule that it
 //! fails. The rules are asked in one fixed order, so that a work has one reason, and always the same:
 //!
+//! 0. not taken back, where it was entered by hand
 //! 1. not found by a first import or in a back catalogue
 //! 2. out within the window, which cool-downs pause (found later than that: the late shelf, below)
 //! 3. of a kind that may be featured
@@ -200,15 +201,19 @@ impl<'a> Rules<'a> {
     fn may_be_pinned(&self, candidate: &Candidate, shown: &[&Credited]) -> bool {
         let taken = |id: &ActivityId| self.past.featured.contains(id) || self.past.reserved.contains_key(id);
         candidate.url.is_some()
+            && !candidate.withdrawn
             && !candidate.link_gone
             && shown.iter().any(|builder| builder.active)
             && !candidate.members.iter().chain([&candidate.work]).any(taken)
     }
 
-    /// Rules 1 to 13.
+    /// Rules 0 to 13.
     fn fault_before_cool_down(&self, candidate: &Candidate, shown: &[&Credited], points: i64) -> Option<(OutcomeCode, String)> {
         let fault = |code, text: &str| Some((code, text.to_owned()));
         let Inputs { week, config, builders, edits, .. } = *self.inputs;
+        if candidate.withdrawn {
+            return fault(OutcomeCode::Withdrawn, "it was entered by hand, and taken back");
+        }
         if candidate.backfill && candidate.published_at.is_none() {
             return fault(OutcomeCode::DateMissing, "its source gives no date, and it came with a first import or a back catalogue");
         }
@@ -361,9 +366,11 @@ fn pin_overrules(code: OutcomeCode) -> bool {
         | OutcomeCode::Reserved
         | OutcomeCode::Dropped
         | OutcomeCode::PrivateOrGone
+        | OutcomeCode::Withdrawn
         | OutcomeCode::OptedOut
         | OutcomeCode::Inactive
         | OutcomeCode::Chosen
+        | OutcomeCode::Removed
         | OutcomeCode::NoPlace
         | OutcomeCode::NotNominee => false,
     }
@@ -406,7 +413,7 @@ mod tests {
     #[test]
     fn each_rule_has_its_code() {
         type Change = fn(&mut Case, &mut Candidate);
-        let rules: [(OutcomeCode, Change); 20] = [
+        let rules: [(OutcomeCode, Change); 21] = [
             (OutcomeCode::Chosen, |_, _| ()),
             (OutcomeCode::DateMissing, |_, work| (work.published_at, work.backfill) = (None, true)),
             (OutcomeCode::Chosen, |_, work| work.published_at = None),
@@ -416,6 +423,7 @@ mod tests {
             (OutcomeCode::FilteredKind, |_, work| work.kind = ActivityKind::Short),
             (OutcomeCode::PrivateOrGone, |_, work| work.link_gone = true),
             (OutcomeCode::PrivateOrGone, |_, work| work.url = None),
+            (OutcomeCode::Withdrawn, |_, work| work.withdrawn = true),
             (OutcomeCode::Paywalled, |_, work| work.paywalled = true),
             (OutcomeCode::Inactive, |case, _| case.builders.get_mut(&BuilderId(1)).unwrap().active = false),
             (OutcomeCode::Inactive, |_, work| work.builders = vec![BuilderId(77)]),
@@ -592,6 +600,7 @@ mod tests {
         assert_eq!(pinned(|_, work| work.backfill = true), OutcomeCode::Chosen);
         assert_eq!(pinned(|_, work| came_out(work, 40)), OutcomeCode::Chosen);
         assert_eq!(pinned(|_, work| work.link_gone = true), OutcomeCode::PrivateOrGone);
+        assert_eq!(pinned(|_, work| work.withdrawn = true), OutcomeCode::Withdrawn);
         assert_eq!(pinned(|case, _| case.builders.get_mut(&BuilderId(1)).unwrap().not_featured = true), OutcomeCode::OptedOut);
         assert_eq!(pinned(|case, _| case.history.push(past(20, true, vec![past_pick(&[1], &[2])]))), OutcomeCode::AlreadyFeatured);
         // Nor where another rule comes first.

@@ -35,7 +35,7 @@ use reason::Words;
 use select::{Entrant, Terms};
 
 pub use builtin::{builtin_categories, builtin_regions, region_named, region_of};
-pub use check::{CheckFacts, LinkFact, TextFault, check, open_review};
+pub use check::{CheckFacts, Clash, LinkFact, TextFault, check, open_review};
 pub use edit::{EditRefused, Laid, difference, edit_hash, lay, try_edit};
 
 /// The longest summary shown, in characters.

@@ -47,6 +47,7 @@ pub(super) fn candidate(n: i64, builders: &[i64]) -> Candidate {
         link_gone: false,
         held_until: None,
         left: false,
+        withdrawn: false,
         builders: builders.iter().copied().map(BuilderId).collect(),
         substance: substance(),
         topic: Topic { services: vec!["Lambda".into()], category: "app_dev".into(), confidence: 700, evidence: Vec::new() },

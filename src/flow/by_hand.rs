@@ -76,10 +76,12 @@ pub async fn enter(ctx: &Context, builder: &Slug, told: &Told, by: &str) -> Resu
     let known = before.map(|before| before.id);
     let entry = NewEntry { key, fingerprint, address: Some(address.key()), arrival: Arrival::default(), entry };
     ctx.store.enter(ByHand { source: source.id, known, entry: Some(entry), by: by.to_owned(), at: now }).await?;
+    super::settle(ctx).await?;
     Ok(if known.is_some() { Entered::Changed } else { Entered::Added })
 }
 
-/// Takes back what was entered for a builder at that address; `false` where nothing was.
+/// Takes back what was entered for a builder at that address; `false` where nothing was. Nobody is credited for it any more
+/// whom nothing else credits, and a draft that has it cannot be approved so.
 pub async fn withdraw(ctx: &Context, builder: &Slug, address: &str, by: &str) -> Result<bool, StoreError> {
     let address = CanonicalUrl::parse(address).map_err(|error| StoreError::Refused(error.to_string()))?;
     let key = EntryKey(format!("url:{}", address.key()));
@@ -87,6 +89,8 @@ pub async fn withdraw(ctx: &Context, builder: &Slug, address: &str, by: &str) ->
     let known = ctx.store.known_entries(source.id).await?;
     let Some(known) = known.get(&key).filter(|known| !known.left) else { return Ok(false) };
     ctx.store.enter(ByHand { source: source.id, known: Some(known.id), entry: None, by: by.to_owned(), at: ctx.clock.now() }).await?;
+    // Drafts that have it learn of it at once.
+    super::settle(ctx).await?;
     Ok(true)
 }
 

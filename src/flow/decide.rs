@@ -32,8 +32,6 @@ pub enum EditError {
     },
     #[error("there is no draft of {0} yet: make it with `clarion digest draft {0}`")]
     NoDraft(Week),
-    #[error("the draft of {0} is empty: there is nothing to approve")]
-    Empty(Week),
     #[error("the draft of {week} cannot be approved:{}", listed(.findings))]
     Blocked { week: Week, findings: Vec<Finding> },
     #[error("the draft of {week} has warnings that nobody ticked:{}", listed(.findings))]
@@ -254,9 +252,6 @@ pub enum Warnings {
 /// Answers with the row, whose `publish_at` tells when the cooling-off is over.
 pub async fn approve_draft(ctx: &Context, week: Week, warnings: Warnings, wish: &Wish) -> Result<DigestRow, EditError> {
     let row = ctx.store.desk(week).await?.ok_or(EditError::NoDraft(week))?;
-    if row.desk.digest.is_empty() {
-        return Err(EditError::Empty(week));
-    }
     if let Some(on) = wish.on.filter(|on| *on != row.head.revision) {
         return Err(clash(ctx, week, on, row.head.revision).await?);
     }
@@ -305,9 +300,6 @@ pub async fn approve(ctx: &Context, week: Week, by: &str, note: Option<String>) 
         other => StoreError::Refused(other.to_string()),
     };
     let row = ctx.store.desk(week).await?.ok_or_else(|| refused(EditError::NoDraft(week)))?;
-    if row.desk.digest.is_empty() {
-        return Err(refused(EditError::Empty(week)));
-    }
     approve_as_is(ctx, row, Warnings::Accept, &Wish { by: by.to_owned(), note, on: None }).await.map_err(refused)
 }
 

@@ -56,7 +56,7 @@ pub struct Sending {
     pub week: Option<Week>,
     /// One channel; all otherwise.
     pub channel: Option<String>,
-    /// Those that wait for a later attempt are tried now.
+    /// Those that wait for a later attempt are tried now, unless their place asked for peace.
     pub now: bool,
 }
 
@@ -137,6 +137,8 @@ async fn send_rows(ctx: &Context, rows: Vec<DeliveryRow>, at_once: bool, now: Ti
         else {
             continue;
         };
+        // Nobody's haste goes before a place that asked for peace.
+        let at_once = at_once && row.not_before.is_none_or(|until| until <= now);
         let due = row.state == DeliveryState::Planned && (at_once || row.next_at <= now);
         let sent = due && attempt(ctx, config, &row).await?;
         // A chat gets its messages in order; each address of a mail stands for itself.
@@ -153,6 +155,12 @@ async fn attempt(ctx: &Context, config: &DeliveryConfig, row: &DeliveryRow) -> R
         return Ok(false);
     }
     let (body, fallback) = ctx.store.delivery_body(row.id).await?;
+    if body.is_empty() && config.kind != ChannelKind::Files {
+        let note = "its text was taken away after publication".to_owned();
+        let end = DeliveryEnd { state: DeliveryState::Failed, next_at: None, not_before: None, again: false, note };
+        ctx.store.end_delivery(row.id, end, ctx.clock.now()).await?;
+        return Ok(false);
+    }
     let parcel = Parcel {
         mark: row.mark.clone(),
         to: row.target.clone(),
@@ -192,10 +200,14 @@ async fn attempt(ctx: &Context, config: &DeliveryConfig, row: &DeliveryRow) -> R
 
 /// What an attempt's end means for the delivery.
 fn judged(kind: ChannelKind, end: &End, row: &DeliveryRow, attempts: u32, now: Timestamp) -> DeliveryEnd {
-    let over = |state, note: &str| DeliveryEnd { state, next_at: None, again: false, note: note.to_owned() };
+    let over = |state, note: &str| DeliveryEnd { state, next_at: None, not_before: None, again: false, note: note.to_owned() };
     let later =
         |note: &str, after: Option<std::time::Duration>, again: bool| match schedule::next_sending(attempts, after, row.planned_at, now) {
-            Some(next_at) => DeliveryEnd { state: DeliveryState::Planned, next_at: Some(next_at), again, note: note.to_owned() },
+            Some(next_at) => {
+                let asked_for = |pause| now.checked_add(SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)).unwrap_or(next_at);
+                let not_before = after.map(|pause| asked_for(pause).min(next_at));
+                DeliveryEnd { state: DeliveryState::Planned, next_at: Some(next_at), not_before, again, note: note.to_owned() }
+            }
             None => over(DeliveryState::Failed, &format!("given up after {attempts} attempts: {note}")),
         };
     match end {
@@ -212,7 +224,13 @@ fn judged(kind: ChannelKind, end: &End, row: &DeliveryRow, attempts: u32, now: T
 async fn settle_interrupted(ctx: &Context) -> Result<(), StoreError> {
     let now = ctx.clock.now();
     for row in ctx.store.open_deliveries().await? {
-        let planned = |note: &str, again| DeliveryEnd { state: DeliveryState::Planned, next_at: Some(now), again, note: note.to_owned() };
+        let planned = |note: &str, again| DeliveryEnd {
+            state: DeliveryState::Planned,
+            next_at: Some(now),
+            not_before: None,
+            again,
+            note: note.to_owned(),
+        };
         let known = ChannelKind::parse(&row.kind).is_some_and(deliver::is_known_again);
         let end = match row.state {
             DeliveryState::Trying => planned("interrupted before anything could arrive", false),
@@ -220,6 +238,7 @@ async fn settle_interrupted(ctx: &Context) -> Result<(), StoreError> {
             DeliveryState::Offered => DeliveryEnd {
                 state: DeliveryState::Doubt,
                 next_at: None,
+                not_before: None,
                 again: false,
                 note: "interrupted while it was handed over: it may have arrived".to_owned(),
             },

@@ -8,16 +8,16 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use super::decide::EditError;
-use super::draft::preview_with_pool;
+use super::draft::{builders_of, preview_with_pool};
 use super::{Context, links};
-use crate::digest::{self, CheckFacts, LinkFact, TextFault};
+use crate::digest::{self, CheckFacts, Clash, LinkFact, TextFault};
 use crate::health;
 use crate::model::{
-    ActivityId, BuilderId, CanonicalUrl, Desk, Difference, Digest, DigestState, DraftView, EditRecord, Finding, LateFind, Level, Mark,
-    MarkRecord, Network, Outcome, OutcomeCode, Pick, PickView, Week,
+    Activity, ActivityId, BuilderId, CanonicalUrl, Desk, Difference, Digest, DigestState, DraftView, EditRecord, Finding, LateFind, Level,
+    Mark, MarkRecord, Network, Outcome, OutcomeCode, Pick, PickView, Week,
 };
 use crate::render::{self, Format, RenderError};
-use crate::store::{DeskRow, Head, LinkAnswer, StoreError};
+use crate::store::{DeskRow, DigestRow, Head, LinkAnswer, StoreError, WorkRow};
 
 /// In the last so many digests an address may not have been.
 const SEEN_DIGESTS: u32 = 26;
@@ -71,7 +71,7 @@ fn view(head: &Head, desk: Desk, edits: Vec<EditRecord>, marks: &[MarkRecord], f
         publish_at: head.publish_at,
         published_at: head.published_at,
         editable,
-        approvable: editable && clean && !desk.digest.is_empty(),
+        approvable: editable && clean,
         intro: desk.digest.intro.clone(),
         picks: picks(&desk, marks),
         next: desk.next,
@@ -183,15 +183,102 @@ async fn check_facts(ctx: &Context, desk: &Desk) -> Result<CheckFacts, StoreErro
         .filter(|(_, builder)| !willing.contains(&builder.id))
         .map(|(work, builder)| (work, builder.name.clone()))
         .collect();
+    let Credited { withdrawn, not_credited } = credited_still(ctx, &picks).await?;
     let mut texts = tokio::task::block_in_place(|| text_faults(ctx, &desk.digest, now));
     texts.extend(silences(ctx, now).await?);
     Ok(CheckFacts {
         links,
         seen: seen.into_iter().filter_map(|(key, week)| Some((keys.get(&key)?.clone(), week))).collect(),
         opted_out,
+        withdrawn,
+        not_credited,
+        clashes: clashes(ctx, desk).await?,
         texts,
         ask_machine_written: ctx.config.editing.ask_machine_written,
     })
+}
+
+/// Picks, and builders of picks by name, that the log speaks for no longer.
+struct Credited {
+    withdrawn: Vec<ActivityId>,
+    not_credited: Vec<(ActivityId, String)>,
+}
+
+async fn credited_still(ctx: &Context, picks: &[&Pick]) -> Result<Credited, StoreError> {
+    let ids: Vec<ActivityId> = picks.iter().flat_map(|pick| pick.members.iter().cloned()).collect();
+    let now = ctx.store.resolve_activities(ids).await?;
+    let rows = ctx.store.works_of(now.values().cloned().collect()).await?;
+    let mut credited = Credited { withdrawn: Vec::new(), not_credited: Vec::new() };
+    for pick in picks.iter().filter(|pick| pick.removed.is_none()) {
+        let rows: Vec<&WorkRow> = pick.members.iter().filter_map(|member| rows.get(now.get(member).unwrap_or(member))).collect();
+        let mut activities = rows.iter().flat_map(|row| &row.activities).peekable();
+        // What is not computed now says nothing about who made it.
+        if activities.peek().is_none() {
+            continue;
+        }
+        if activities.all(Activity::is_withdrawn) {
+            credited.withdrawn.push(pick.work.clone());
+            continue;
+        }
+        let known: BTreeSet<BuilderId> = rows.iter().flat_map(|row| builders_of(row)).collect();
+        let lost = pick.builders.iter().filter(|builder| !known.contains(&builder.id));
+        credited.not_credited.extend(lost.map(|builder| (pick.work.clone(), builder.name.clone())));
+    }
+    Ok(credited)
+}
+
+/// What digests of other weeks hold too: the very work, or within the cool-down its builders. Of two drafts that are both
+/// open, the later one gives way.
+async fn clashes(ctx: &Context, desk: &Desk) -> Result<Vec<Clash>, StoreError> {
+    let week = desk.digest.week;
+    let mut states = ctx.store.digest_states().await?;
+    states.retain(|(other, _)| *other != week);
+    states.sort_by_key(|(other, _)| *other);
+    let pause = usize::try_from(super::upkeep::effective(ctx, week).config.cool_down).unwrap_or(usize::MAX);
+    let before = states.partition_point(|(other, _)| *other < week);
+    let near = before.saturating_sub(pause)..states.len().min(before.saturating_add(pause));
+    // What was published long before is never chosen again; only open drafts and the digests near by are worth a look.
+    let mut rows: Vec<(bool, DigestRow)> = Vec::new();
+    for (index, (other, state)) in states.iter().enumerate() {
+        let settled = *other < week || matches!(state, DigestState::Approved | DigestState::Published);
+        let is_near = near.contains(&index);
+        if settled && (is_near || *state != DigestState::Published || *other > week) {
+            rows.extend(ctx.store.digest(*other).await?.map(|row| (is_near, row)));
+        }
+    }
+    let mut clashes = Vec::new();
+    for pick in desk.digest.picks().filter(|pick| pick.removed.is_none()) {
+        let same = |other: &Pick| other.work == pick.work || other.members.iter().any(|member| pick.members.contains(member));
+        if let Some((_, row)) = rows.iter().find(|(_, row)| row.digest.picks().any(same)) {
+            clashes.push(Clash { work: pick.work.clone(), week: row.week, builder: None });
+            continue;
+        }
+        let held = |builder: BuilderId| {
+            let has_place = |row: &DigestRow| row.digest.picks().any(|other| other.builders.iter().any(|shown| shown.id == builder));
+            rows.iter().find(|(is_near, row)| *is_near && has_place(row)).map(|(_, row)| row.week)
+        };
+        let held: Vec<Option<(Week, String)>> =
+            pick.builders.iter().map(|builder| held(builder.id).map(|week| (week, builder.name.clone()))).collect();
+        // A work is in cool-down only when all its builders are.
+        if held.iter().all(Option::is_some)
+            && let Some((week, name)) = held.into_iter().flatten().next()
+        {
+            clashes.push(Clash { work: pick.work.clone(), week, builder: Some(name) });
+        }
+    }
+    Ok(clashes)
+}
+
+/// Digests that are approved and not out yet, and have a place for somebody who does not want one any more, by name.
+pub async fn waiting_against_their_word(ctx: &Context) -> Result<Vec<(Week, String)>, StoreError> {
+    let mut waiting = Vec::new();
+    for row in ctx.store.digests().await?.into_iter().filter(|row| row.state == DigestState::Approved) {
+        let ids: Vec<BuilderId> = row.digest.picks().flat_map(|pick| &pick.builders).map(|builder| builder.id).collect();
+        let builders = ctx.store.builders_by_id(ids).await?;
+        let unwilling = builders.into_iter().filter(|builder| builder.switches.not_featured || builder.switches.not_public);
+        waiting.extend(unwilling.map(|builder| (row.week, builder.name)));
+    }
+    Ok(waiting)
 }
 
 /// The keys of all addresses that a pick links to.

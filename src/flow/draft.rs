@@ -231,12 +231,17 @@ fn credited(regions: &[Region], builder: &Builder, at: Timestamp) -> Credited {
     }
 }
 
-fn builders_of(row: &WorkRow) -> BTreeSet<BuilderId> {
+pub(super) fn builders_of(row: &WorkRow) -> BTreeSet<BuilderId> {
     row.activities.iter().flat_map(|activity| &activity.credits).map(|credit| credit.builder).collect()
 }
 
 fn primary(row: &WorkRow) -> Option<&Activity> {
-    row.activities.iter().find(|activity| activity.id == row.work.primary)
+    let primary = row.activities.iter().find(|activity| activity.id == row.work.primary);
+    // What was taken back speaks for a work only where nothing else does.
+    match primary {
+        Some(primary) if primary.is_withdrawn() => row.activities.iter().find(|activity| !activity.is_withdrawn()).or(Some(primary)),
+        _ => primary,
+    }
 }
 
 /// What is compared: views where the platform counts them, else reactions, else stars.
@@ -306,6 +311,7 @@ fn candidate(row: &WorkRow, earlier: &HashMap<BuilderId, Vec<WorkRow>>, cut_off:
         link_gone: row.gone,
         held_until: row.activities.iter().filter_map(|activity| activity.held_until).min(),
         left: all_of(|activity| activity.left),
+        withdrawn: all_of(Activity::is_withdrawn),
         builders,
         substance: primary.substance.clone(),
         topic: row.work.topic.clone(),

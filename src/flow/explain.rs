@@ -128,7 +128,7 @@ async fn judged(ctx: &Context, members: &[ActivityId]) -> Result<Option<Judged>,
             code: outcome.code,
             text: outcome.text.clone(),
         };
-        if outcome.code == crate::model::OutcomeCode::Chosen {
+        if matches!(outcome.code, crate::model::OutcomeCode::Chosen | crate::model::OutcomeCode::Removed) {
             return Ok(Some(verdict));
         }
         newest.get_or_insert(verdict);

@@ -123,7 +123,10 @@ impl PublishedWeek {
             .outcomes
             .iter()
             .filter(|outcome| {
-                matches!(outcome.code, OutcomeCode::Chosen | OutcomeCode::NoPlace | OutcomeCode::NotNominee | OutcomeCode::CoolDown)
+                matches!(
+                    outcome.code,
+                    OutcomeCode::Chosen | OutcomeCode::Removed | OutcomeCode::NoPlace | OutcomeCode::NotNominee | OutcomeCode::CoolDown
+                )
             })
             .flat_map(|outcome| outcome.builders.iter().copied())
             .collect();

@@ -17,6 +17,8 @@ pub enum LedgerError {
     NoDraft(Week),
     #[error("the digest of {week} has no work `{work}`: give its place, or the first letters of its id")]
     NoWork { week: Week, work: String },
+    #[error("this work was taken out of the digest of {0}: nothing about it is posted")]
+    Removed(Week),
     #[error("`{0}` fits several works: give more letters of the id")]
     ManyWorks(String),
     #[error("`{0}` is no name of a channel: write one of x, bluesky, mastodon, linkedin, or another in a-z, 0-9, '-' and '_'")]
@@ -81,6 +83,9 @@ pub async fn mark_posted(
         let work: String = work.chars().filter(|c| !c.is_control()).take(60).collect();
         if many { LedgerError::ManyWorks(work) } else { LedgerError::NoWork { week, work } }
     })?;
+    if pick.removed.is_some() {
+        return Err(LedgerError::Removed(week));
+    }
     let channel = channel.trim().to_ascii_lowercase();
     let plain = (1..=40).contains(&channel.len())
         && channel.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
@@ -129,8 +134,15 @@ pub async fn ledger(ctx: &Context) -> Result<Ledger, StoreError> {
     let titles: BTreeMap<(Week, &ActivityId), &Place> = places.map(|place| ((place.week, &place.work), place)).collect();
     let line = |posted: Amplified| {
         let place = titles.get(&(posted.week, &posted.work));
-        let title = place.map(|place| place.title.clone()).unwrap_or_default();
-        let names = place.map(|place| place.builders.iter().map(|(_, name)| name.clone()).collect()).unwrap_or_default();
+        let title = match place {
+            Some(place) if place.removed => "taken out of the digest".to_owned(),
+            Some(place) => place.title.clone(),
+            None => String::new(),
+        };
+        let names = place
+            .filter(|place| !place.removed)
+            .map(|place| place.builders.iter().map(|(_, name)| name.clone()).collect())
+            .unwrap_or_default();
         LedgerLine { posted, title, names }
     };
     let posted = posted.into_iter().map(line).collect();

@@ -5,10 +5,13 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::Context;
-use super::desk::address_keys;
-use crate::model::{ActivityId, Correction, DigestState, Week, sha256_hex};
+use super::desk::{address_keys, findings};
+use crate::model::{ActivityId, Correction, DigestState, Finding, Level, OutcomeCode, Week, sha256_hex};
 use crate::render::{self, Format, RenderError};
 use crate::store::{DigestRow, EditionKind, NewEdition, Sealing, StoreError};
+
+/// Who takes an approval back where nobody did.
+const PROGRAM: &str = "clarion";
 
 /// Why a digest was not published.
 #[derive(Debug, thiserror::Error)]
@@ -19,8 +22,11 @@ pub enum PublishError {
     NotApproved(Week),
     #[error("the digest of {week} is in its cooling-off until {until:.0}: publish it then")]
     CoolingOff { week: Week, until: Timestamp },
-    #[error("the digest of {0} has nothing to say: an empty week is not published")]
-    Empty(Week),
+    #[error(
+        "the digest of {week} was not published, and its approval is taken back:{}\nedit the draft, and approve it again",
+        told(.findings)
+    )]
+    PulledBack { week: Week, findings: Vec<Finding> },
     #[error("the digest cannot be rendered: {0}")]
     Render(#[from] RenderError),
     #[error(transparent)]
@@ -66,9 +72,7 @@ pub async fn publish(ctx: &Context, week: Week, by: &str) -> Result<DigestRow, P
     if let Some(until) = row.publish_at.filter(|until| *until > now) {
         return Err(PublishError::CoolingOff { week, until });
     }
-    if row.digest.is_empty() {
-        return Err(PublishError::Empty(week));
-    }
+    refuse_unwanted(ctx, week, now).await?;
     let context = edition_context(ctx, &row).await?.published(now);
     let edition = edition(&row, &context, EditionKind::Publication, by, None, now)?;
     ctx.store.seal(edition).await?;
@@ -78,6 +82,28 @@ pub async fn publish(ctx: &Context, week: Week, by: &str) -> Result<DigestRow, P
         tracing::error!(week = %week, "where the digest of {week} goes could not be planned: {error}");
     }
     ctx.store.digest(week).await?.ok_or(PublishError::NoDraft(week))
+}
+
+/// Takes the approval back where somebody in the digest does not want to be featured any more, or a work was taken back: the
+/// cooling-off is for that too, and silence of editors publishes nobody against their word.
+async fn refuse_unwanted(ctx: &Context, week: Week, now: Timestamp) -> Result<(), PublishError> {
+    let Some(desk) = ctx.store.desk(week).await? else { return Err(PublishError::NoDraft(week)) };
+    let findings: Vec<Finding> = findings(ctx, &desk.desk, &[])
+        .await?
+        .into_iter()
+        .filter(|finding| finding.level == Level::Error && matches!(finding.code.as_str(), "opted_out" | "withdrawn"))
+        .collect();
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let why: Vec<&str> = findings.iter().map(|finding| finding.text.as_str()).collect();
+    ctx.store.pull_back(week, PROGRAM.to_owned(), Some(why.join("; ")), now).await?;
+    Err(PublishError::PulledBack { week, findings })
+}
+
+fn told(findings: &[Finding]) -> String {
+    let lines: Vec<String> = findings.iter().map(|finding| format!("\n  {}", finding.text)).collect();
+    lines.concat()
 }
 
 /// Puts a mistake in a published digest right, in words: a new edition, which names the hash of the one before.
@@ -115,6 +141,9 @@ pub async fn remove(ctx: &Context, week: Week, work: &ActivityId, reason: &str, 
     for outcome in digest.outcomes.iter_mut().filter(|outcome| about(&outcome.work, &outcome.members)) {
         outcome.title.clear();
         outcome.url = None;
+        outcome.code = OutcomeCode::Removed;
+        outcome.text.clone_from(&text);
+        outcome.reasons.clear();
     }
     let row = DigestRow { digest: digest.clone(), ..row };
     let mut context = next_context(ctx, &row).await?;
@@ -122,6 +151,10 @@ pub async fn remove(ctx: &Context, week: Week, work: &ActivityId, reason: &str, 
     let why = EditionKind::Removal { work, reason, text, digest: Box::new(digest) };
     ctx.store.seal(edition(&row, &context, why, by, None, now)?).await?;
     tracing::info!(week = %week, "took a work out of the digest of {week}");
+    // What had not gone out yet goes out without it.
+    if let Err(error) = super::plan_deliveries(ctx, week).await {
+        tracing::error!(week = %week, "where the digest of {week} goes could not be planned again: {error}");
+    }
     ctx.store.digest(week).await?.ok_or(PublishError::NoDraft(week))
 }
 

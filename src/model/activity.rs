@@ -288,3 +288,10 @@ pub struct Activity {
     pub filtered: Option<Filtered>,
     pub sightings: Vec<Sighting>,
 }
+
+impl Activity {
+    /// Whether it was entered by hand and taken back, and nothing else speaks for it.
+    pub fn is_withdrawn(&self) -> bool {
+        self.self_reported && self.left
+    }
+}

@@ -47,6 +47,9 @@ pub struct Candidate {
     pub held_until: Option<Timestamp>,
     /// No source shows it any more.
     pub left: bool,
+    /// It was entered by hand and taken back, and nothing else speaks for it.
+    #[serde(default)]
+    pub withdrawn: bool,
     /// Credited builders, ordered by id.
     pub builders: Vec<BuilderId>,
     pub substance: Substance,
@@ -200,6 +203,8 @@ pub struct Upcoming {
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeCode {
     Chosen,
+    /// Chosen, published, and taken out of the published digest.
+    Removed,
     NoPlace,
     NotNominee,
     CoolDown,
@@ -210,6 +215,8 @@ pub enum OutcomeCode {
     Dropped,
     Paywalled,
     PrivateOrGone,
+    /// Entered by hand, and taken back.
+    Withdrawn,
     OptedOut,
     Inactive,
     FilteredKind,
@@ -225,6 +232,7 @@ impl OutcomeCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Chosen => "chosen",
+            Self::Removed => "removed",
             Self::NoPlace => "no_place",
             Self::NotNominee => "not_nominee",
             Self::CoolDown => "cool_down",
@@ -235,6 +243,7 @@ impl OutcomeCode {
             Self::Dropped => "dropped",
             Self::Paywalled => "paywalled",
             Self::PrivateOrGone => "private_or_gone",
+            Self::Withdrawn => "withdrawn",
             Self::OptedOut => "opted_out",
             Self::Inactive => "inactive",
             Self::FilteredKind => "filtered_kind",

@@ -66,7 +66,8 @@ pub(super) fn credits(seen: &[&Seen<'_>], people: &People) -> (Vec<Credit>, Opti
         let credit = credits.entry(builder).or_insert((role, basis));
         *credit = (credit.0.min(role), credit.1.min(basis));
     };
-    for sighting in seen {
+    // What was entered by hand and taken back credits nobody.
+    for sighting in seen.iter().filter(|sighting| !super::is_withdrawn(sighting)) {
         let mut passed: Vec<&OwnerFacts> = Vec::new();
         for owner in sighting.owners {
             match filter::refusal(&owner.owner.filters, sighting) {

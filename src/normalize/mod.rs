@@ -77,6 +77,11 @@ const MAX_TAGS: usize = 30;
 pub fn activity(seen: &[Seen<'_>], people: &People) -> Activity {
     let mut seen: Vec<&Seen<'_>> = seen.iter().collect();
     seen.sort_by_key(|seen| speaks_before(seen));
+    // What was entered by hand and taken back says nothing any more where anything else speaks: neither dates nor credits.
+    let (id, told) = (ActivityId::of_key(&identity(&seen)), sightings(&seen));
+    if seen.iter().any(|seen| !is_withdrawn(seen)) {
+        seen.retain(|seen| !is_withdrawn(seen));
+    }
     let lead = *seen.first().expect("an activity has at least one sighting");
     let first_seen_at = seen.iter().map(|seen| seen.first_seen_at).min().unwrap_or(lead.first_seen_at);
     let dated = date::date(&seen, first_seen_at);
@@ -96,7 +101,7 @@ pub fn activity(seen: &[Seen<'_>], people: &People) -> Activity {
     let (credits, filtered) = credit::credits(&seen, people);
     let substance = substance::substance(&seen, kind, &links, own_summary, canonical_url.is_none() && url.is_some());
     Activity {
-        id: ActivityId::of_key(&identity(&seen)),
+        id,
         kind,
         language: language::language(stated, &[&title, summary.as_deref().unwrap_or_default(), &excerpt]),
         tags: tags(&seen),
@@ -114,7 +119,7 @@ pub fn activity(seen: &[Seen<'_>], people: &People) -> Activity {
         links: links.into_iter().take(MAX_LINKS).collect(),
         credits,
         filtered,
-        sightings: sightings(&seen),
+        sightings: told,
         url: url.map(|url| url.to_string()),
         canonical_url: canonical_url.map(|url| url.to_string()),
         title,
@@ -132,6 +137,11 @@ fn speaks_before<'a>(seen: &Seen<'a>) -> (bool, u8, Timestamp, SourceId, &'a Ent
         _ => 0,
     };
     (seen.left_at.is_some(), rank, seen.first_seen_at, seen.source, seen.key)
+}
+
+/// Whether a sighting was entered by hand and taken back.
+fn is_withdrawn(seen: &Seen<'_>) -> bool {
+    seen.kind == SourceKind::Manual && seen.left_at.is_some()
 }
 
 /// What the first sighting that has it says.

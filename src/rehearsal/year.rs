@@ -545,6 +545,7 @@ fn made(number: usize, maker: &Maker, week: i64, start: Week, random: &mut Rando
         link_gone: random.chance(5),
         held_until: None,
         left: false,
+        withdrawn: false,
         builders: vec![maker.credited.id],
         substance,
         topic: Topic {

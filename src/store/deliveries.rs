@@ -49,6 +49,8 @@ pub struct DeliveryRow {
     pub planned_at: Timestamp,
     /// The next attempt, while it is planned.
     pub next_at: Timestamp,
+    /// The place asked for peace until then.
+    pub not_before: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     /// What came of the last attempt, in words.
     pub note: String,
@@ -60,15 +62,17 @@ pub struct DeliveryEnd {
     pub state: DeliveryState,
     /// The next attempt, where there is to be one.
     pub next_at: Option<Timestamp>,
+    /// Until when the place asked not to be tried again.
+    pub not_before: Option<Timestamp>,
     /// It may have arrived before, and is sent again.
     pub again: bool,
     pub note: String,
 }
 
 const COLUMNS: &str =
-    "id, week, channel, kind, part, parts, state, attempts, repeats, hash, mark, target, planned_at, next_at, ended_at, note";
+    "id, week, channel, kind, part, parts, state, attempts, repeats, hash, mark, target, planned_at, next_at, ended_at, note, not_before";
 
-type Raw = (i64, String, String, String, u32, u32, String, u32, u32, String, String, String, i64, i64, Option<i64>, String);
+type Raw = (i64, String, String, String, u32, u32, String, u32, u32, String, String, String, i64, i64, Option<i64>, String, Option<i64>);
 
 fn raw(row: &rusqlite::Row<'_>) -> Result<Raw, rusqlite::Error> {
     Ok((
@@ -88,11 +92,30 @@ fn raw(row: &rusqlite::Row<'_>) -> Result<Raw, rusqlite::Error> {
         row.get(13)?,
         row.get(14)?,
         row.get(15)?,
+        row.get(16)?,
     ))
 }
 
 fn delivery(raw: Raw) -> Result<DeliveryRow, StoreError> {
-    let (id, week, channel, kind, part, parts, state, attempts, repeats, hash, mark, target, planned_at, next_at, ended_at, note) = raw;
+    let (
+        id,
+        week,
+        channel,
+        kind,
+        part,
+        parts,
+        state,
+        attempts,
+        repeats,
+        hash,
+        mark,
+        target,
+        planned_at,
+        next_at,
+        ended_at,
+        note,
+        not_before,
+    ) = raw;
     Ok(DeliveryRow {
         id,
         week: week.parse().map_err(|error| StoreError::Broken(format!("{error}")))?,
@@ -108,6 +131,7 @@ fn delivery(raw: Raw) -> Result<DeliveryRow, StoreError> {
         target,
         planned_at: from_millis(planned_at)?,
         next_at: from_millis(next_at)?,
+        not_before: not_before.map(from_millis).transpose()?,
         ended_at: ended_at.map(from_millis).transpose()?,
         note,
     })
@@ -136,6 +160,33 @@ fn told(
         payload: payload.map(|payload| payload.to_string()),
     };
     append(connection, &fact)?;
+    Ok(())
+}
+
+/// A new edition is sealed: folders get its files, whatever became of those of the one before.
+pub(super) fn write_files_again(connection: &Connection, week: Week, at: Timestamp) -> Result<(), StoreError> {
+    let mut statement = connection
+        .prepare(&format!("SELECT {COLUMNS} FROM deliveries WHERE week = ?1 AND kind = 'files' AND state IN ('sent', 'failed')"))?;
+    let rows = statement.query_map([week.to_string()], raw)?.collect::<Result<Vec<_>, _>>()?;
+    for row in rows {
+        let row = delivery(row)?;
+        told(connection, &row, at, json!({ "step": "intent", "kind": row.kind, "of": row.parts, "edition": "new" }), None)?;
+        connection.execute(
+            "UPDATE deliveries SET state = 'planned', planned_at = ?2, next_at = ?2, ended_at = NULL, attempts = 0, note = 'a new edition'
+             WHERE id = ?1",
+            params![row.id, to_millis(at)],
+        )?;
+    }
+    Ok(())
+}
+
+/// Something was taken out of a published digest: messages that wait are forgotten, to be planned anew without it, and
+/// those that are under way or over keep no text.
+pub(super) fn plan_anew(connection: &Connection, week: Week) -> Result<(), StoreError> {
+    let week = week.to_string();
+    connection.execute("DELETE FROM deliveries WHERE week = ?1 AND kind <> 'files' AND state = 'planned'", [&week])?;
+    connection.execute("UPDATE deliveries SET body = x'', fallback = NULL WHERE week = ?1 AND kind <> 'files'", [&week])?;
+    connection.execute("DELETE FROM delivery_plans WHERE week = ?1", [&week])?;
     Ok(())
 }
 
@@ -262,8 +313,16 @@ impl Store {
             told(connection, &row, now, detail, Some(json!({ "note": end.note })))?;
             let ended = matches!(end.state, DeliveryState::Sent | DeliveryState::Failed).then(|| to_millis(now));
             connection.execute(
-                "UPDATE deliveries SET state = ?2, next_at = ?3, repeats = repeats + ?4, note = ?5, ended_at = ?6 WHERE id = ?1",
-                params![id, end.state.as_str(), to_millis(end.next_at.unwrap_or(row.next_at)), end.again, end.note, ended],
+                "UPDATE deliveries SET state = ?2, next_at = ?3, repeats = repeats + ?4, note = ?5, ended_at = ?6, not_before = ?7 WHERE id = ?1",
+                params![
+                    id,
+                    end.state.as_str(),
+                    to_millis(end.next_at.unwrap_or(row.next_at)),
+                    end.again,
+                    end.note,
+                    ended,
+                    end.not_before.map(to_millis)
+                ],
             )?;
             Ok(())
         })

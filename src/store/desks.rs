@@ -71,6 +71,24 @@ pub(super) fn put_desk(connection: &Connection, week: Week, revision: u32, edit_
     Ok(())
 }
 
+/// What editors see of a published digest of which something was taken out.
+pub(super) fn put_published(connection: &Connection, week: Week, digest: &Digest) -> Result<(), StoreError> {
+    let desk: Option<String> =
+        connection.query_row("SELECT desk FROM desks WHERE week = ?1", [week.to_string()], |row| row.get(0)).optional()?;
+    let Some(desk) = desk else { return Ok(()) };
+    let mut desk: Desk = serde_json::from_str(&desk)?;
+    let gone: Vec<&ActivityId> = digest.picks().filter(|pick| pick.removed.is_some()).map(|pick| &pick.work).collect();
+    desk.rewordings.retain(|rewording| !gone.contains(&&rewording.work));
+    desk.others.retain(|work, _| !gone.contains(&work));
+    desk.digest = digest.clone();
+    desk.digest.keep_late_shelf();
+    connection.execute(
+        "UPDATE desks SET desk = ?2, body = ?3 WHERE week = ?1",
+        params![week.to_string(), serde_json::to_string(&desk)?, serde_json::to_string(digest)?],
+    )?;
+    Ok(())
+}
+
 /// Packs the works that could have a place; there are many, and only edits ask for them.
 pub(super) fn put_pool(connection: &Connection, draft: Seq, pool: &Pool) -> Result<(), StoreError> {
     let packed = zstd::encode_all(serde_json::to_string(pool)?.as_bytes(), 3).map_err(|error| StoreError::Broken(error.to_string()))?;

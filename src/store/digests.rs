@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
+use super::deliveries;
 use super::desks::{self, Refresh, Taken, decide};
 use super::log::{NewFact, append};
 use super::{Store, StoreError, from_millis, to_millis};
@@ -110,6 +111,9 @@ pub(super) fn put_sealing(connection: &Connection, draft: Seq, sealing: &Sealing
         "UPDATE digests SET state = 'published', published_at = coalesce(published_at, ?2), edition = ?3, sealed = ?4 WHERE week = ?1",
         params![week.to_string(), to_millis(*at), number, hash],
     )?;
+    if number > 1 {
+        deliveries::write_files_again(connection, *week, *at)?;
+    }
     for key in addresses {
         connection.execute("INSERT OR IGNORE INTO featured_addresses (key, week) VALUES (?1, ?2)", params![key, week.to_string()])?;
     }
@@ -383,8 +387,8 @@ impl Store {
             if let EditionKind::Removal { digest, .. } = &why {
                 // The bytes go; their hashes stay in the log.
                 connection.execute("DELETE FROM editions WHERE week = ?1 AND edition < ?2", params![week.to_string(), follows + 1])?;
-                connection
-                    .execute("UPDATE desks SET body = ?2 WHERE week = ?1", params![week.to_string(), serde_json::to_string(digest)?])?;
+                desks::put_published(connection, week, digest)?;
+                deliveries::plan_anew(connection, week)?;
             }
             Ok(())
         })

@@ -115,7 +115,7 @@ fn new_edition(
         "UPDATE deliveries SET body = x'', fallback = NULL,
            note = CASE WHEN state = 'sent' THEN note ELSE 'not sent: somebody in it was erased' END,
            ended_at = coalesce(ended_at, ?2), state = CASE WHEN state = 'sent' THEN state ELSE 'failed' END
-         WHERE week = ?1",
+         WHERE week = ?1 AND kind <> 'files'",
         params![week.to_string(), to_millis(erasing.at)],
     )?;
     erased.editions.push(week);

@@ -320,8 +320,10 @@ fn outcome(outcomes: &[(Week, OutcomeCode)]) -> Option<OutcomeLine> {
     if let Some((week, _)) = outcomes.iter().find(|(_, code)| *code == OutcomeCode::Chosen) {
         return Some(OutcomeLine { week: Some(week.to_string()), text: format!("featured in week {}", week.number()) });
     }
-    let (week, code) = outcomes.last()?;
+    let (week, code) = outcomes.iter().find(|(_, code)| *code == OutcomeCode::Removed).or(outcomes.last())?;
     let text = match code {
+        OutcomeCode::Removed => format!("taken out of the digest of week {} after it was published", week.number()),
+        OutcomeCode::Withdrawn => "entered by hand, and taken back".to_owned(),
         OutcomeCode::Chosen | OutcomeCode::AlreadyFeatured => "featured before".to_owned(),
         OutcomeCode::NoPlace => format!("not in week {}: every place was taken", week.number()),
         OutcomeCode::NotNominee => format!("not in week {}: another piece of the same builder was in the running", week.number()),

@@ -52,7 +52,8 @@ const FEED: usize = 20;
 impl Published {
     fn of(weeks: Vec<(Week, u32)>, mut rows: Vec<DigestRow>, corrections: Vec<Correction>) -> Self {
         let mut featured = HashMap::new();
-        for builder in rows.iter().flat_map(|row| row.digest.picks()).flat_map(|pick| &pick.builders) {
+        for builder in rows.iter().flat_map(|row| row.digest.picks()).filter(|pick| pick.removed.is_none()).flat_map(|pick| &pick.builders)
+        {
             *featured.entry(builder.id).or_insert(0) += 1;
         }
         let mut outcomes: HashMap<ActivityId, Vec<(Week, OutcomeCode)>> = HashMap::new();

@@ -117,7 +117,7 @@ fn a_new_operator_is_led_from_init_to_an_honest_empty_week() {
     good(&home, &["registry", "import", "roster.csv"]);
     let draft = json(&home, &["digest", "draft"]);
     assert_eq!((&draft["picks"], &draft["state"]), (&0.into(), &"draft".into()));
-    run(&home, &["digest", "approve"]).refused(1, &["empty"]);
+    run(&home, &["digest", "approve", "--strict"]).refused(1, &["nothing has a place this week"]);
     run(&home, &["digest", "publish"]).refused(1, &["not approved"]);
     assert!(good(&home, &["digest", "show"]).len() > 50);
     run(&home, &["digest", "draft", "2099-W01"]).refused(1, &["too early for 2099-W01", "2099-01-05T00:00:00Z"]);

@@ -299,6 +299,7 @@ CREATE TABLE deliveries (
     target     TEXT NOT NULL,
     planned_at INTEGER NOT NULL,
     next_at    INTEGER NOT NULL,
+    not_before INTEGER,                      -- until then the place asked for peace
     ended_at   INTEGER,
     note       TEXT NOT NULL DEFAULT '',
     body       BLOB NOT NULL,

@@ -123,6 +123,8 @@ fn because(code: &str, in_week: &str) -> String {
         "dropped" => format!("Our editors decided against this post{in_week}. It is in your record."),
         "already_featured" => "This work was featured before; each is featured once.".to_owned(),
         "reserved" => "This work has a place in a digest that is being prepared.".to_owned(),
+        "withdrawn" => "This was entered by hand, and taken back since. Tell us if it should count.".to_owned(),
+        "removed" => format!("Your post had a place in our digest{in_week}, and was taken out of it afterwards. The digest says so in its place."),
         "late_shelf" => "We found this post after its week had been put together. Our editors see it, and it is in your record.".to_owned(),
         "not_nominee" => format!("Not{in_week}: each builder has one work in the running, and another one of yours stood higher. This one stays in the running while its time lasts."),
         "cool_down" => "You were featured shortly before, and after that everybody pauses for some digests. This post stays in the running until then.".to_owned(),

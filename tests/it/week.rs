@@ -1,0 +1,139 @@
+//! What may happen to a week between its draft and its readers: words taken back, second thoughts, nothing to say.
+
+use std::path::Path;
+
+use clarion::clock::{Clock, SystemClock};
+use clarion::model::Week;
+use serde_json::Value;
+
+use crate::digest::start;
+use crate::support::{configure, good, json, run};
+
+fn last_week() -> Week {
+    Week::last_whole(SystemClock.now())
+}
+
+fn codes(folder: &Path, week: &str) -> Vec<(String, String)> {
+    let checked: Value = serde_json::from_str(&run(folder, &["--json", "digest", "check", week]).out).unwrap();
+    let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
+    let findings = checked["findings"].as_array().unwrap_or_else(|| panic!("{checked}"));
+    findings.iter().map(|finding| (text(finding, "level"), text(finding, "code"))).collect()
+}
+
+/// A work by hand that is good enough: a repository of the week.
+fn enter(folder: &Path, builder: &str, address: &str, title: &str) {
+    let day = last_week().monday().to_string();
+    let about = "How we run AWS Lambda behind Amazon SQS with DynamoDB, with all code and what it cost us in the first year of it.";
+    good(folder, &["work", "add", builder, address, "--title", title, "--date", &day, "--summary", about]);
+}
+
+fn titles(folder: &Path, week: &str) -> Vec<(String, Vec<String>)> {
+    let digest: Value = serde_json::from_str(&good(folder, &["digest", "show", week, "--format", "json"])).unwrap();
+    let names = |work: &Value| work["builders"].as_array().unwrap().iter().map(|name| name["name"].as_str().unwrap().to_owned()).collect();
+    let works = digest["sections"].as_array().unwrap().iter().flat_map(|section| section["works"].as_array().unwrap().clone());
+    works.map(|work| (work["title"].as_str().unwrap().to_owned(), names(&work))).collect()
+}
+
+#[test]
+fn what_was_entered_by_hand_and_taken_back_is_in_no_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    configure(folder, "[schedule]\ncut_off = \"0 0 * * MON\"\n[digest]\nfloor = 0\n");
+    let roster = "builder,name,kind,url\nada,Ada Nwosu,,\nbo,Bo Lind,,\ncy,Cy Lund,,\n";
+    std::fs::write(folder.join("roster.csv"), roster).unwrap();
+    good(folder, &["registry", "import", "roster.csv"]);
+    let week = last_week().to_string();
+    enter(folder, "ada", "https://code.example/one", "AWS Lambda one");
+    enter(folder, "bo", "https://code.example/two", "Amazon SQS two");
+    enter(folder, "cy", "https://code.example/two", "Amazon SQS two");
+    good(folder, &["work", "remove", "cy", "https://code.example/two"]);
+    good(folder, &["digest", "draft", &week]);
+    let drafted = titles(folder, &week);
+    assert!(drafted.contains(&("AWS Lambda one".to_owned(), vec!["Ada Nwosu".to_owned()])), "{drafted:?}");
+    assert!(drafted.contains(&("Amazon SQS two".to_owned(), vec!["Bo Lind".to_owned()])), "its credit went with it: {drafted:?}");
+    assert!(codes(folder, &week).iter().all(|(level, _)| level == "warning"));
+
+    good(folder, &["work", "remove", "ada", "https://code.example/one"]);
+    assert!(codes(folder, &week).contains(&("error".into(), "withdrawn".into())));
+    run(folder, &["digest", "approve", &week]).refused(1, &["taken back"]);
+    good(folder, &["digest", "draft", &week]);
+    assert_eq!(titles(folder, &week).len(), 1);
+    let explained = good(folder, &["explain", "https://code.example/one"]);
+    assert!(explained.contains("entered by hand, and taken back") && explained.contains("withdrawn"), "{explained}");
+    run(folder, &["digest", "pin", &week, "https://code.example/one"]).refused(1, &["taken back"]);
+
+    // Told again, it is back.
+    enter(folder, "ada", "https://code.example/one", "AWS Lambda one");
+    good(folder, &["digest", "draft", &week]);
+    assert_eq!(titles(folder, &week).len(), 2);
+}
+
+#[test]
+fn a_week_with_nothing_to_say_is_published_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    configure(folder, "[schedule]\ncut_off = \"0 0 * * MON\"\n[digest]\ncooling_off = 0\n");
+    let week = last_week().to_string();
+    good(folder, &["digest", "draft", &week]);
+    assert_eq!(codes(folder, &week), [("warning".into(), "nothing_chosen".into())]);
+    run(folder, &["digest", "approve", &week, "--strict"]).refused(1, &["nobody ticked", "readers will be told"]);
+    assert_eq!(json(folder, &["digest", "approve", &week])["state"], "approved");
+    assert_eq!(json(folder, &["digest", "publish", &week])["state"], "published");
+    for format in ["html", "eml", "md", "txt", "json", "atom", "slack", "discord", "teams"] {
+        let text = good(folder, &["digest", "show", &week, "--format", format]);
+        assert!(text.contains("Nothing to report this week"), "{format}: {text}");
+    }
+}
+
+#[test]
+fn nobody_is_published_who_asked_not_to_be_during_the_cooling_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _site = start(folder, "[digest]\ncooling_off = 0\n");
+    let week = last_week().to_string();
+    good(folder, &["digest", "draft"]);
+    good(folder, &["digest", "approve"]);
+    std::fs::write(folder.join("wish.csv"), "builder,name,kind,url,not_featured\nbob,Bob Moss,,,yes\n").unwrap();
+    let told = run(folder, &["registry", "import", "wish.csv"]);
+    assert!(told.err.contains("Bob Moss") && told.err.contains(&week) && told.err.contains("pull-back"), "{told:?}");
+    run(folder, &["digest", "publish"]).refused(1, &["Bob Moss does not want to be featured", "approval is taken back"]);
+    assert!(codes(folder, &week).contains(&("error".into(), "opted_out".into())));
+    run(folder, &["digest", "approve"]).refused(1, &["Bob Moss"]);
+    let place = titles(folder, &week).iter().position(|(_, names)| names == &["Bob Moss".to_owned()]).unwrap() + 1;
+    good(folder, &["digest", "drop", &week, &place.to_string()]);
+    good(folder, &["digest", "approve"]);
+    good(folder, &["digest", "publish"]);
+    assert!(!good(folder, &["digest", "show"]).contains("Bob"));
+}
+
+#[test]
+fn what_is_removed_goes_from_folders_lists_and_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let out = folder.join("out");
+    let delivery = format!("[digest]\ncooling_off = 0\n[[delivery]]\nname = \"shelf\"\nkind = \"files\"\nfolder = \"{}\"\n", out.display());
+    let site = start(folder, &delivery);
+    let week = last_week().to_string();
+    good(folder, &["digest", "draft"]);
+    good(folder, &["digest", "approve"]);
+    good(folder, &["digest", "publish"]);
+    good(folder, &["digest", "send", &week]);
+    let page = || std::fs::read_to_string(out.join(format!("{week}.html"))).unwrap();
+    assert!(page().contains("Bob Moss"));
+    let place = titles(folder, &week).iter().position(|(_, names)| names == &["Bob Moss".to_owned()]).unwrap() + 1;
+    let told = run(folder, &["digest", "remove", &week, &place.to_string(), "--reason", "court order"]);
+    assert_eq!(told.code, 0, "{told:?}");
+    assert!(told.err.contains("written anew") && told.err.contains("shelf"), "{told:?}");
+    assert!(told.out.contains("court order") && !told.out.contains("Bob Moss"), "{told:?}");
+    good(folder, &["digest", "send", &week]);
+    assert!(page().contains("court order") && !page().contains("Bob Moss"));
+    run(folder, &["digest", "posted", &week, &place.to_string(), "--channel", "x", "--url", "https://x.com/a/status/1"])
+        .refused(1, &["taken out of the digest"]);
+    assert!(!good(folder, &["digest", "ledger"]).contains("Bob"));
+    let explained = good(folder, &["explain", &site.url("/bob/tables")]);
+    assert!(explained.contains("[removed]") || explained.contains("was taken out of it"), "{explained}");
+    assert!(!explained.contains("featured in the digest"), "{explained}");
+    let view = run(folder, &["--json", "digest", "check", &week]).out;
+    assert!(!codes(folder, &week).contains(&("error".into(), "title_empty".into())), "{view}");
+    assert!(!view.contains("DynamoDB tables for a ferry timetable"), "{view}");
+}
