@@ -74,11 +74,11 @@ pub(super) fn group<'a>(rows: &'a [EntryRow], keys: &'a HashMap<i64, Vec<String>
         members.sort_by_key(|row| row.id);
         made.push((Group { rows: members, name, also: BTreeSet::new() }, *root_place));
     }
-    let names: HashMap<String, usize> = made.iter().map(|(group, root)| (group.name.clone(), *root)).collect();
+    let taken: HashMap<String, usize> = made.iter().map(|(group, root)| (group.name.clone(), *root)).collect();
     for (group, root_place) in &mut made {
         for key in groups[root_place].iter().flat_map(|place| keys_of(*place)) {
             let held = holder.get(key.as_str()).map(|held| root(&mut parent, *held));
-            if names.get(key).copied().or(held).is_none_or(|at| at == *root_place) {
+            if taken.get(key).copied().or(held).is_none_or(|at| at == *root_place) {
                 group.also.insert(key);
             }
         }

@@ -240,6 +240,7 @@ impl<'a> Shelf<'a> {
 
 /// What two tellings have in common.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four answers that do not exclude one another")]
 struct Likeness {
     title: bool,
     date: bool,
@@ -274,7 +275,7 @@ impl Likeness {
 
     /// Many pieces come out on one day, and some sites repeat their words in all of them.
     fn is_weak(self) -> bool {
-        !self.title && !(self.date && self.text)
+        !(self.title || self.date && self.text)
     }
 }
 

@@ -230,6 +230,18 @@ fn drop_links(connection: &Connection, entries: &BTreeSet<i64>, erased: &mut Era
     Ok(())
 }
 
+/// Marks the addresses that an entry has and had, so that no feed brings it back under another id.
+fn mark_addresses(connection: &Connection, source: i64, entry: i64, marked: &mut Vec<String>) -> Result<(), StoreError> {
+    let mut addresses = connection.prepare_cached(
+        "SELECT address FROM entries WHERE id = ?2 AND shared = 0 AND address IS NOT NULL
+         UNION SELECT key FROM former_addresses WHERE source = ?1 AND entry = ?2",
+    )?;
+    for address in addresses.query_map([source, entry], |row| row.get::<_, String>(0))? {
+        marked.push(address_mark(source, &address?));
+    }
+    Ok(())
+}
+
 fn erase(connection: &Connection, erasing: &Erasing) -> Result<Erased, StoreError> {
     let Erasing { builder, by, at, .. } = erasing;
     let id = builder.id.0;
@@ -270,13 +282,7 @@ fn erase(connection: &Connection, erasing: &Erasing) -> Result<Erased, StoreErro
         if let Some((source, key)) = place {
             if !own.contains(&source) {
                 marked.push(entry_mark(source, &key));
-                let mut addresses = connection.prepare_cached(
-                    "SELECT address FROM entries WHERE id = ?2 AND shared = 0 AND address IS NOT NULL
-                     UNION SELECT key FROM former_addresses WHERE source = ?1 AND entry = ?2",
-                )?;
-                for address in addresses.query_map([source, *entry], |row| row.get::<_, String>(0))? {
-                    marked.push(address_mark(source, &address?));
-                }
+                mark_addresses(connection, source, *entry, &mut marked)?;
             }
             connection.prepare_cached("DELETE FROM former_addresses WHERE source = ?1 AND entry = ?2")?.execute([source, *entry])?;
             sources.insert(source);

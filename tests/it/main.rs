@@ -34,6 +34,7 @@ mod fetch;
 mod filters;
 #[cfg(test)]
 mod identity;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod moves;
