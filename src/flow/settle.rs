@@ -222,7 +222,8 @@ impl Roster {
                     .iter()
                     .filter_map(|owner| {
                         let builder = builders.get(&owner.builder)?;
-                        Some(OwnerFacts { owner: owner.clone(), name: builder.name.clone(), handles: builder.handles.clone() })
+                        let (name, former_names) = (builder.name.clone(), builder.former_names.clone());
+                        Some(OwnerFacts { owner: owner.clone(), name, former_names, handles: builder.handles.clone() })
                     })
                     .collect();
                 (source.id, owners)

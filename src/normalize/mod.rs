@@ -30,6 +30,8 @@ pub use recognize::{Found, Piece, in_doubt, recognize};
 pub struct OwnerFacts {
     pub owner: Owner,
     pub name: String,
+    /// Names that the builder had before.
+    pub former_names: Vec<String>,
     /// Network to handle.
     pub handles: BTreeMap<String, String>,
 }

@@ -13,7 +13,7 @@ use super::erase::Erasures;
 use super::log::{NewFact, append};
 use super::{Store, StoreError, Unwritten, registry, to_millis};
 use crate::model::{
-    Arrival, BuilderId, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceKind, SourceState, SourceStatus,
+    Arrival, BuilderId, Byline, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceKind, SourceState, SourceStatus,
     names_of_author,
 };
 
@@ -224,7 +224,11 @@ pub(super) fn put_bylines<'a>(
     source: SourceId,
     entries: impl IntoIterator<Item = &'a Entry>,
 ) -> Result<(), StoreError> {
-    let names: BTreeSet<String> = entries.into_iter().flat_map(|entry| &entry.authors).flat_map(names_of_author).collect();
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for author in entries.into_iter().flat_map(|entry| &entry.authors) {
+        names.extend(names_of_author(author));
+        names.extend(Byline::of(&author.name).all_readings().iter().flat_map(names_of_author));
+    }
     let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO bylines (name, source) VALUES (?1, ?2)")?;
     for name in names {
         statement.execute(params![name, source.0])?;

@@ -172,7 +172,7 @@ impl Told {
         let owner = Owner { builder, author: None, filters: Filters::default() };
         Self {
             source: source.id,
-            owners: vec![OwnerFacts { owner, name: "Somebody".to_owned(), handles: BTreeMap::new() }],
+            owners: vec![OwnerFacts { owner, name: "Somebody".to_owned(), former_names: Vec::new(), handles: BTreeMap::new() }],
             key,
             identity_keys,
             first_seen_at: piece
