@@ -102,6 +102,7 @@ pub struct Builder {
 
 impl Builder {
     /// The builder as a roster tells it now, who was known as another before: names that were given up stay known.
+    #[must_use]
     pub fn succeeding(mut self, before: &Self) -> Self {
         self.former_names.clone_from(&before.former_names);
         if self.name != before.name {

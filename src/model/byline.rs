@@ -121,15 +121,12 @@ impl Byline {
             let longest = (1..=self.len() - from).rev().find_map(|count| {
                 self.readings(from, count).into_iter().find_map(|author| known(&author).map(|found| (count, author, found)))
             });
-            match longest {
-                Some((count, author, found)) => {
-                    names.push((author, Some(found)));
-                    from += count;
-                }
-                None => {
-                    names.extend(self.readings(from, 1).into_iter().map(|author| (author, None)));
-                    from += 1;
-                }
+            if let Some((count, author, found)) = longest {
+                names.push((author, Some(found)));
+                from += count;
+            } else {
+                names.extend(self.readings(from, 1).into_iter().map(|author| (author, None)));
+                from += 1;
             }
         }
         names

@@ -69,7 +69,7 @@ impl People {
     /// Whether a member has that name now.
     fn has(&self, author: &Author) -> bool {
         let called = names_of_author(author);
-        called.iter().flat_map(|name| self.by_name.get(name)).flatten().any(|place| has_name(&self.builders[*place].name, author))
+        called.iter().filter_map(|name| self.by_name.get(name)).flatten().any(|place| has_name(&self.builders[*place].name, author))
     }
 }
 
@@ -137,10 +137,10 @@ fn named(sighting: &Seen<'_>, claimants: &BTreeMap<BuilderId, Vec<&OwnerFacts>>,
         let whole = called(sighting, author, claimants, people);
         if whole.is_empty() {
             let known = |author: &Author| Some(called(sighting, author, claimants, people)).filter(|found| !found.is_empty());
-            let names = Byline::of(&author.name).names(known);
+            let signed = Byline::of(&author.name).names(known);
             // A single word is a name only among names: a company's is no person's.
-            let all_known = names.iter().all(|(_, found)| found.is_some());
-            for (author, found) in names {
+            let all_known = signed.iter().all(|(_, found)| found.is_some());
+            for (author, found) in signed {
                 for (builder, basis) in found.into_iter().flatten().filter(|_| all_known || is_whole_name(&author.name)) {
                     named.entry(builder).or_insert((place, basis));
                 }

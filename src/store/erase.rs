@@ -304,9 +304,7 @@ fn erase(connection: &Connection, erasing: &Erasing) -> Result<Erased, StoreErro
     for source in &sources {
         erased.documents += connection.prepare_cached("DELETE FROM evidence WHERE source = ?1")?.execute([source])? as u64;
     }
-    for source in &own {
-        drop_source(connection, *source)?;
-    }
+    own.iter().try_for_each(|source| drop_source(connection, *source))?;
     for source in &shared {
         connection.prepare_cached("DELETE FROM owners WHERE source = ?1 AND builder = ?2")?.execute([*source, id])?;
         connection
