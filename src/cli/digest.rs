@@ -178,6 +178,7 @@ async fn dispatch(global: &Global, ctx: &Context, command: DigestCommand) -> any
             let week = week_of(&args);
             let wish = Wish { by: global.person(), note, on };
             let before = ctx.store.marks(week).await?.len();
+            flow::keep_quiet(ctx).await?;
             let row = flow::approve_draft(ctx, week, if strict { Warnings::Ticked } else { Warnings::Accept }, &wish).await?;
             if !global.json && ctx.store.marks(week).await?.len() > before {
                 for finding in flow::draft_view(ctx, week).await?.findings {

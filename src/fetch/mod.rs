@@ -347,19 +347,12 @@ impl Fetcher {
             410 => FetchOutcome::Gone,
             status if header::is_challenge(headers) => blocked(&shown, status, true),
             // Whoever names a time is believed, whatever the status is (RFC 9110 section 10.2.3).
-            status @ (403 | 500..=599) if let Some(until) = header::retry_after(headers, now) => {
+            status @ (403 | 429 | 500..=599) if let Some(until) = header::retry_after(headers, now) => {
                 self.pace.close(host, until);
                 FetchOutcome::Deferred { until: Some(until), error: format!("{shown} asks us to wait ({status})") }
             }
             status @ (401 | 403) => blocked(&shown, status, header::is_html(headers)),
-            429 => {
-                let until = header::retry_after(headers, now);
-                if let Some(until) = until {
-                    self.pace.close(host, until);
-                }
-                FetchOutcome::Deferred { until, error: format!("{shown} asks us to wait (429)") }
-            }
-            503 => FetchOutcome::Deferred { until: None, error: format!("{shown} asks us to wait (503)") },
+            status @ (429 | 503) => FetchOutcome::Deferred { until: None, error: format!("{shown} asks us to wait ({status})") },
             status => FetchOutcome::Failed(FetchError::Status { host: shown, status }),
         }
     }

@@ -375,7 +375,6 @@ pub async fn ask_links_of(ctx: &Context, week: Week) -> Result<(), StoreError> {
 /// Asks the links of picks that were not asked within the last hour, all at once, and waits a little for them. A link
 /// that has not answered by then stays unknown, which is a warning.
 pub(super) async fn ask_links(ctx: &Context, desk: &Desk) -> Result<(), StoreError> {
-    super::keep_quiet(ctx).await?;
     let now = ctx.clock.now();
     let urls: Vec<String> = desk.digest.picks().map(|pick| pick.url.clone()).filter(|url| !url.is_empty()).collect();
     let stale: Vec<String> = ctx

@@ -37,20 +37,17 @@ const COMING_UP: SignedDuration = SignedDuration::from_hours(24 * 21);
 /// The most works that a response is compared with, and some to spare for other platforms and kinds.
 const EARLIER: u32 = 120;
 
-/// Errs while it is too early for the draft of a week.
-pub fn may_draft(ctx: &Context, week: Week) -> Result<(), DraftError> {
+/// The cut-off of a week; errs while it is too early for its draft.
+pub fn may_draft(ctx: &Context, week: Week) -> Result<Timestamp, DraftError> {
     let cut_off = cut_off(ctx, week)?;
-    if ctx.clock.now() < cut_off { Err(DraftError::TooEarly { week, cut_off }) } else { Ok(()) }
+    if ctx.clock.now() < cut_off { Err(DraftError::TooEarly { week, cut_off }) } else { Ok(cut_off) }
 }
 
 /// Computes and keeps the draft of a week. A draft that exists is replaced while nobody approved it; one that comes out
 /// the same again is kept as it is.
 pub async fn draft(ctx: &Context, week: Week) -> Result<DigestRow, DraftError> {
     let now = ctx.clock.now();
-    let cut_off = cut_off(ctx, week)?;
-    if now < cut_off {
-        return Err(DraftError::TooEarly { week, cut_off });
-    }
+    let cut_off = may_draft(ctx, week)?;
     let before = ctx.store.digest(week).await?;
     if let Some(row) = &before
         && matches!(row.state, DigestState::Approved | DigestState::Published)

@@ -286,6 +286,31 @@ fn gini(mut values: Vec<f64>) -> Option<u64> {
 mod tests {
     use super::*;
 
+    impl Place {
+        /// The first place of a week, of which nothing else is told.
+        pub(in crate::flow) fn nobodys(week: Week) -> Self {
+            Self {
+                week,
+                position: 1,
+                work: ActivityId(String::new()),
+                removed: false,
+                title: String::new(),
+                title_gloss: None,
+                summary: None,
+                url: String::new(),
+                kind: ActivityKind::Article,
+                language: None,
+                category: String::new(),
+                category_name: String::new(),
+                region: String::new(),
+                services: Vec::new(),
+                builders: Vec::new(),
+                lead: false,
+                response_known: false,
+            }
+        }
+    }
+
     #[test]
     fn equal_shares_have_no_inequality_and_one_taker_all_of_it() {
         assert_eq!(gini(vec![1.0; 10]), Some(0));
@@ -296,25 +321,8 @@ mod tests {
 
     #[test]
     fn a_place_of_two_counts_half_for_each_and_targets_are_never_left_out() {
-        let place = |names: &[&str]| Place {
-            work: ActivityId(String::new()),
-            removed: false,
-            week: "2026-W47".parse().unwrap(),
-            position: 1,
-            title: String::new(),
-            title_gloss: None,
-            summary: None,
-            url: String::new(),
-            kind: ActivityKind::Article,
-            language: None,
-            category: String::new(),
-            category_name: String::new(),
-            region: String::new(),
-            services: names.iter().map(|name| (*name).to_owned()).collect(),
-            builders: Vec::new(),
-            lead: false,
-            response_known: false,
-        };
+        let week: Week = "2026-W47".parse().unwrap();
+        let place = |names: &[&str]| Place { services: names.iter().map(|name| (*name).to_owned()).collect(), ..Place::nobodys(week) };
         let (one, other) = (place(&["a", "b"]), place(&["a"]));
         let group = Group { key: "c".into(), name: "c".into(), target: 250, owed: 0, had: 0, picked: 0, supply: 0 };
         let shares = Counted::of(&[&one, &other], |place| place.services.clone()).shares(Some(&vec![group]), None);

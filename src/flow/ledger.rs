@@ -185,7 +185,7 @@ pub fn waiting(published: &[PublishedWeek], posted: &[Amplified]) -> Vec<Waiting
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ActivityKind, Balance};
+    use crate::model::Balance;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -194,23 +194,11 @@ mod tests {
     fn week(name: &str, published_at: &str, works: &[(&str, i64)]) -> PublishedWeek {
         let week: Week = name.parse().unwrap();
         let places = (1..).zip(works).map(|(position, (work, builder))| Place {
-            week,
             position,
             work: ActivityId((*work).to_owned()),
             removed: *work == "gone",
-            title: String::new(),
-            title_gloss: None,
-            summary: None,
-            url: String::new(),
-            kind: ActivityKind::Article,
-            language: None,
-            category: String::new(),
-            category_name: String::new(),
-            region: String::new(),
-            services: Vec::new(),
             builders: vec![(BuilderId(*builder), format!("builder {builder}"))],
-            lead: false,
-            response_known: false,
+            ..Place::nobodys(week)
         });
         PublishedWeek {
             week,
