@@ -48,4 +48,5 @@ mod registry;
 mod support;
 #[cfg(test)]
 mod user;
+#[cfg(test)]
 mod week;
