@@ -119,7 +119,13 @@ async fn fill(ctx: &Context, activities: usize) {
             let new = (0..wanted).map(|place| {
                 let entry = entry(builder, round * ENTRIES_A_POLL + place, now);
                 let key = EntryKey(entry.id.clone().unwrap_or_default());
-                NewEntry { fingerprint: sha256_hex(key.0.as_bytes()), key, arrival: Arrival::default(), entry }
+                NewEntry {
+                    fingerprint: sha256_hex(key.0.as_bytes()),
+                    address: clarion::normalize::address_of(&entry),
+                    key,
+                    arrival: Arrival::default(),
+                    entry,
+                }
             });
             let at = now + SignedDuration::from_secs(i64::try_from(round).unwrap_or(0));
             let read = u32::try_from(wanted).expect("small");

@@ -62,6 +62,8 @@ pub struct Facts {
     /// The address is that of a source itself.
     pub is_source: bool,
     pub activity: Option<Activity>,
+    /// Where the activity stands now, if the address is one that it had before.
+    pub stands_at: Option<String>,
     /// Addresses of the other activities of its work, each with the reason for the merge.
     pub merged_with: Vec<(String, String)>,
     pub judged: Option<Judged>,
@@ -162,12 +164,13 @@ fn recorded(chain: &mut Chain, facts: &Facts) {
         }
         return;
     };
+    let moved = facts.stands_at.as_ref().map(|url| format!("; this was its address before, now it is {url}")).unwrap_or_default();
     let gone = match (activity.is_withdrawn(), activity.left) {
         (true, _) => "; it was entered by hand, and taken back",
         (_, true) => "; the source does not show it any more",
         _ => "",
     };
-    chain.pass("seen", format!("first seen on {}{gone}", when(activity.first_seen_at)));
+    chain.pass("seen", format!("first seen on {}{moved}{gone}", when(activity.first_seen_at)));
     match activity.published_trust {
         DateTrust::Unknown => {
             chain.pass("dated", "its source gives no date that can be read: the day on which we first saw it counts".into());

@@ -37,6 +37,8 @@ pub enum NotASource {
     Empty,
     #[error("`{0}` is not an address: give the address of a profile, a page or a feed")]
     Unreadable(String),
+    #[error("`{address}` names nothing of the kind `{kind}`: leave the kind out, and it is told from the address")]
+    Misfit { address: String, kind: SourceKind },
     #[error("only http and https addresses can be followed, not `{0}:`")]
     Scheme(String),
     #[error("an address must not carry a user name or password")]
@@ -95,6 +97,50 @@ pub fn understand(pasted: &str) -> Result<Pasted, NotASource> {
 
 /// Understands what a roster gives beside a kind: there a bare name is enough, and whatever host serves it is taken.
 pub fn understand_as(kind: SourceKind, pasted: &str) -> Result<Pasted, NotASource> {
+    let address = parse(trimmed(pasted)).ok().filter(Url::has_host);
+    let misfit = |url: &Url| NotASource::Misfit { address: shown(url.as_str()), kind };
+    if let Some(url) = address.as_ref().filter(|url| is_elsewhere(kind, url)) {
+        return Err(misfit(url));
+    }
+    understand_of(kind, pasted).map_err(|error| match (error, &address) {
+        // The address is one: it only does not fit.
+        (NotASource::Unreadable(_), Some(url)) => misfit(url),
+        (error, _) => error,
+    })
+}
+
+/// Whether an address is at a platform that has none of that kind: following it would follow somebody else of that name.
+fn is_elsewhere(kind: SourceKind, url: &Url) -> bool {
+    use SourceKind::{
+        Bluesky, Devto, GithubOrg, GithubRepo, GithubUser, GitlabProject, GitlabUser, Ical, Manual, Medium, Podcast, Rss,
+        SessionizeSpeaker, Sitemap, StackExchange, TwitchChannel, Vimeo, YoutubeChannel, YoutubePlaylist,
+    };
+    const HOMES: [(&str, &[SourceKind]); 11] = [
+        ("youtube.com", &[YoutubeChannel, YoutubePlaylist]),
+        ("youtu.be", &[YoutubeChannel, YoutubePlaylist]),
+        ("youtube-nocookie.com", &[YoutubeChannel, YoutubePlaylist]),
+        ("github.com", &[GithubUser, GithubOrg, GithubRepo]),
+        ("gitlab.com", &[GitlabUser, GitlabProject]),
+        ("dev.to", &[Devto]),
+        ("twitch.tv", &[TwitchChannel]),
+        ("sessionize.com", &[SessionizeSpeaker]),
+        ("bsky.app", &[Bluesky]),
+        ("vimeo.com", &[Vimeo]),
+        ("medium.com", &[Medium]),
+    ];
+    // Documents may lie anywhere.
+    if matches!(kind, Rss | Podcast | Ical | Sitemap | Manual) {
+        return false;
+    }
+    let Some(host) = url.host_str().map(|host| host.trim_end_matches('.')) else { return false };
+    if stack_exchange_site(host.strip_prefix("www.").unwrap_or(host)).is_some() {
+        return kind != StackExchange;
+    }
+    let lies_at = |home: &str| host.strip_suffix(home).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    HOMES.iter().any(|(home, kinds)| lies_at(home) && !kinds.contains(&kind))
+}
+
+fn understand_of(kind: SourceKind, pasted: &str) -> Result<Pasted, NotASource> {
     let text = trimmed(pasted);
     if text.is_empty() {
         return Err(NotASource::Empty);
@@ -1181,6 +1227,32 @@ mod tests {
             Ok(Pasted::Source { kind, locator, .. }) => format!("{kind} {locator}"),
             Ok(Pasted::NeedsPage { url, .. }) => format!("page {url}"),
             Err(error) => format!("no: {error}"),
+        }
+    }
+
+    #[test]
+    fn an_address_of_another_platform_is_nobody_of_the_same_name() {
+        for (kind, pasted) in [
+            (SourceKind::GithubUser, "https://dev.to/ro"),
+            (SourceKind::GithubUser, "https://gitlab.com/someone"),
+            (SourceKind::Devto, "https://github.com/someone"),
+            (SourceKind::Vimeo, "dev.to/someone"),
+            (SourceKind::Mastodon, "https://www.youtube.com/@someone"),
+            (SourceKind::YoutubeChannel, "https://github.com/fay"),
+            (SourceKind::GithubRepo, "https://github.com/someone"),
+            (SourceKind::GithubUser, "https://stackoverflow.com/users/1/someone"),
+        ] {
+            let told = understand_as(kind, pasted);
+            assert!(matches!(&told, Err(NotASource::Misfit { .. })), "{kind} {pasted}: {told:?}");
+        }
+        for (kind, pasted) in [
+            (SourceKind::GithubUser, "https://api.github.com/users/someone"),
+            (SourceKind::GithubUser, "http://127.0.0.1:9/users/someone/events"),
+            (SourceKind::Rss, "https://github.com/a/b/releases.atom"),
+            (SourceKind::Medium, "https://someone.medium.com/"),
+        ] {
+            let told = understand_as(kind, pasted);
+            assert!(told.is_ok(), "{kind} {pasted}: {told:?}");
         }
     }
 

@@ -11,10 +11,11 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::poll::{evidence_of, read};
+use super::recognize::{new_entry, recognize};
 use super::{Context, Wanted, pass};
 use crate::fetch::FetchOutcome;
 use crate::model::{Arrival, Ask, Document, Entry, EntryKey, Reading, Request, Source, SourceId, SourceState};
-use crate::normalize;
+use crate::normalize::{self, Found};
 use crate::store::{BackfillPage, NewEntry, StoreError};
 
 /// The most pages of one source in one run; the next one goes on.
@@ -71,7 +72,7 @@ pub async fn backfill(
     let mut page = cursor.as_ref().map_or(1, |(_, page)| *page);
     let mut request = Request { url: cursor.map_or_else(|| first.url.clone(), |(url, _)| url), ..first };
     let mut asked = HashSet::new();
-    let mut told: HashSet<EntryKey> = HashSet::new();
+    let mut told: HashSet<(EntryKey, Option<String>)> = HashSet::new();
     let known: HashSet<EntryKey> = ctx.store.known_entries(source.id).await?.into_keys().collect();
     while !stop.is_cancelled() {
         if report.pages >= MAX_PAGES {
@@ -102,14 +103,21 @@ pub async fn backfill(
         let mut pages = vec![(ask.clone(), Arc::clone(&document))];
         let whole = details(ctx, &ask, &readings, &known, &mut entries, &mut pages, stop).await;
         let keys = normalize::entry_keys(source, &entries);
-        let fresh = keys.iter().filter(|key| told.insert((*key).clone())).count();
+        // Ids that are counted anew on every page are no repetition.
+        let fresh = keys.iter().zip(&entries).filter(|(key, entry)| told.insert(((*key).clone(), normalize::address_of(entry)))).count();
         if page > 1 && fresh == 0 {
             return end(ctx, report, "the pages repeat themselves: nothing older is there").await;
         }
         let is_before = |entry: &Entry| since.is_some_and(|since| normalize::published(entry).is_some_and(|published| published < since));
         let all_before = !entries.is_empty() && entries.iter().all(is_before);
         let is_polled = polled.as_deref() == Some(request.url.as_str());
-        let new = if is_polled { Vec::new() } else { unseen(source, entries.into_iter().zip(keys), &known, is_before) };
+        let new = if is_polled {
+            Vec::new()
+        } else {
+            let before = ctx.store.known_entries(source.id).await?;
+            let found = recognize(ctx, source, &entries, &before).await?;
+            unseen(source, &entries, found, is_before)
+        };
         report.new += u32::try_from(new.len()).unwrap_or(u32::MAX);
         report.oldest = new.iter().filter_map(|new| normalize::published(&new.entry)).chain(report.oldest).min();
         let evidence = if new.is_empty() { Vec::new() } else { evidence_of(ctx, source, &pages).await? };
@@ -203,16 +211,9 @@ async fn details(
     whole
 }
 
-fn unseen(
-    source: &Source,
-    entries: impl Iterator<Item = (Entry, EntryKey)>,
-    known: &HashSet<EntryKey>,
-    is_before: impl Fn(&Entry) -> bool,
-) -> Vec<NewEntry> {
-    let mut told = HashSet::new();
+/// The entries of a page that the log does not know.
+fn unseen(source: &Source, entries: &[Entry], found: Vec<Found>, is_before: impl Fn(&Entry) -> bool) -> Vec<NewEntry> {
     let arrival = Arrival { fetched_back: true, ..Arrival::default() };
-    entries
-        .filter(|(entry, key)| !known.contains(key) && !is_before(entry) && told.insert(key.clone()))
-        .map(|(entry, key)| NewEntry { fingerprint: normalize::fingerprint(source.kind, &entry), key, arrival, entry })
-        .collect()
+    let found = entries.iter().zip(found).filter(|(entry, _)| !is_before(entry));
+    found.filter_map(|(entry, found)| new_entry(source, found, arrival, entry)).collect()
 }

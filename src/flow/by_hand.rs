@@ -74,7 +74,7 @@ pub async fn enter(ctx: &Context, builder: &Slug, told: &Told, by: &str) -> Resu
         return Ok(Entered::Unchanged);
     }
     let known = before.map(|before| before.id);
-    let entry = NewEntry { key, fingerprint, arrival: Arrival::default(), entry };
+    let entry = NewEntry { key, fingerprint, address: Some(address.key()), arrival: Arrival::default(), entry };
     ctx.store.enter(ByHand { source: source.id, known, entry: Some(entry), by: by.to_owned(), at: now }).await?;
     super::settle(ctx).await?;
     Ok(if known.is_some() { Entered::Changed } else { Entered::Added })

@@ -51,7 +51,13 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
         builders: source.owners.iter().filter_map(|owner| builders.get(&owner.builder)).map(|builder| builder.slug.to_string()).collect(),
         source: source.clone(),
     };
-    let activity = ctx.store.activities_at(&key).await?.into_iter().next();
+    // Of all that answer to an address, what stands there itself is meant, and of that what is shown and newest.
+    let mut activities = ctx.store.activities_at(&key).await?;
+    let key_of = |url: &Option<String>| url.as_deref().and_then(|url| CanonicalUrl::parse(url).ok()).map(|url| url.key());
+    let names = |url: &Option<String>| key_of(url).as_deref() == Some(key.as_str());
+    activities
+        .sort_by_key(|one| (!names(&one.url), !names(&one.canonical_url), one.left, std::cmp::Reverse(one.effective_at), one.id.clone()));
+    let activity = activities.into_iter().next();
     let is_source = sources.iter().any(|source| is_at(source, &key));
     let concerned: Vec<SourceFacts> = match &activity {
         Some(activity) => {
@@ -72,6 +78,10 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
     };
     let mut facts = Facts { canonical: canonical.to_string(), sources: concerned, is_source, ..Facts::default() };
     if let Some(activity) = activity {
+        facts.stands_at = activity.url.clone().filter(|_| {
+            let mentions = |link: &String| CanonicalUrl::parse(link).is_ok_and(|link| link.key() == key);
+            !names(&activity.url) && !names(&activity.canonical_url) && !activity.links.iter().any(mentions)
+        });
         if let Some(row) = ctx.store.work_of(&activity.id).await? {
             facts.merged_with = row
                 .activities

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
+use super::recognize::{new_entry, recognize, told_entry};
 use crate::collect::{self, Collector, Meaning};
 use crate::fetch::{Fetch, FetchOutcome};
 use crate::model::{
     Account, ActivityKind, Arrival, Ask, Auth, Document, Entry, EntryKey, FeedHints, GridAge, Poll, PollOutcome, ReadError, Reading,
     Repair, Request, Source, SourceId, SourceKind, SourceState, Validators,
 };
-use crate::normalize;
+use crate::normalize::{self, Found};
 use crate::schedule::{self, Observation, Observed};
 use crate::store::{Evidence, Known, NewEntry, PollRecord, StoreError};
 
@@ -217,7 +218,8 @@ async fn sweep(ctx: &Context, queued: &Queued) -> Result<Vec<Poll>, StoreError> 
             let state = ctx.store.source_state(source.id).await?;
             let known = ctx.store.known_entries(source.id).await?;
             let first_poll = state.swept_at.is_none();
-            let mut diff = compare(source, &reading, &known, first_poll, window_start(ctx, now), now);
+            let found = recognize(ctx, source, &reading.entries, &known).await?;
+            let mut diff = compare(source, &reading, found, &known, first_poll, window_start(ctx, now), now);
             // What is not in the answer of a search has not left anything.
             diff.left.clear();
             let outcome = PollOutcome::Read {
@@ -508,9 +510,13 @@ async fn record_answer(
     } else {
         reading
     };
-    let mut diff = compare(source, reading, &known, state.last_success_at.is_none(), window_start(ctx, now), now);
+    let found = recognize(ctx, source, &reading.entries, &known).await?;
+    let mut diff = compare(source, reading, found, &known, state.last_success_at.is_none(), window_start(ctx, now), now);
     diff.left.extend(called_off(ctx, source, reading, &known, now).await?);
-    let diff = follow_successors(ctx, diff).await?;
+    let mut diff = follow_successors(ctx, diff).await?;
+    if !diff.rekeyed.is_empty() {
+        ctx.store.rekey(std::mem::take(&mut diff.rekeyed)).await?;
+    }
     // What was asked before that was known is no ground to ask "has it changed?" of what is asked from now on.
     let looked_up = reading.stands_for.is_some() && reading.stands_for != state.stands_for;
     // A document that says that its source moved says it again with every poll, or it would count once only.
@@ -673,45 +679,54 @@ struct Diff {
     left: Vec<i64>,
     samples: Vec<(i64, GridAge, crate::model::Counts)>,
     new_samples: Vec<(EntryKey, GridAge, crate::model::Counts)>,
+    /// Known entries that are told as before, under another key.
+    rekeyed: Vec<(i64, EntryKey)>,
 }
 
 fn compare(
     source: &Source,
     reading: &Reading,
+    found: Vec<Found>,
     known: &HashMap<EntryKey, Known>,
     first_poll: bool,
     window_start: Timestamp,
     now: Timestamp,
 ) -> Diff {
-    let keys = normalize::entry_keys(source, &reading.entries);
-    let mut told: HashSet<&EntryKey> = HashSet::new();
+    let by_id: HashMap<i64, (&EntryKey, &Known)> = known.iter().map(|(key, known)| (known.id, (key, known))).collect();
+    let mut told: HashSet<i64> = HashSet::new();
     let mut diff = Diff::default();
-    for (entry, key) in reading.entries.iter().zip(&keys) {
-        // An entry told twice in one document counts as it is told first.
-        if !told.insert(key) {
-            continue;
-        }
-        let fingerprint = normalize::fingerprint(source.kind, entry);
+    for (entry, found) in reading.entries.iter().zip(found) {
         let age = entry.published.map_or(SignedDuration::ZERO, |published| now.duration_since(published));
         let grid = GridAge::of_age_s(age.as_secs()).filter(|_| !entry.counts.is_empty());
-        if let Some(before) = known.get(key) {
-            // A day's pushes are told once it is over, and told again only from a part of what it was.
-            if entry.kind == Some(ActivityKind::Code) {
-                continue;
+        match found {
+            // An entry told twice in one document counts as it is told first.
+            Found::Again => {}
+            Found::Known { id, key } => {
+                let Some((before_key, before)) = by_id.get(&id) else { continue };
+                told.insert(id);
+                // A day's pushes are told once it is over, and told again only from a part of what it was.
+                if entry.kind == Some(ActivityKind::Code) {
+                    continue;
+                }
+                if let Some(age) = grid.filter(|age| !before.sampled.contains(age)) {
+                    diff.samples.push((id, age, entry.counts));
+                }
+                let newest = key.clone().unwrap_or_else(|| (*before_key).clone());
+                let now_told = told_entry(source, newest, Arrival::default(), entry.clone());
+                if before.left || before.fingerprint != now_told.fingerprint {
+                    diff.changed.push((id, now_told));
+                } else if let Some(key) = key {
+                    diff.rekeyed.push((id, key));
+                }
             }
-            if let Some(age) = grid.filter(|age| !before.sampled.contains(age)) {
-                diff.samples.push((before.id, age, entry.counts));
+            Found::New { .. } => {
+                let arrival = Arrival { first_poll, window_start: Some(window_start), ..Arrival::default() };
+                let Some(new) = new_entry(source, found, arrival, entry) else { continue };
+                if let Some(age) = grid {
+                    diff.new_samples.push((new.key.clone(), age, entry.counts));
+                }
+                diff.new.push(new);
             }
-            if before.left || before.fingerprint != fingerprint {
-                diff.changed
-                    .push((before.id, NewEntry { key: key.clone(), fingerprint, arrival: Arrival::default(), entry: entry.clone() }));
-            }
-        } else {
-            if let Some(age) = grid {
-                diff.new_samples.push((key.clone(), age, entry.counts));
-            }
-            let arrival = Arrival { first_poll, window_start: Some(window_start), ..Arrival::default() };
-            diff.new.push(NewEntry { key: key.clone(), fingerprint, arrival, entry: entry.clone() });
         }
     }
     count_arrivals(&mut diff.new, now);
@@ -719,11 +734,8 @@ fn compare(
     // entry that is not in it is only older.
     let shows_all = matches!(source.kind, SourceKind::Rss | SourceKind::Podcast) || reading.whole;
     if shows_all && !reading.entries.is_empty() {
-        diff.left = known
-            .iter()
-            .filter(|(key, before)| !before.left && !before.beyond && !told.contains(key))
-            .map(|(_, before)| before.id)
-            .collect();
+        diff.left =
+            known.values().filter(|before| !before.left && !before.beyond && !told.contains(&before.id)).map(|before| before.id).collect();
         diff.left.sort_unstable();
     }
     diff

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::Context;
 use crate::collect::Collectors;
 use crate::model::{Ask, CanonicalUrl, Document, Entry, EntryKey, Request, Source, SourceId};
-use crate::normalize;
+use crate::normalize::{self, Found, Piece};
 use crate::store::{EntryRow, Held, Reread, StoreError};
 
 /// One entry that today's readers tell otherwise.
@@ -67,9 +67,8 @@ async fn reread_source(ctx: &Context, source: Arc<Source>, times: &[Timestamp], 
         let read = tokio::task::spawn_blocking(move || read_again(&collectors, &of, held)).await.map_err(|_| StoreError::Closed)?;
         report.unreadable.extend(read.unreadable.into_iter().map(|error| (source.id, error)));
         let keys = normalize::entry_keys(&source, &read.entries);
-        let told: Vec<(&EntryKey, &Entry)> = first_of_each(&keys, &read.entries);
-        let matched = Matched::of(&known, &told, *at);
-        for (row, (key, entry)) in matched.pairs {
+        let matched = Matched::of(&known, &read.entries, &keys, *at);
+        for (row, (key, entry)) in &matched.pairs {
             findings.extend(finding(&source, row, key, entry, *at));
         }
         if place + 1 == times.len() && matched.unknown > 0 {
@@ -107,12 +106,6 @@ fn read_again(collectors: &Collectors, source: &Arc<Source>, held: Vec<Held>) ->
     read
 }
 
-/// An entry told twice in one poll counts as it is told first.
-fn first_of_each<'a>(keys: &'a [EntryKey], entries: &'a [Entry]) -> Vec<(&'a EntryKey, &'a Entry)> {
-    let mut told = HashSet::new();
-    keys.iter().zip(entries).filter(|(key, _)| told.insert(*key)).collect()
-}
-
 /// When the entry was last told as the log has it.
 fn told_at(row: &EntryRow) -> Timestamp {
     row.changed_at.unwrap_or(row.first_seen_at)
@@ -120,26 +113,39 @@ fn told_at(row: &EntryRow) -> Timestamp {
 
 /// Which entries of the log the entries of a document are.
 struct Matched<'a> {
-    pairs: Vec<(&'a EntryRow, (&'a EntryKey, &'a Entry))>,
+    pairs: Vec<(&'a EntryRow, (EntryKey, Entry))>,
     unknown: u64,
 }
 
 impl<'a> Matched<'a> {
-    /// By key; else, among those that this very document told, by address or by title, where that fits one alone.
-    fn of(known: &'a [EntryRow], told: &[(&'a EntryKey, &'a Entry)], at: Timestamp) -> Self {
-        let mut by_key: HashMap<&EntryKey, &EntryRow> = HashMap::new();
-        for row in known {
-            if let Some((key, _)) = &row.first {
-                by_key.entry(key).or_insert(row);
-            }
-        }
-        by_key.extend(known.iter().map(|row| (&row.key, row)));
+    /// By what names them, as a poll would; else, among those that this very document told, by address or by title, where
+    /// that fits one alone.
+    fn of(known: &'a [EntryRow], entries: &'a [Entry], keys: &'a [EntryKey], at: Timestamp) -> Self {
+        // What this document told has the say; of the others, those that were known when it came.
+        let told_here: Vec<&EntryRow> = known.iter().filter(|row| told_at(row) == at || row.first_seen_at == at).collect();
+        let others: Vec<&EntryRow> = known.iter().filter(|row| told_at(row) != at && row.first_seen_at < at).collect();
         let mut pairs = Vec::new();
         let mut open: Vec<(&EntryKey, &Entry)> = Vec::new();
-        for one in told {
-            match by_key.get(one.0) {
-                Some(row) => pairs.push((*row, *one)),
-                None => open.push(*one),
+        let rows: Vec<&EntryRow> = told_here.into_iter().chain(others).collect();
+        let addresses: Vec<Option<String>> = rows.iter().map(|row| normalize::address_of(told_entry(row, at))).collect();
+        let pieces: Vec<Piece<'_>> = rows
+            .iter()
+            .zip(&addresses)
+            .map(|(row, address)| Piece {
+                id: row.id,
+                key: told_key(row, at),
+                address: address.as_deref(),
+                shared: told_entry(row, at).link_shared,
+                former: &row.former,
+                told: Some(told_entry(row, at)),
+            })
+            .collect();
+        let by_id: HashMap<i64, &EntryRow> = rows.iter().map(|row| (row.id, *row)).collect();
+        for ((entry, key), found) in entries.iter().zip(keys).zip(normalize::recognize(entries, keys, &pieces)) {
+            match found {
+                Found::Known { id, .. } => pairs.extend(by_id.get(&id).map(|row| (*row, (key, entry)))),
+                Found::New { .. } => open.push((key, entry)),
+                Found::Again => {}
             }
         }
         if !open.is_empty() {
@@ -150,8 +156,37 @@ impl<'a> Matched<'a> {
                 pair_by(trait_of, &mut lost, &mut open, &mut pairs);
             }
         }
+        let pairs = pairs.into_iter().map(|(row, (key, entry))| (row, as_recognized(row, key, entry, at))).collect();
         Self { pairs, unknown: open.len() as u64 }
     }
+}
+
+/// The key and telling that the log has of an entry for that document: the first one where it told it first, else the
+/// newest.
+fn told_key(row: &EntryRow, at: Timestamp) -> &EntryKey {
+    match &row.first {
+        Some((key, _)) if row.first_seen_at == at => key,
+        _ => &row.key,
+    }
+}
+
+fn told_entry(row: &EntryRow, at: Timestamp) -> &Entry {
+    match &row.first {
+        Some((_, entry)) if row.first_seen_at == at => entry,
+        _ => &row.entry,
+    }
+}
+
+/// An entry read again, with what only the poll could know: that its id was another piece's and so no key of its own, and
+/// that its address was that of several.
+fn as_recognized(row: &EntryRow, key: &EntryKey, entry: &Entry, at: Timestamp) -> (EntryKey, Entry) {
+    let before = told_entry(row, at);
+    let known_as = told_key(row, at);
+    let same_names = before.id == entry.id && before.platform_key == entry.platform_key;
+    let key = if same_names && normalize::may_be_kept(known_as, before) { known_as } else { key };
+    let same_address = normalize::address_of(before) == normalize::address_of(entry);
+    let entry = Entry { link_shared: entry.link_shared || (before.link_shared && same_address), ..entry.clone() };
+    (key.clone(), entry)
 }
 
 fn pair_by<'a>(
@@ -205,6 +240,7 @@ fn finding(source: &Source, row: &EntryRow, key: &EntryKey, entry: &Entry, at: T
         id: row.id,
         key: key.clone(),
         fingerprint: normalize::fingerprint(source.kind, entry),
+        address: normalize::address_of(entry),
         entry: entry.clone(),
         newest,
         dated,

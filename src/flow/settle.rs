@@ -4,9 +4,9 @@
 //! activities that share an address with those. Settling a part gives what settling everything gives, and how the facts
 //! were batched makes no difference.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::Context;
+use super::{Context, pieces};
 use crate::model::{Activity, ActivityId, Builder, BuilderId, DecisionKind, Seq, Source, SourceId};
 use crate::normalize::{self, OwnerFacts, People, Seen};
 use crate::store::{EntryRow, Place, Settled, SettledActivity, StoreError};
@@ -40,16 +40,16 @@ pub(super) async fn settle_all(ctx: &Context) -> Result<u64, StoreError> {
 async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
     let (upto, moved) = ctx.store.moved_after(after, STEP).await?;
     let roster = Roster::load(ctx).await?;
-    let mut keys: HashMap<i64, Vec<String>> = moved.iter().map(|row| (row.id, identity_keys(&roster, row))).collect();
+    let mut keys: HashMap<i64, Vec<String>> = moved.iter().map(|row| (row.id, identity_keys(row))).collect();
     let ids: HashSet<i64> = moved.iter().map(|row| row.id).collect();
     let all_keys: HashSet<String> = keys.values().flatten().cloned().collect();
     let mut rows = moved;
     if !rows.is_empty() {
         let beside = ctx.store.entries_beside(ids, all_keys).await?;
-        keys.extend(beside.iter().map(|row| (row.id, identity_keys(&roster, row))));
+        keys.extend(beside.iter().map(|row| (row.id, identity_keys(row))));
         rows.extend(beside);
     }
-    let groups = group(&rows, &keys);
+    let groups = pieces::group(&rows, &keys);
     let activities: Vec<SettledActivity> = {
         let (roster, keys) = (&roster, &keys);
         tokio::task::block_in_place(|| side_by_side(&groups, |group| compute(roster, group, keys)))
@@ -222,7 +222,8 @@ impl Roster {
                     .iter()
                     .filter_map(|owner| {
                         let builder = builders.get(&owner.builder)?;
-                        Some(OwnerFacts { owner: owner.clone(), name: builder.name.clone(), handles: builder.handles.clone() })
+                        let (name, former_names) = (builder.name.clone(), builder.former_names.clone());
+                        Some(OwnerFacts { owner: owner.clone(), name, former_names, handles: builder.handles.clone() })
                     })
                     .collect();
                 (source.id, owners)
@@ -237,58 +238,24 @@ impl Roster {
     }
 }
 
-/// The identity keys of an entry: those of its first telling first, whose first one names it for ever.
-fn identity_keys(roster: &Roster, row: &EntryRow) -> Vec<String> {
-    let Some(source) = roster.sources.get(&row.source) else { return vec![format!("{}:{}", row.source, row.key)] };
+/// The identity keys of an entry: those of its first telling first, which name it for ever, then those of its newest one,
+/// then the addresses that it had in between.
+fn identity_keys(row: &EntryRow) -> Vec<String> {
     let mut keys = Vec::new();
     let first = row.first.iter().map(|(key, entry)| (key, entry));
     for (key, entry) in first.chain([(&row.key, &row.entry)]) {
-        for key in normalize::identity_keys(source, key, entry) {
+        for key in normalize::identity_keys(row.source, key, entry) {
             if !keys.contains(&key) {
                 keys.push(key);
             }
         }
     }
-    keys
-}
-
-/// The first of the set that an element is in, with the way there made shorter.
-fn root(parent: &mut [usize], mut at: usize) -> usize {
-    while parent[at] != at {
-        parent[at] = parent[parent[at]];
-        at = parent[at];
-    }
-    at
-}
-
-/// Entries that share an identity key, directly or over others, are one activity.
-fn group<'a>(rows: &'a [EntryRow], keys: &HashMap<i64, Vec<String>>) -> Vec<Vec<&'a EntryRow>> {
-    let mut parent: Vec<usize> = (0..rows.len()).collect();
-    let mut holder: HashMap<&str, usize> = HashMap::new();
-    for (index, row) in rows.iter().enumerate() {
-        for key in keys.get(&row.id).into_iter().flatten() {
-            match holder.get(key.as_str()) {
-                Some(other) => {
-                    let (one, other) = (root(&mut parent, index), root(&mut parent, *other));
-                    parent[one.max(other)] = one.min(other);
-                }
-                None => {
-                    holder.insert(key, index);
-                }
-            }
+    for key in &row.former {
+        if !keys.contains(key) {
+            keys.push(key.clone());
         }
     }
-    let mut groups: BTreeMap<usize, Vec<&EntryRow>> = BTreeMap::new();
-    for (index, row) in rows.iter().enumerate() {
-        let root = root(&mut parent, index);
-        groups.entry(root).or_default().push(row);
-    }
-    let mut groups: Vec<_> = groups.into_values().collect();
-    for group in &mut groups {
-        group.sort_by_key(|row| row.id);
-    }
-    groups.sort_by_key(|group| group.first().map(|row| row.id));
-    groups
+    keys
 }
 
 /// The answers for all items in their order, computed on all cores where there are many.
@@ -305,9 +272,10 @@ fn side_by_side<T: Sync, U: Send>(items: &[T], answer: impl Fn(&T) -> U + Sync) 
     })
 }
 
-fn compute(roster: &Roster, group: &[&EntryRow], keys: &HashMap<i64, Vec<String>>) -> SettledActivity {
+fn compute(roster: &Roster, group: &pieces::Group<'_>, keys: &HashMap<i64, Vec<String>>) -> SettledActivity {
     let no_owners = Vec::new();
     let seen: Vec<Seen<'_>> = group
+        .rows
         .iter()
         .map(|row| Seen {
             source: row.source,
@@ -326,9 +294,14 @@ fn compute(roster: &Roster, group: &[&EntryRow], keys: &HashMap<i64, Vec<String>
             arrival: row.arrival,
         })
         .collect();
-    let activity = normalize::activity(&seen, &roster.people);
-    let aliases: BTreeSet<ActivityId> =
-        seen.iter().flat_map(|seen| seen.identity_keys).map(|key| ActivityId::of_key(key)).filter(|id| *id != activity.id).collect();
+    let activity = Activity { id: ActivityId::of_key(&group.name), ..normalize::activity(&seen, &roster.people) };
+    let aliases: BTreeSet<ActivityId> = group.also.iter().map(|key| ActivityId::of_key(key)).filter(|id| *id != activity.id).collect();
     let Neighborhood { keys: addresses, host } = Neighborhood::of(&activity);
-    SettledActivity { entries: group.iter().map(|row| row.id).collect(), addresses, host, aliases: aliases.into_iter().collect(), activity }
+    SettledActivity {
+        entries: group.rows.iter().map(|row| row.id).collect(),
+        addresses,
+        host,
+        aliases: aliases.into_iter().collect(),
+        activity,
+    }
 }

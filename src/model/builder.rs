@@ -74,6 +74,9 @@ pub struct Builder {
     pub slug: Slug,
     /// The name as one string, NFC, never split or re-cased.
     pub name: String,
+    /// Names that the roster gave before, in the order in which they were given up: what was signed with one stays theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_names: Vec<String>,
     /// Never public.
     pub email: Option<String>,
     /// ISO 3166-1 alpha-2, upper case.
@@ -98,6 +101,17 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// The builder as a roster tells it now, who was known as another before: names that were given up stay known.
+    pub fn succeeding(mut self, before: &Self) -> Self {
+        self.former_names.clone_from(&before.former_names);
+        if self.name != before.name {
+            self.former_names.push(before.name.clone());
+        }
+        let mut told = std::collections::BTreeSet::new();
+        self.former_names.retain(|name| *name != self.name && told.insert(name.clone()));
+        self
+    }
+
     /// Whether the builder is a member at that moment.
     pub fn is_active(&self, at: Timestamp) -> bool {
         self.active_from.is_none_or(|from| from <= at) && self.active_to.is_none_or(|to| at < to)

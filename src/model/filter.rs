@@ -174,7 +174,8 @@ pub fn names_of_author(author: &Author) -> Vec<String> {
 
 /// The names by which entries may call a builder.
 pub fn names_of_builder(builder: &Builder) -> Vec<String> {
-    names(std::iter::once(builder.name.as_str()).chain(builder.handles.values().map(String::as_str)))
+    let called = std::iter::once(&builder.name).chain(&builder.former_names).chain(builder.handles.values());
+    names(called.map(String::as_str))
 }
 
 fn names<'a>(told: impl Iterator<Item = &'a str>) -> Vec<String> {

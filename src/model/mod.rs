@@ -6,6 +6,7 @@
 mod account;
 mod activity;
 mod builder;
+mod byline;
 mod decision;
 mod delivery;
 mod desk;
@@ -26,6 +27,7 @@ mod work;
 pub use account::{AuditLine, BuilderLink, SignedIn, User, UserRole};
 pub use activity::{Activity, ActivityId, ActivityKind, Basis, Credit, DateTrust, GridAge, Role, Sighting, Substance};
 pub use builder::{Builder, BuilderId, Slug, SlugError, Switches};
+pub use byline::Byline;
 pub use decision::{Decision, DecisionKind};
 pub use delivery::{Amplified, DeliveryState};
 pub use desk::{

@@ -9,13 +9,21 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{OwnerFacts, Seen, filter, fold};
-use crate::model::{Author, Basis, Builder, BuilderId, Credit, Filtered, Role, SourceKind, names_of_author, names_of_builder};
+use crate::model::{Author, Basis, Builder, BuilderId, Byline, Credit, Filtered, Role, SourceKind, names_of_author, names_of_builder};
 
 /// Every member, found by the names that entries may call them by.
 #[derive(Debug, Default)]
 pub struct People {
-    builders: Vec<(BuilderId, String, BTreeMap<String, String>)>,
+    builders: Vec<Member>,
     by_name: HashMap<String, Vec<usize>>,
+}
+
+#[derive(Debug)]
+struct Member {
+    id: BuilderId,
+    name: String,
+    former_names: Vec<String>,
+    handles: BTreeMap<String, String>,
 }
 
 impl People {
@@ -26,26 +34,42 @@ impl People {
             for name in names_of_builder(builder) {
                 people.by_name.entry(name).or_default().push(people.builders.len());
             }
-            people.builders.push((builder.id, builder.name.clone(), builder.handles.clone()));
+            people.builders.push(Member {
+                id: builder.id,
+                name: builder.name.clone(),
+                former_names: builder.former_names.clone(),
+                handles: builder.handles.clone(),
+            });
         }
         people
     }
 
-    /// The one member whom an author can only be, whoever claims the source.
+    /// The one member whom an author can only be, whoever claims the source. Whoever has a name goes before whoever had it.
     fn find(&self, author: &Author, kind: SourceKind) -> Option<BuilderId> {
         let mut found: Vec<BuilderId> = Vec::new();
-        for name in names_of_author(author) {
-            for (id, name, handles) in self.by_name.get(&name).into_iter().flatten().map(|place| &self.builders[*place]) {
-                let is_meant = has_handle(handles, author, kind) || (is_whole_name(name) && has_name(name, author));
-                if is_meant && !found.contains(id) {
-                    found.push(*id);
+        let mut formerly: Vec<BuilderId> = Vec::new();
+        for called in names_of_author(author) {
+            for member in self.by_name.get(&called).into_iter().flatten().map(|place| &self.builders[*place]) {
+                let is_meant = has_handle(&member.handles, author, kind) || (is_whole_name(&member.name) && has_name(&member.name, author));
+                if is_meant && !found.contains(&member.id) {
+                    found.push(member.id);
+                }
+                let had = |name: &String| is_whole_name(name) && has_name(name, author);
+                if member.former_names.iter().any(had) && !formerly.contains(&member.id) {
+                    formerly.push(member.id);
                 }
             }
         }
-        match found.as_slice() {
-            [one] => Some(*one),
+        match (found.as_slice(), formerly.as_slice()) {
+            ([one], _) | ([], [one]) => Some(*one),
             _ => None,
         }
+    }
+
+    /// Whether a member has that name now.
+    fn has(&self, author: &Author) -> bool {
+        let called = names_of_author(author);
+        called.iter().flat_map(|name| self.by_name.get(name)).flatten().any(|place| has_name(&self.builders[*place].name, author))
     }
 }
 
@@ -104,31 +128,60 @@ pub(super) fn credits(seen: &[&Seen<'_>], people: &People) -> (Vec<Credit>, Opti
     (credits, filtered)
 }
 
-/// The builders whom a sighting's entry names, each with the place among its authors: claimants before all others.
+/// The builders whom a sighting's entry names, each with the place among its authors: claimants before all others. A name
+/// that is somebody's is never cut; else one byline may name several.
 fn named(sighting: &Seen<'_>, claimants: &BTreeMap<BuilderId, Vec<&OwnerFacts>>, people: &People) -> BTreeMap<BuilderId, (usize, Basis)> {
     let mut named = BTreeMap::new();
-    for (place, author) in sighting.entry.authors.iter().enumerate() {
-        let mut is_claimant = false;
-        for (builder, facts) in claimants {
-            let own_filter =
-                sighting.owners.iter().filter(|owner| owner.owner.builder == *builder).find_map(|owner| owner.owner.author.as_deref());
-            let basis = if own_filter.is_some_and(|filter| fits(filter, author)) {
-                Some(Basis::Filter)
-            } else if facts.iter().any(|facts| is_called(facts, author, sighting.kind)) {
-                Some(Basis::Entry)
-            } else {
-                None
-            };
-            if let Some(basis) = basis {
-                is_claimant = true;
-                named.entry(*builder).or_insert((place, basis));
+    let mut place = 0;
+    for author in &sighting.entry.authors {
+        let whole = called(sighting, author, claimants, people);
+        if whole.is_empty() {
+            let known = |author: &Author| Some(called(sighting, author, claimants, people)).filter(|found| !found.is_empty());
+            let names = Byline::of(&author.name).names(known);
+            // A single word is a name only among names: a company's is no person's.
+            let all_known = names.iter().all(|(_, found)| found.is_some());
+            for (author, found) in names {
+                for (builder, basis) in found.into_iter().flatten().filter(|_| all_known || is_whole_name(&author.name)) {
+                    named.entry(builder).or_insert((place, basis));
+                }
+                place += 1;
             }
         }
-        if !is_claimant && let Some(builder) = people.find(author, sighting.kind) {
-            named.entry(builder).or_insert((place, Basis::Entry));
+        for (builder, basis) in whole {
+            named.entry(builder).or_insert((place, basis));
         }
+        place += 1;
     }
     named
+}
+
+/// The builders whom one name calls.
+fn called(
+    sighting: &Seen<'_>,
+    author: &Author,
+    claimants: &BTreeMap<BuilderId, Vec<&OwnerFacts>>,
+    people: &People,
+) -> Vec<(BuilderId, Basis)> {
+    let mut found = Vec::new();
+    let mut formerly = Vec::new();
+    for (builder, facts) in claimants {
+        let own_filter =
+            sighting.owners.iter().filter(|owner| owner.owner.builder == *builder).find_map(|owner| owner.owner.author.as_deref());
+        if own_filter.is_some_and(|filter| fits(filter, author)) {
+            found.push((*builder, Basis::Filter));
+        } else if facts.iter().any(|facts| is_called(facts, author, sighting.kind)) {
+            found.push((*builder, Basis::Entry));
+        } else if facts.iter().flat_map(|facts| &facts.former_names).any(|name| has_name(name, author)) {
+            formerly.push((*builder, Basis::Entry));
+        }
+    }
+    if found.is_empty() && !people.has(author) {
+        found = formerly;
+    }
+    if found.is_empty() {
+        found.extend(people.find(author, sighting.kind).map(|builder| (builder, Basis::Entry)));
+    }
+    found
 }
 
 /// Whether the owner of a source made an entry that names nobody known.

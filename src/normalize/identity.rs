@@ -27,7 +27,7 @@ pub fn ids_not_unique(entries: &[Entry]) -> bool {
 
 /// The keys that may say that two entries are one piece, the one that names it for ever first: the platform's key, the
 /// canonical address, else the source with the entry's key.
-pub fn identity_keys(source: &Source, key: &EntryKey, entry: &Entry) -> Vec<String> {
+pub fn identity_keys(source: SourceId, key: &EntryKey, entry: &Entry) -> Vec<String> {
     let mut keys: Vec<String> = entry.platform_key.iter().cloned().collect();
     if let Some(address) = address_key(entry)
         && !keys.contains(&address)
@@ -35,7 +35,7 @@ pub fn identity_keys(source: &Source, key: &EntryKey, entry: &Entry) -> Vec<Stri
         keys.push(address);
     }
     if keys.is_empty() {
-        keys.push(local_key(source.id, key));
+        keys.push(local_key(source, key));
     }
     keys
 }
@@ -161,10 +161,26 @@ fn entry_key(entry: &Entry, id_shared: bool) -> EntryKey {
 
 /// The key of the entry's address, unless others of the document share it.
 fn address_key(entry: &Entry) -> Option<String> {
-    if entry.link_shared {
-        return None;
-    }
+    if entry.link_shared { None } else { address_of(entry) }
+}
+
+/// The key of the entry's address, be it its own or that of several.
+pub fn address_of(entry: &Entry) -> Option<String> {
     super::kind::address(entry).map(|url| bounded(url.key()))
+}
+
+/// The keys by which an entry is known whose id is already another piece's: by its address, else by what it says.
+pub(super) fn other_keys(entry: &Entry) -> Vec<EntryKey> {
+    let address = address_key(entry);
+    let url = address.iter().map(|address| bounded(format!("url:{address}")));
+    let hash = format!("hash:{}", title_and_date(entry, address.as_deref().unwrap_or_default()));
+    url.chain([hash]).map(EntryKey).collect()
+}
+
+/// Whether an entry may be known by a key though it reads otherwise: by an id that the feed gave it once, or by its address
+/// or words where its id is another piece's.
+pub fn may_be_kept(key: &EntryKey, entry: &Entry) -> bool {
+    !key.0.starts_with("hash:") || other_keys(entry).contains(key)
 }
 
 /// Ids that stand on entries which are not the same item told twice.

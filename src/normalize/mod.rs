@@ -10,6 +10,7 @@ mod filter;
 mod identity;
 mod kind;
 mod language;
+mod recognize;
 mod substance;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,13 +22,16 @@ use crate::text::{self, collapse, fold};
 
 pub use credit::People;
 pub use date::published;
-pub use identity::{entry_keys, fingerprint, identity_keys, ids_not_unique, successors};
+pub use identity::{address_of, entry_keys, fingerprint, identity_keys, ids_not_unique, may_be_kept, successors};
+pub use recognize::{Found, Piece, in_doubt, recognize};
 
 /// A builder's claim to a source, with the names by which entries may call the builder.
 #[derive(Debug, Clone)]
 pub struct OwnerFacts {
     pub owner: Owner,
     pub name: String,
+    /// Names that the builder had before.
+    pub former_names: Vec<String>,
     /// Network to handle.
     pub handles: BTreeMap<String, String>,
 }

@@ -15,6 +15,7 @@ fn owner(builder: i64, name: &str, author: Option<&str>) -> OwnerFacts {
     OwnerFacts {
         owner: Owner { builder: BuilderId(builder), author: author.map(str::to_owned), filters: crate::model::Filters::default() },
         name: name.into(),
+        former_names: Vec::new(),
         handles: BTreeMap::new(),
     }
 }
@@ -45,7 +46,7 @@ impl Sight {
     fn new(source_id: i64, kind: SourceKind, entry: Entry, first_seen_at: &str) -> Self {
         let source = source(source_id, kind);
         let key = entry_keys(&source, std::slice::from_ref(&entry)).remove(0);
-        let keys = identity_keys(&source, &key, &entry);
+        let keys = identity_keys(source.id, &key, &entry);
         let owners = vec![owner(1, "Ada Lovelace", None)];
         Self {
             source,
@@ -368,7 +369,7 @@ fn entries_that_share_a_link_stay_apart() {
     let shared = |id: &str| Entry { link_shared: true, ..entry(id, "https://show.example.org/", id, None) };
     let (one, two) = (shared("e1"), shared("e2"));
     let ids = entry_keys(&page, &[one.clone(), two.clone()]);
-    assert_ne!(identity_keys(&page, &ids[0], &one), identity_keys(&page, &ids[1], &two));
+    assert_ne!(identity_keys(page.id, &ids[0], &one), identity_keys(page.id, &ids[1], &two));
 }
 
 proptest::proptest! {
@@ -384,4 +385,68 @@ proptest::proptest! {
         let other: Vec<_> = order.iter().map(|index| sights[*index].seen()).collect();
         proptest::prop_assert_eq!(activity(&usual), activity(&other));
     }
+}
+
+fn by(name: &str) -> Entry {
+    let author = Author { name: name.into(), ..Author::default() };
+    Entry { authors: vec![author], ..entry("1", "https://a.example/1", "A", None) }
+}
+
+/// Who is credited for a byline in a feed that Ada and Bo registered, each with an author filter.
+fn credited(byline: &str, members: &[(i64, &str)]) -> Vec<(i64, Role)> {
+    let mut sight = rss(by(byline));
+    sight.owners = vec![owner(1, "Ada Nwosu", Some("Ada Nwosu")), owner(2, "Bo Lind", Some("Bo Lind"))];
+    let builders: Vec<crate::model::Builder> = members
+        .iter()
+        .map(|(id, name)| {
+            serde_json::from_value(serde_json::json!({
+                "id": id, "slug": format!("m{id}"), "name": name, "categories": [], "handles": {}, "switches": {},
+            }))
+            .unwrap()
+        })
+        .collect();
+    let activity = super::activity(&[sight.seen()], &People::of(builders.iter()));
+    activity.credits.iter().map(|credit| (credit.builder.0, credit.role)).collect()
+}
+
+#[test]
+fn all_whom_one_byline_names_are_kept_the_first_as_author() {
+    let both = [(1, Role::Author), (2, Role::CoAuthor)];
+    for byline in ["Ada Nwosu and Bo Lind", "Ada Nwosu, Bo Lind", "ADA NWOSU & Bo Lind", "Ada Nwosu; Lind, Bo", "by Ada Nwosu with Bo Lind"]
+    {
+        assert_eq!(credited(byline, &[]), both, "{byline}");
+    }
+    assert_eq!(credited("Bo Lind und Ada Nwosu", &[]), [(1, Role::CoAuthor), (2, Role::Author)]);
+    assert_eq!(credited("Zed Quill, Bo Lind and others", &[]), [(2, Role::Author)]);
+    assert_eq!(credited("Ada Nwosu, Fern Loam and Bo Lind", &[(3, "Fern Loam")]).len(), 3, "a member whom nobody registered here");
+    assert!(credited("Zed Quill and Adaeze Nwosu", &[]).is_empty());
+}
+
+#[test]
+fn a_name_that_is_somebodys_is_never_cut() {
+    let members = [(3, "Ash and Loam"), (4, "Loam, Fern"), (5, "Spencer")];
+    assert_eq!(credited("Ash and Loam", &members), [(3, Role::Author)]);
+    assert_eq!(credited("Ash and Loam and Bo Lind", &members), [(2, Role::CoAuthor), (3, Role::Author)]);
+    assert_eq!(credited("Loam, Fern, Ada Nwosu", &members), [(1, Role::CoAuthor), (4, Role::Author)]);
+    assert!(credited("Marks & Spencer", &members).is_empty(), "a word of a company's name is no person");
+}
+
+#[test]
+fn a_name_that_a_member_had_before_is_still_theirs_unless_another_has_it_now() {
+    let member = |id: i64, name: &str, before: &[&str]| -> crate::model::Builder {
+        serde_json::from_value(serde_json::json!({
+            "id": id, "slug": format!("m{id}"), "name": name, "former_names": before, "categories": [], "handles": {}, "switches": {},
+        }))
+        .unwrap()
+    };
+    let sight = Sight { owners: vec![owner(2, "Bo Lind", None)], ..rss(by("Ada Nwosu")) };
+    let credits = |members: &[crate::model::Builder]| {
+        let activity = super::activity(&[sight.seen()], &People::of(members.iter()));
+        activity.credits.iter().map(|credit| credit.builder.0).collect::<Vec<_>>()
+    };
+    let renamed = member(1, "Ada N. Obi", &["Ada Nwosu"]);
+    assert_eq!(credits(std::slice::from_ref(&renamed)), [1]);
+    assert_eq!(credits(&[renamed, member(3, "Ada Nwosu", &[])]), [3]);
+    let told = member(1, "Ada Nwosu", &[]).succeeding(&member(1, "Ada N. Obi", &["Ada Nwosu"]));
+    assert_eq!(told.former_names, ["Ada N. Obi"], "a name that is taken up again is none that was given up");
 }

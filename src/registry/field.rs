@@ -215,6 +215,7 @@ pub(super) fn blank(slug: Slug) -> Builder {
         active_from: None,
         active_to: None,
         switches: Switches::default(),
+        former_names: Vec::new(),
         absent_since: None,
     }
 }

@@ -16,7 +16,7 @@ use super::digests::Sealing;
 use super::log::{self, NewFact, append};
 use super::sqlite::{Durability, Extent};
 use super::{Store, StoreError, erased_weeks, registry, settled, to_millis};
-use crate::model::{Author, Builder, Decision, DecisionKind, Digest, FactKind, Week, hex, names_of_author, names_of_builder};
+use crate::model::{Author, Builder, Byline, Decision, DecisionKind, Digest, FactKind, Week, hex, names_of_author, names_of_builder};
 
 /// Whom to erase, and what follows for published digests.
 #[derive(Debug, Clone)]
@@ -110,9 +110,13 @@ impl Erasures {
     }
 
     /// Whether somebody had this entry of a source erased.
-    pub(super) fn hold_entry(&self, connection: &Connection, source: i64, key: &str) -> Result<bool, StoreError> {
+    pub(super) fn hold_entry(&self, connection: &Connection, source: i64, key: &str, address: Option<&str>) -> Result<bool, StoreError> {
         // Most databases hold no erasure: nothing is made for them, for each entry is asked about.
-        if self.0.is_none() { Ok(false) } else { self.hold(connection, &[entry_mark(source, key)]) }
+        if self.0.is_none() {
+            return Ok(false);
+        }
+        let address = address.map(|address| address_mark(source, address));
+        self.hold(connection, &address.into_iter().chain([entry_mark(source, key)]).collect::<Vec<_>>())
     }
 }
 
@@ -132,6 +136,11 @@ fn refusal(slug: &str) -> String {
 /// The mark of an entry that a shared source may go on showing.
 fn entry_mark(source: i64, key: &str) -> String {
     format!("entry:s{source}:{key}")
+}
+
+/// The mark of an entry at an address.
+fn address_mark(source: i64, address: &str) -> String {
+    format!("entry:s{source}:at:{address}")
 }
 
 fn ids(connection: &Connection, sql: &str, id: i64) -> Result<Vec<i64>, StoreError> {
@@ -155,9 +164,23 @@ fn drop_author(connection: &Connection, seq: i64, names: &BTreeSet<String>) -> R
         connection.prepare_cached("SELECT body FROM payload WHERE seq = ?1")?.query_row([seq], |row| row.get(0)).optional()?;
     let Some(mut value) = body.and_then(|body| serde_json::from_str::<Value>(&body).ok()) else { return Ok(()) };
     let Some(authors) = value.pointer_mut("/entry/authors").and_then(Value::as_array_mut) else { return Ok(()) };
-    authors.retain(|author| {
-        let author = serde_json::from_value::<Author>(author.clone()).unwrap_or_default();
-        !names_of_author(&author).iter().any(|name| names.contains(name))
+    let is_meant = |author: &Author| names_of_author(author).iter().any(|name| names.contains(name));
+    authors.retain_mut(|value| {
+        let mut author = serde_json::from_value::<Author>(value.clone()).unwrap_or_default();
+        if is_meant(&author) {
+            return false;
+        }
+        // Of several names in one byline the others stay.
+        let byline = Byline::of(&author.name);
+        if !byline.all_readings().iter().any(is_meant) {
+            return true;
+        }
+        author = Author { name: byline.without(is_meant), ..Author::default() };
+        match serde_json::to_value(&author) {
+            Ok(rest) if !author.name.is_empty() => *value = rest,
+            _ => return false,
+        }
+        true
     });
     connection.prepare_cached("UPDATE payload SET body = ?2 WHERE seq = ?1")?.execute(params![seq, value.to_string()])?;
     Ok(())
@@ -207,6 +230,18 @@ fn drop_links(connection: &Connection, entries: &BTreeSet<i64>, erased: &mut Era
     Ok(())
 }
 
+/// Marks the addresses that an entry has and had, so that no feed brings it back under another id.
+fn mark_addresses(connection: &Connection, source: i64, entry: i64, marked: &mut Vec<String>) -> Result<(), StoreError> {
+    let mut addresses = connection.prepare_cached(
+        "SELECT address FROM entries WHERE id = ?2 AND shared = 0 AND address IS NOT NULL
+         UNION SELECT key FROM former_addresses WHERE source = ?1 AND entry = ?2",
+    )?;
+    for address in addresses.query_map([source, entry], |row| row.get::<_, String>(0))? {
+        marked.push(address_mark(source, &address?));
+    }
+    Ok(())
+}
+
 fn erase(connection: &Connection, erasing: &Erasing) -> Result<Erased, StoreError> {
     let Erasing { builder, by, at, .. } = erasing;
     let id = builder.id.0;
@@ -247,7 +282,9 @@ fn erase(connection: &Connection, erasing: &Erasing) -> Result<Erased, StoreErro
         if let Some((source, key)) = place {
             if !own.contains(&source) {
                 marked.push(entry_mark(source, &key));
+                mark_addresses(connection, source, *entry, &mut marked)?;
             }
+            connection.prepare_cached("DELETE FROM former_addresses WHERE source = ?1 AND entry = ?2")?.execute([source, *entry])?;
             sources.insert(source);
         }
         for seq in lines_of(connection, *entry)? {
@@ -298,7 +335,9 @@ fn erase(connection: &Connection, erasing: &Erasing) -> Result<Erased, StoreErro
         connection.execute(sql, [id])?;
     }
     // Whoever came by a private link is named where they came and went; what staff did about them names an opaque id.
-    connection.execute("DELETE FROM audit WHERE who IN (?1, ?2) AND what GLOB 'signed_*'", params![builder.slug.as_str(), builder.name])?;
+    for name in builder.former_names.iter().map(String::as_str).chain([builder.slug.as_str(), builder.name.as_str()]) {
+        connection.execute("DELETE FROM audit WHERE who = ?1 AND what GLOB 'signed_*'", [name])?;
+    }
     erased_weeks::drop_from_digests(connection, erasing, &mut erased)?;
 
     let hashes: Vec<String> = marked.iter().map(|mark| keyed(&secret, mark)).collect();

@@ -65,6 +65,7 @@ fn put_builder(
     let mut builder = builder.clone();
     if let Some(known) = known {
         builder.id = known.id;
+        builder = builder.succeeding(&known);
         if known == builder {
             return Ok(known.id);
         }

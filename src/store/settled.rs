@@ -27,6 +27,8 @@ pub struct EntryRow {
     pub entry: Entry,
     /// When what was first told as upcoming was first told to be out.
     pub aired_at: Option<Timestamp>,
+    /// Keys of addresses that it had before its newest telling.
+    pub former: Vec<String>,
 }
 
 /// An activity with the entries it was computed from and the addresses it answers to.
@@ -91,6 +93,7 @@ fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> 
          LEFT JOIN payload dated ON dated.seq = e.dated
          WHERE e.id = ?1",
     )?;
+    let mut formerly = connection.prepare_cached("SELECT key FROM former_addresses WHERE source = ?1 AND entry = ?2 ORDER BY key")?;
     let mut entries = Vec::new();
     for id in ids {
         let mut rows = statement.query([id])?;
@@ -120,9 +123,14 @@ fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> 
             "" => Arrival::default(),
             detail => serde_json::from_str(detail)?,
         };
+        let source: i64 = row.get(0)?;
+        let former = match &first {
+            Some(_) => formerly.query_map([source, id], |row| row.get(0))?.collect::<Result<_, _>>()?,
+            None => Vec::new(),
+        };
         entries.push(EntryRow {
             id,
-            source: SourceId(row.get(0)?),
+            source: SourceId(source),
             key: payload.key,
             arrival,
             first_seen_at: from_millis(row.get(3)?)?,
@@ -131,6 +139,7 @@ fn load_entries(connection: &Connection, ids: impl IntoIterator<Item = i64>) -> 
             first,
             entry: payload.entry,
             aired_at,
+            former,
         });
     }
     Ok(entries)

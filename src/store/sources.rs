@@ -13,7 +13,7 @@ use super::erase::Erasures;
 use super::log::{NewFact, append};
 use super::{Store, StoreError, Unwritten, registry, to_millis};
 use crate::model::{
-    Arrival, BuilderId, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceKind, SourceState, SourceStatus,
+    Arrival, BuilderId, Byline, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceKind, SourceState, SourceStatus,
     names_of_author,
 };
 
@@ -30,6 +30,12 @@ pub struct Known {
     pub sampled: Vec<GridAge>,
     /// The publication time that its first telling gave, or when it was first seen.
     pub first_seen_at: Timestamp,
+    /// The key of the address of its newest telling.
+    pub address: Option<String>,
+    /// Others of the same document had that address too.
+    pub shared: bool,
+    /// Addresses that it had before.
+    pub former: Vec<String>,
 }
 
 /// An entry that the log does not know yet.
@@ -37,6 +43,8 @@ pub struct Known {
 pub struct NewEntry {
     pub key: EntryKey,
     pub fingerprint: String,
+    /// The key of its address, be it its own or that of several.
+    pub address: Option<String>,
     pub arrival: Arrival,
     pub entry: Entry,
 }
@@ -47,6 +55,8 @@ pub struct Reread {
     pub id: i64,
     pub key: EntryKey,
     pub fingerprint: String,
+    /// The key of its address.
+    pub address: Option<String>,
     pub entry: Entry,
     /// It takes the place of the newest telling.
     pub newest: bool,
@@ -179,7 +189,7 @@ pub(super) fn put_new(
     erasures: &Erasures,
 ) -> Result<Option<i64>, StoreError> {
     // A source of several people may go on showing what one of them had erased.
-    if erasures.hold_entry(connection, source.0, &new.key.0)? {
+    if erasures.hold_entry(connection, source.0, &new.key.0, new.address.as_deref().filter(|_| !new.entry.link_shared))? {
         return Ok(None);
     }
     let fact = NewFact {
@@ -192,9 +202,19 @@ pub(super) fn put_new(
     let seq = append(connection, &fact)?;
     connection
         .prepare_cached(
-            "INSERT INTO entries (id, source, key, fingerprint, last, first_seen_at, beyond) VALUES (?1, ?2, ?3, ?4, ?1, ?5, ?6)",
+            "INSERT INTO entries (id, source, key, fingerprint, last, first_seen_at, beyond, address, shared)
+             VALUES (?1, ?2, ?3, ?4, ?1, ?5, ?6, ?7, ?8)",
         )?
-        .execute(params![seq.0, source.0, new.key.0, new.fingerprint, to_millis(at), new.arrival.fetched_back])?;
+        .execute(params![
+            seq.0,
+            source.0,
+            new.key.0,
+            new.fingerprint,
+            to_millis(at),
+            new.arrival.fetched_back,
+            new.address,
+            new.entry.link_shared
+        ])?;
     Ok(Some(seq.0))
 }
 
@@ -204,7 +224,11 @@ pub(super) fn put_bylines<'a>(
     source: SourceId,
     entries: impl IntoIterator<Item = &'a Entry>,
 ) -> Result<(), StoreError> {
-    let names: BTreeSet<String> = entries.into_iter().flat_map(|entry| &entry.authors).flat_map(names_of_author).collect();
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for author in entries.into_iter().flat_map(|entry| &entry.authors) {
+        names.extend(names_of_author(author));
+        names.extend(Byline::of(&author.name).all_readings().iter().flat_map(names_of_author));
+    }
     let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO bylines (name, source) VALUES (?1, ?2)")?;
     for name in names {
         statement.execute(params![name, source.0])?;
@@ -221,9 +245,22 @@ fn put_changed(connection: &Connection, at: Timestamp, id: i64, changed: &NewEnt
         payload: Some(entry_payload(&changed.key, &changed.entry, by)?),
     };
     let seq = append(connection, &fact)?;
+    put_address(connection, id, changed.address.as_deref(), changed.entry.link_shared)?;
     connection
         .prepare_cached("UPDATE entries SET key = ?5, fingerprint = ?2, last = ?3, changed_at = ?4, left_at = NULL WHERE id = ?1")?
         .execute(params![id, changed.fingerprint, seq.0, to_millis(at), changed.key.0])?;
+    Ok(())
+}
+
+/// Keeps the address of the newest telling of an entry, and remembers the one that it had before.
+fn put_address(connection: &Connection, id: i64, address: Option<&str>, shared: bool) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO former_addresses (source, entry, key)
+             SELECT source, id, address FROM entries WHERE id = ?1 AND address IS NOT NULL AND address IS NOT ?2 AND shared = 0",
+        )?
+        .execute(params![id, address])?;
+    connection.prepare_cached("UPDATE entries SET address = ?2, shared = ?3 WHERE id = ?1")?.execute(params![id, address, shared])?;
     Ok(())
 }
 
@@ -280,6 +317,7 @@ fn record_reread(connection: &Connection, rereads: &[Reread], at: Timestamp) -> 
         };
         let seq = append(connection, &fact)?;
         if reread.newest {
+            put_address(connection, reread.id, reread.address.as_deref(), reread.entry.link_shared)?;
             connection.prepare_cached("UPDATE entries SET key = ?2, fingerprint = ?3, last = ?4 WHERE id = ?1")?.execute(params![
                 reread.id,
                 reread.key.0,
@@ -477,9 +515,15 @@ impl Store {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id, key, fingerprint, left_at IS NOT NULL, first_seen_at,
-                        (SELECT group_concat(age) FROM samples WHERE entry = entries.id), beyond
+                        (SELECT group_concat(age) FROM samples WHERE entry = entries.id), beyond, address, shared
                  FROM entries WHERE source = ?1",
             )?;
+            let mut former: HashMap<i64, Vec<String>> = HashMap::new();
+            let mut moved = connection.prepare_cached("SELECT entry, key FROM former_addresses WHERE source = ?1 ORDER BY entry, key")?;
+            for row in moved.query_map([source.0], |row| Ok((row.get(0)?, row.get(1)?)))? {
+                let (entry, key): (i64, String) = row?;
+                former.entry(entry).or_default().push(key);
+            }
             let mut rows = statement.query([source.0])?;
             let mut known = HashMap::new();
             while let Some(row) = rows.next()? {
@@ -490,17 +534,34 @@ impl Store {
                     .filter_map(|age| age.parse().ok())
                     .filter_map(|hours: i64| GridAge::ALL.into_iter().find(|age| age.hours() == hours))
                     .collect();
+                let id = row.get(0)?;
                 let entry = Known {
-                    id: row.get(0)?,
+                    id,
                     fingerprint: row.get(2)?,
                     left: row.get(3)?,
                     beyond: row.get(6)?,
                     sampled,
                     first_seen_at: super::from_millis(row.get(4)?)?,
+                    address: row.get(7)?,
+                    shared: row.get(8)?,
+                    former: former.remove(&id).unwrap_or_default(),
                 };
                 known.insert(EntryKey(row.get(1)?), entry);
             }
             Ok(known)
+        })
+        .await
+    }
+
+    /// Keeps by which keys a source now calls entries that are known. How a source names an entry is no fact of it: this is
+    /// remembered to recognize it with the next poll.
+    pub async fn rekey(&self, rekeyed: Vec<(i64, EntryKey)>) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            let mut statement = connection.prepare_cached("UPDATE OR IGNORE entries SET key = ?2 WHERE id = ?1")?;
+            for (id, key) in &rekeyed {
+                statement.execute(params![id, key.0])?;
+            }
+            Ok(())
         })
         .await
     }

@@ -196,12 +196,19 @@ impl Store {
         .await
     }
 
-    /// The activities that answer to an address key, ordered by id.
+    /// The activities that answer to an address key, ordered by id: those that stand there, that call it canonical or
+    /// mention it; where there is none, those that stood there once.
     pub async fn activities_at(&self, key: &str) -> Result<Vec<Activity>, StoreError> {
         let key = key.to_owned();
         self.read(move |connection| {
             let mut statement = connection.prepare_cached("SELECT activity FROM activity_keys WHERE key = ?1 ORDER BY activity")?;
-            let ids = statement.query_map([&key], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+            let mut ids = statement.query_map([&key], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+            if ids.is_empty() {
+                let mut formerly = connection.prepare_cached(
+                    "SELECT DISTINCT activity FROM entry_keys JOIN sightings USING (entry) WHERE key = ?1 ORDER BY activity",
+                )?;
+                ids = formerly.query_map([&key], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            }
             let mut activities = Vec::new();
             for id in ids {
                 activities.extend(read_activity(connection, &id)?);

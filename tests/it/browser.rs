@@ -228,7 +228,7 @@ fn a_session_without_scripts_goes_by_plain_forms() {
     // Ticked one by one, approved, and told until when it can be pulled back.
     browser.go(&window, &format!("{base}/staff/week/{week}"));
     let mut told = String::new();
-    for _ in 0..3 {
+    for _ in 0..6 {
         let ticks = browser.tell(&window, "[...document.querySelectorAll('.tick:not(.all) input:not([disabled])')].map(box => box.id)");
         for tick in ticks.as_array().unwrap() {
             browser.tab_to(&window, &format!("#{}", tick.as_str().unwrap()));

@@ -33,6 +33,8 @@ mod fetch;
 #[cfg(test)]
 mod filters;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod moves;

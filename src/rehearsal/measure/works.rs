@@ -168,11 +168,11 @@ impl Told {
             left: false,
         };
         let key = normalize::entry_keys(&source, std::slice::from_ref(&entry)).pop().unwrap_or_else(|| EntryKey(String::new()));
-        let identity_keys = normalize::identity_keys(&source, &key, &entry);
+        let identity_keys = normalize::identity_keys(source.id, &key, &entry);
         let owner = Owner { builder, author: None, filters: Filters::default() };
         Self {
             source: source.id,
-            owners: vec![OwnerFacts { owner, name: "Somebody".to_owned(), handles: BTreeMap::new() }],
+            owners: vec![OwnerFacts { owner, name: "Somebody".to_owned(), former_names: Vec::new(), handles: BTreeMap::new() }],
             key,
             identity_keys,
             first_seen_at: piece

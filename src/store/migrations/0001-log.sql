@@ -126,8 +126,17 @@ CREATE TABLE entries (
     changed_at    INTEGER,
     left_at       INTEGER,
     beyond        INTEGER NOT NULL DEFAULT 0, -- found on an older page: that polls do not show it says nothing
+    address       TEXT,                      -- key of the address of its newest telling
+    shared        INTEGER NOT NULL DEFAULT 0, -- others of the same document had that address too
     UNIQUE (source, key)
 ) STRICT;
+-- Addresses that an entry had before its newest telling.
+CREATE TABLE former_addresses (
+    source INTEGER NOT NULL,
+    entry  INTEGER NOT NULL,
+    key    TEXT NOT NULL,
+    PRIMARY KEY (source, entry, key)
+) STRICT, WITHOUT ROWID;
 -- By which names the entries of a source call their makers: whom a change of the roster may concern.
 CREATE TABLE bylines (
     name   TEXT NOT NULL,
