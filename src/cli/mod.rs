@@ -220,11 +220,38 @@ impl Global {
 
     /// Who decides.
     fn person(&self) -> String {
-        let user = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
-        let person = self.person.clone().or_else(user).unwrap_or_default();
-        let clean: String = person.chars().filter(|c| !c.is_control()).take(80).collect();
-        if clean.trim().is_empty() { "unknown".into() } else { clean.trim().to_owned() }
+        let of = |name: &str| std::env::var(name).ok();
+        let told = [self.person.clone(), of("USER"), of("LOGNAME")];
+        told.into_iter().flatten().find_map(|person| clean_name(&person)).unwrap_or_else(system_user)
     }
+}
+
+fn clean_name(name: &str) -> Option<String> {
+    let clean: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+    Some(clean.trim().to_owned()).filter(|clean| !clean.is_empty())
+}
+
+/// The user that the process runs as: services and containers often have no variable that names them.
+#[cfg(unix)]
+fn system_user() -> String {
+    let id = rustix::process::geteuid().as_raw();
+    let users = std::fs::read("/etc/passwd").unwrap_or_default();
+    user_in(&String::from_utf8_lossy(&users), id).unwrap_or_else(|| format!("uid {id}"))
+}
+
+#[cfg(not(unix))]
+fn system_user() -> String {
+    "unknown".to_owned()
+}
+
+/// The name of a user's id in the system's list: `name:password:id:…`, a line a user.
+#[cfg(unix)]
+fn user_in(users: &str, id: u32) -> Option<String> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.trim() == id.to_string()).then(|| clean_name(name))?
+    })
 }
 
 /// Opens the database that the configuration names and builds the context on it.
@@ -239,5 +266,20 @@ async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Context> 
             ctx.close().await?;
             Err(error.into())
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_without_variables_is_its_user() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nodd line\n\nclara:x:1000:1000:Clara,,,:/home/clara:/bin/sh\n:x:7:7::/:\n";
+        assert_eq!(user_in(users, 0).as_deref(), Some("root"));
+        assert_eq!(user_in(users, 1000).as_deref(), Some("clara"));
+        assert_eq!(user_in(users, 10), None);
+        assert_eq!(user_in(users, 7), None);
+        assert!(!system_user().is_empty() && system_user() != "unknown");
     }
 }

@@ -10,10 +10,10 @@ use crate::rehearsal::year::{self, Options};
 #[derive(Debug, Args)]
 pub(super) struct SimulateArgs {
     /// How many builders the program has.
-    #[arg(long, value_name = "N", default_value_t = 2635)]
+    #[arg(long, value_name = "N", default_value_t = 2635, value_parser = clap::value_parser!(u32).range(1..=i64::from(year::MOST_BUILDERS)))]
     builders: u32,
     /// How many weeks are played.
-    #[arg(long, value_name = "N", default_value_t = 52)]
+    #[arg(long, value_name = "N", default_value_t = 52, value_parser = clap::value_parser!(u32).range(1..=i64::from(year::MOST_WEEKS)))]
     weeks: u32,
     /// Which program is invented.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -29,6 +29,13 @@ pub(super) fn run(global: &Global, args: &SimulateArgs) -> anyhow::Result<()> {
     let report = year::simulate(&options);
     if global.json {
         return output::print_json(&report);
+    }
+    if report.is_empty() {
+        anyhow::bail!(
+            "none of these {} builders made a work that could be chosen in {} weeks, so there is nothing to judge: play more of either",
+            report.builders,
+            report.weeks
+        );
     }
     let columns = [&report.formula, &report.most_engaged, &report.newest];
     let row = |name: &str, figure: &dyn Fn(&year::Figures) -> String| {
@@ -46,7 +53,9 @@ pub(super) fn run(global: &Global, args: &SimulateArgs) -> anyhow::Result<()> {
             f.features_by_audience_quarter.iter().map(|quarter| format!("{quarter:.2}")).collect::<Vec<_>>().join(" / ")
         }),
         row("hidden quality of picks (deviations)", &|f| format!("{:.2}", f.hidden_quality)),
-        row("hidden quality, of the best possible (%)", &|f| format!("{:.0}", 100.0 * f.hidden_quality_share)),
+        row("hidden quality, of the best possible (%)", &|f| {
+            if report.quality_is_known { format!("{:.0}", 100.0 * f.hidden_quality_share) } else { "unknown".to_owned() }
+        }),
     ];
     let mut text = format!(
         "{} builders, {} weeks, {} places, {} works, seed {}\n\n",
@@ -54,7 +63,15 @@ pub(super) fn run(global: &Global, args: &SimulateArgs) -> anyhow::Result<()> {
     );
     text.push_str(&output::table(&["", "these rules", "most engaged first", "newest first"], rows));
     text.push('\n');
-    for bound in report.bounds() {
+    let bounds = report.bounds();
+    if bounds.is_empty() {
+        text.push_str(&format!(
+            "no promise is made for so small a program: {} builders and {} weeks are the least\n",
+            year::LEAST_BUILDERS,
+            year::LEAST_WEEKS
+        ));
+    }
+    for bound in bounds {
         text.push_str(&format!("{} {:>2}  {}\n", if bound.holds { "kept  " } else { "BROKEN" }, bound.number, bound.text));
     }
     output::print(&text)

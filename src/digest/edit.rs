@@ -78,10 +78,37 @@ pub fn try_edit(base: &Digest, pool: &Pool, edits: &[EditRecord], next: &Edit) -
         });
         return Ok(Laid { desk: lay(base, pool, &edits), text: "computed the draft anew".to_owned(), edit: next });
     }
+    let next = match next {
+        Edit::Move { work, place } => within_section(base, pool, edits, work, place)?,
+        other => other,
+    };
     let mut table = Table::after(base, pool, edits);
     let text = table.describe(&next);
     table.apply(&next, edits.last().map_or(1, |last| last.revision.saturating_add(1)), true)?;
     Ok(Laid { desk: table.desk(), text, edit: next })
+}
+
+/// A move to a place that its section has: beyond the last is the last. One that changes nothing is refused.
+fn within_section(base: &Digest, pool: &Pool, edits: &[EditRecord], work: ActivityId, place: u32) -> Result<Edit, EditRefused> {
+    let desk = lay(base, pool, edits);
+    let about = |pick: &Pick| pick.work == work || pick.members.contains(&work);
+    // What has no place, or place 0, is refused where the edit is laid.
+    let Some(section) = desk.digest.sections.iter().find(|section| section.picks.iter().any(about)) else {
+        return Ok(Edit::Move { work, place });
+    };
+    let all = u32::try_from(section.picks.len()).unwrap_or(u32::MAX);
+    let stands = section.picks.iter().position(about).map_or(0, |index| u32::try_from(index + 1).unwrap_or(u32::MAX));
+    let to = place.min(all);
+    if to == stands {
+        let title = quoted(&section.picks[section.picks.iter().position(about).unwrap_or_default()].title);
+        let why = if all == 1 {
+            format!("{title} is alone in its section")
+        } else {
+            format!("{title} has place {stands} of {all} in its section already")
+        };
+        return Err(EditRefused(why));
+    }
+    Ok(Edit::Move { work, place: to })
 }
 
 fn undoable(edits: &[EditRecord], revision: u32) -> Result<&EditRecord, EditRefused> {

@@ -5,7 +5,8 @@
 use super::eligible::Past;
 use crate::model::{BuilderId, Pick, ReasonTerm, Section, Week};
 
-/// Sections in the program's order of categories, begun each week with another one; what has no category comes last.
+/// Sections in the program's order of categories, begun each week with the next one; what has no category comes last. The
+/// turn goes over all categories, whether or not they have a pick, so that a section that comes or goes moves no other.
 /// In a section the greatest gain comes first.
 pub(super) fn sections(week: Week, categories: &[(String, String)], picks: Vec<Pick>) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
@@ -25,11 +26,13 @@ pub(super) fn sections(week: Week, categories: &[(String, String)], picks: Vec<P
     for section in &mut sections {
         section.picks.sort_by_key(|pick| (-pick.gain, pick.round));
     }
-    sections.sort_by(|a, b| (place_of(&a.category), &a.category).cmp(&(place_of(&b.category), &b.category)));
-    let known = sections.iter().filter(|section| place_of(&section.category) < categories.len()).count();
-    if known > 0 {
-        sections[..known].rotate_left(usize::try_from(week.number()).unwrap_or(0) % known);
-    }
+    let all = categories.len();
+    let turn = usize::try_from(week.number()).unwrap_or(0) % all.max(1);
+    let turned = |key: &str| match place_of(key) {
+        place if place < all => (place + all - turn) % all,
+        _ => all,
+    };
+    sections.sort_by(|a, b| (turned(&a.category), &a.category).cmp(&(turned(&b.category), &b.category)));
     sections
 }
 
@@ -71,7 +74,7 @@ mod tests {
             work.topic.category = category.into();
         }
         let mut firsts = Vec::new();
-        for number in 46..=48 {
+        for number in 40..=52 {
             case.week = format!("2026-W{number}").parse().unwrap();
             for work in &mut case.candidates {
                 work.effective_at = case.week.start();
@@ -81,7 +84,32 @@ mod tests {
             firsts.push(sections[0].clone());
         }
         firsts.sort();
+        firsts.dedup();
         assert_eq!(firsts, ["ai_ml", "databases", "security"]);
+    }
+
+    #[test]
+    fn a_section_that_goes_moves_no_other() {
+        let keys = ["security", "ai_ml", "general", "databases", "devops"];
+        let mut case = Case::new(5);
+        case.candidates = (1..=5).map(|n| candidate(n, &[n])).collect();
+        for (work, category) in case.candidates.iter_mut().zip(keys) {
+            work.topic.category = category.into();
+        }
+        for number in 40..=52 {
+            case.week = format!("2026-W{number}").parse().unwrap();
+            for work in &mut case.candidates {
+                work.effective_at = case.week.start();
+            }
+            let (base, pool) = case.draft();
+            let order = |digest: &crate::model::Digest| digest.sections.iter().map(|section| section.category.clone()).collect::<Vec<_>>();
+            for (n, key) in (1..).zip(keys) {
+                let drop = crate::model::Edit::Drop { work: work_id(n) };
+                let after = order(&crate::digest::try_edit(&base, &pool, &[], &drop).unwrap().desk.digest);
+                let before: Vec<String> = order(&base).into_iter().filter(|other| other != key).collect();
+                assert_eq!(after, before, "{key} in {number}");
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::decide::EditError;
 use super::draft::{builders_of, preview_with_pool};
 use super::{Context, links};
+use crate::config::ChannelKind;
 use crate::digest::{self, CheckFacts, Clash, LinkFact, TextFault};
 use crate::health;
 use crate::model::{
@@ -342,8 +343,23 @@ fn text_faults(ctx: &Context, digest: &Digest, now: Timestamp) -> Vec<TextFault>
     let context = super::running_context(ctx).published(now);
     let fault = |code, text: String| TextFault { level: Level::Error, code, work: None, text };
     match render::render(digest, &context, Format::Eml) {
+        // How large it is is looked at below, with all that is in it.
+        Ok(_) | Err(RenderError::MailTooLong { .. }) => {}
+        Err(error) => faults.push(fault("cannot_be_rendered", format!("the mail: {error}"))),
+    }
+    match mail_bytes(ctx, digest, &context) {
+        Ok(bytes) if bytes > render::MAIL_MOST => faults.push(fault(
+            "mail_too_large",
+            format!(
+                "the mail has {bytes} bytes, {} at most are sent whole by large mail services: take works out, or shorten their summaries",
+                render::MAIL_MOST
+            ),
+        )),
+        Ok(bytes) if bytes > render::MAIL_LARGE => {
+            let text = format!("the mail has {bytes} bytes; from {} on some mail programs cut it off", render::MAIL_MOST);
+            faults.push(TextFault { level: Level::Warning, ..fault("mail_large", text) });
+        }
         Ok(_) => {}
-        Err(error @ RenderError::MailTooLong { .. }) => faults.push(fault("mail_too_large", error.to_string())),
         Err(error) => faults.push(fault("cannot_be_rendered", format!("the mail: {error}"))),
     }
     match render::render(digest, &context, Format::Html) {
@@ -354,6 +370,16 @@ fn text_faults(ctx: &Context, digest: &Digest, now: Timestamp) -> Vec<TextFault>
         Err(error) => faults.push(fault("cannot_be_rendered", format!("the page: {error}"))),
     }
     faults
+}
+
+/// The bytes of the largest mail of any list.
+fn mail_bytes(ctx: &Context, digest: &Digest, context: &render::Context) -> Result<usize, RenderError> {
+    let mut largest = render::mail_bytes(digest, context)?;
+    for config in ctx.config.delivery.iter().filter(|config| config.kind == ChannelKind::Smtp && config.enabled) {
+        let of_list = render::Context { unsubscribe: config.unsubscribe.clone(), utm: config.utm, ..context.clone() };
+        largest = largest.max(render::mail_bytes(digest, &of_list)?);
+    }
+    Ok(largest)
 }
 
 fn images_without_text(html: &str) -> bool {

@@ -64,6 +64,16 @@ pub struct Figures {
     pub builders_with_supply: u32,
 }
 
+/// Under this mean, in thousandths of a standard deviation, shares of quality mean nothing.
+const LEAST_HIDDEN: i64 = 100;
+
+/// Whether these weeks, chosen by quality alone, hold enough of it for others to be a share of.
+pub(super) fn quality_is_known(by_quality: &[Vec<Place>]) -> bool {
+    let measured = usize::try_from(MEASURED_WEEKS).unwrap_or(12).min(by_quality.len());
+    let settled = (by_quality.len() - measured).min(measured);
+    mean_hidden(&by_quality[settled..]) >= LEAST_HIDDEN
+}
+
 /// The figures of a row of digests. `supply` is that of the same weeks; `by_quality` is what quality alone would choose.
 pub(super) fn figures(
     weeks: &[Vec<Place>],
@@ -102,7 +112,10 @@ pub(super) fn figures(
 
     let settled = first.min(measured);
     let hidden = mean_hidden(&weeks[first..]);
-    let share = 1000 * mean_hidden(&weeks[settled..]) / mean_hidden(&by_quality[settled..]).max(1);
+    let best = mean_hidden(&by_quality[settled..]);
+    let reached = mean_hidden(&weeks[settled..]);
+    // Of next to nothing no part can be told: as good or not is all that can be said.
+    let share = if best >= LEAST_HIDDEN { 1000 * reached / best } else { 1000 * i64::from(reached >= best) };
 
     let with_supply: BTreeSet<BuilderId> = supply[first..].iter().flat_map(|week| week.builders.iter().copied()).collect();
     let least_gini = 1000 - 1000 * named / count(with_supply.len()).max(1);

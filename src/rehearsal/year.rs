@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 pub use super::figures::Figures;
-use super::figures::{Place, Supply, figures};
+use super::figures::{Place, Supply, figures, quality_is_known};
 use super::number::Numbers;
 use crate::config::{Category, DigestConfig, Region, Weights};
 use crate::digest::{Edits, Inputs, LateFinds, compose, past_digest};
@@ -42,6 +42,16 @@ const CATEGORIES: [(&str, u64); 9] = [
 
 /// From how many builders on a program is large: 12 places, and the promises that need many people.
 const LARGE: u32 = 1_000;
+
+/// The largest program and the longest time that are played.
+pub const MOST_BUILDERS: u32 = 20_000;
+pub const MOST_WEEKS: u32 = 520;
+/// The smallest program, and the shortest time, that promises are made for: a full window of digests behind those measured.
+pub const LEAST_BUILDERS: u32 = 200;
+pub const LEAST_WEEKS: u32 = 2 * MEASURED_WEEKS;
+
+/// Below this many builders the silent ones are spread out one by one.
+const FEW: i64 = 50;
 
 /// Weeks of works before the first digest, so that builders have earlier works to be compared with.
 const WARM_UP_WEEKS: i64 = 10;
@@ -81,6 +91,8 @@ pub struct Report {
     pub places: u32,
     /// Works that came out in those weeks.
     pub works: u32,
+    /// Whether choosing by quality alone finds enough of it to compare with.
+    pub quality_is_known: bool,
     pub formula: Figures,
     pub most_engaged: Figures,
     pub newest: Figures,
@@ -98,8 +110,11 @@ pub struct Bound {
 
 impl Report {
     /// The promises 12 to 18, as far as they are made for a program of this size: all but 12 and 14 are for large
-    /// ones.
+    /// ones. None for programs smaller, or times shorter, than any promise is made for, nor where nothing was chosen.
     pub fn bounds(&self) -> Vec<Bound> {
+        if self.is_empty() || self.builders < LEAST_BUILDERS || self.weeks < LEAST_WEEKS {
+            return Vec::new();
+        }
         let formula = &self.formula;
         let large = self.builders >= LARGE;
         let bound = |number, holds, text| Bound { number, holds, text };
@@ -165,9 +180,17 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Whether no work had a place in the weeks measured.
+    pub fn is_empty(&self) -> bool {
+        self.formula.max_places_one_builder == 0
+    }
+}
+
 /// Runs the year.
 pub fn simulate(options: &Options) -> Report {
-    let options = Options { builders: options.builders.clamp(1, 20_000), weeks: options.weeks.clamp(1, 520), ..options.clone() };
+    let (builders, weeks) = (options.builders.clamp(1, MOST_BUILDERS), options.weeks.clamp(1, MOST_WEEKS));
+    let options = Options { builders, weeks, ..options.clone() };
     let program = Program::invent(&options);
     let formula = program.run_digest(&options.config);
     let quality_alone = Weights { fresh: 0, turn: 0, category: 0, region: 0, new_service: 0, ..options.config.weights };
@@ -182,6 +205,7 @@ pub fn simulate(options: &Options) -> Report {
         seed: options.seed,
         places,
         works: u32::try_from(program.works.iter().filter(|made| made.week >= 0).count()).unwrap_or(u32::MAX),
+        quality_is_known: quality_is_known(&by_quality.weeks),
         formula: judge(&formula.weeks),
         most_engaged: judge(&most_engaged),
         newest: judge(&newest),
@@ -466,7 +490,7 @@ fn maker(n: i64, builders: i64, weeks: i64, random: &mut Random) -> Maker {
     // The roster's shape is exact, and in each region the same part is silent; all else is drawn.
     let region = quota(n - 1, builders, &REGIONS);
     let category = quota(n * 7_919 % builders, builders, &CATEGORIES);
-    let silent = n % 50 < 31;
+    let silent = if builders < FEW { n * 31 % 50 < 31 } else { n % 50 < 31 };
     // Most of a roster is silent; of the others, half post less than every second week and a few daily.
     let rate = if silent { random.below(3) } else { doubled(450, random.normal() * 14 / 10).min(7_000) };
     let fills = random.chance(10);
@@ -666,6 +690,23 @@ mod tests {
         for (builders, weeks) in [(0, 0), (1, 1), (3, 2)] {
             json(&Options::new(builders, weeks, 1));
         }
+    }
+
+    #[test]
+    fn small_programs_are_played_and_promised_nothing() {
+        for (builders, seed) in [(5, 1), (20, 1), (20, 2), (20, 3), (20, 4), (33, 1)] {
+            let report = simulate(&Options::new(builders, 52, seed));
+            assert!(report.works > 0 && !report.is_empty(), "{builders} builders, seed {seed}: {} works", report.works);
+            assert!(report.bounds().is_empty());
+            for figures in [&report.formula, &report.most_engaged, &report.newest] {
+                assert!(figures.hidden_quality_share <= 2.0, "{builders} builders, seed {seed}: {}", figures.hidden_quality_share);
+            }
+        }
+        let nothing = Report {
+            formula: Figures { max_places_one_builder: 0, ..simulate(&Options::new(200, 1, 1)).formula },
+            ..simulate(&Options::new(200, 1, 1))
+        };
+        assert!(nothing.bounds().is_empty());
     }
 
     #[test]

@@ -18,7 +18,9 @@ use super::{Context, RenderError, text};
 use crate::model::{Digest, hex};
 
 /// The most bytes of the HTML part as sent: Gmail cuts off near 102 KB (DIGEST.md section 7).
-const MOST: usize = 95_000;
+pub const MAIL_MOST: usize = 95_000;
+/// From so many bytes on an editor is told.
+pub const MAIL_LARGE: usize = 60_000;
 const FONT: &str = "-apple-system,BlinkMacSystemFont,Segoe UI,Roboto,Helvetica,Arial,Noto Sans,sans-serif";
 
 #[derive(Template)]
@@ -44,14 +46,14 @@ pub(crate) fn message(digest: &Digest, ctx: &Context) -> Result<Vec<u8>, RenderE
         let html = html(&shown, &subject, ctx)?;
         let encoded = part(ContentType::TEXT_HTML, html.clone())?;
         let bytes = encoded.raw_body().len();
-        if bytes <= MOST {
+        if bytes <= MAIL_MOST {
             break (html, encoded);
         }
         // What does not fit is counted and linked.
         if works <= 1 {
-            return Err(RenderError::MailTooLong { bytes, limit: MOST });
+            return Err(RenderError::MailTooLong { bytes, limit: MAIL_MOST });
         }
-        works = (works * MOST / bytes).clamp(1, works - 1);
+        works = (works * MAIL_MOST / bytes).clamp(1, works - 1);
         shown = whole.clone().first(works);
     };
     let plain = text::write(&shown);
@@ -89,10 +91,20 @@ pub fn mail_html(digest: &Digest, ctx: &Context, dark: bool) -> Result<String, R
     Ok(html.replace("(prefers-color-scheme:dark)", if dark { "all" } else { "not all" }))
 }
 
+/// How many bytes the HTML part has on its way with every work in it, whether or not that is more than is sent.
+pub fn mail_bytes(digest: &Digest, ctx: &Context) -> Result<usize, RenderError> {
+    let mut shown = Shown::of(digest, ctx);
+    if ctx.utm {
+        shown.tag_links("email", "email");
+    }
+    let html = html(&shown, &format!("{}: {}", shown.program, shown.heading), ctx)?;
+    Ok(part(ContentType::TEXT_HTML, html)?.raw_body().len())
+}
+
 /// How much of what mail programs show whole that HTML part uses.
 pub fn mail_use(html: &str) -> Result<Used, RenderError> {
     let encoded = part(ContentType::TEXT_HTML, html.to_owned())?;
-    Ok(Used { what: "bytes on their way", used: encoded.raw_body().len(), most: MOST })
+    Ok(Used { what: "bytes on their way", used: encoded.raw_body().len(), most: MAIL_MOST })
 }
 
 /// `List-Id` (RFC 2919), `List-Unsubscribe` (RFC 2369) and its one-click mark (RFC 8058), where the list has them.
@@ -236,7 +248,7 @@ pub(crate) mod tests {
         }
         let ctx = sample::context();
         let mail = mail(&digest, &ctx).replace("=\r\n", "");
-        assert!(mail.len() <= 3 * MOST / 2, "{} bytes", mail.len());
+        assert!(mail.len() <= 3 * MAIL_MOST / 2, "{} bytes", mail.len());
         assert_eq!(mail.matches("more works are on the web.").count(), 2, "in both parts");
         for line in ["/how", "Mombasa", "mailto:"] {
             assert!(mail.contains(line), "{line}");

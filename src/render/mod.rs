@@ -40,7 +40,7 @@ pub use html::STYLE;
 pub(crate) use html::tests::shape as tests_shape;
 pub use json::staff_json;
 pub use language::tag as language_tag;
-pub use mail::{mail_html, mail_use};
+pub use mail::{MAIL_LARGE, MAIL_MOST, mail_bytes, mail_html, mail_use};
 pub use shown::{
     Shown, ShownBuilder, ShownSection, ShownWork, date_span, day_of, kind_label, language_name, month_name, number, short, web_address,
 };

@@ -283,6 +283,9 @@ async fn a_webhook_is_signed_and_a_repeat_carries_the_same_id() {
     flow::send_due(&world.ctx, &Sending::default()).await.unwrap();
     let rows = world.ctx.store.deliveries(None).await.unwrap();
     assert_eq!(one(&rows).next_at.duration_since(world.clock.now()).as_secs(), 600, "what the place asked for is kept");
+    // Nobody's haste changes that.
+    let rows = flow::send(&world.ctx, week(), None).await.unwrap();
+    assert_eq!((one(&rows).state, one(&rows).attempts, site.asked("/hook").len()), (DeliveryState::Planned, 2, 2));
     world.clock.advance(SignedDuration::from_mins(11));
     flow::send_due(&world.ctx, &Sending::default()).await.unwrap();
     let rows = world.ctx.store.deliveries(None).await.unwrap();

@@ -7,7 +7,7 @@ use clarion::model::Week;
 use serde_json::Value;
 
 use crate::digest::start;
-use crate::support::{configure, good, json, run};
+use crate::support::{clarion, configure, good, json, ran, run};
 
 fn last_week() -> Week {
     Week::last_whole(SystemClock.now())
@@ -136,4 +136,84 @@ fn what_is_removed_goes_from_folders_lists_and_ledger() {
     let view = run(folder, &["--json", "digest", "check", &week]).out;
     assert!(!codes(folder, &week).contains(&("error".into(), "title_empty".into())), "{view}");
     assert!(!view.contains("DynamoDB tables for a ferry timetable"), "{view}");
+}
+
+#[test]
+fn a_mail_too_large_is_said_before_it_is_approved() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let places = 80;
+    configure(folder, &format!("[schedule]\ncut_off = \"0 0 * * MON\"\n[digest]\nfloor = 0\nplaces = {places}\n"));
+    let mut roster = "builder,name,kind,url\n".to_owned();
+    for n in 0..places {
+        roster.push_str(&format!("b{n},作者 {n},,\n"));
+    }
+    std::fs::write(folder.join("roster.csv"), roster).unwrap();
+    good(folder, &["registry", "import", "roster.csv"]);
+    let week = last_week().to_string();
+    let day = last_week().monday().to_string();
+    let summary = "我们把服务迁移到无服务器架构之后学到的东西。".repeat(12);
+    for n in 0..places {
+        let (who, address, title) = (format!("b{n}"), format!("https://code.example/{n}"), format!("无服务器架构的迁移笔记 {n}"));
+        good(folder, &["work", "add", &who, &address, "--title", &title, "--date", &day, "--summary", &summary]);
+    }
+    good(folder, &["digest", "draft", &week]);
+    assert!(codes(folder, &week).contains(&("error".into(), "mail_too_large".into())));
+    run(folder, &["digest", "approve", &week]).refused(1, &["bytes", "95000"]);
+    // Dropping works brings it to a warning, and then to nothing.
+    let mut codes_seen = Vec::new();
+    for n in 0..70 {
+        good(folder, &["digest", "drop", &week, "--builder", &format!("b{n}")]);
+        let mail = codes(folder, &week).into_iter().find(|(_, code)| code.starts_with("mail_"));
+        if codes_seen.last() != Some(&mail) {
+            codes_seen.push(mail);
+        }
+    }
+    let seen: Vec<Option<&str>> = codes_seen.iter().map(|mail| mail.as_ref().map(|(_, code)| code.as_str())).collect();
+    assert_eq!(seen, [Some("mail_too_large"), Some("mail_large"), None]);
+}
+
+#[test]
+fn a_move_that_moves_nothing_is_refused_and_one_too_far_goes_to_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _site = start(folder, "");
+    let week = last_week().to_string();
+    good(folder, &["digest", "draft"]);
+    let edits = || good(folder, &["digest", "edits", &week]);
+    let before = edits();
+    let drafted: Value = serde_json::from_str(&good(folder, &["digest", "show", &week, "--format", "json"])).unwrap();
+    let sizes: Vec<usize> =
+        drafted["sections"].as_array().unwrap().iter().map(|section| section["works"].as_array().unwrap().len()).collect();
+    let says = if sizes[0] == 1 { "alone in its section" } else { "has place 1 of" };
+    run(folder, &["digest", "move", &week, "1", if sizes[0] == 1 { "99" } else { "1" }]).refused(1, &[says]);
+    assert_eq!(edits(), before, "nothing is logged");
+    if sizes[0] > 1 {
+        good(folder, &["digest", "move", &week, "1", "99"]);
+        assert!(edits().contains(&format!("to place {}", sizes[0])));
+    }
+}
+
+#[test]
+fn decisions_are_by_the_systems_user_where_no_variable_names_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _site = start(folder, "");
+    let week = last_week().to_string();
+    good(folder, &["digest", "draft"]);
+    let done = ran(clarion(folder).args(["digest", "intro", &week, "A week."]).env_remove("USER").env_remove("LOGNAME"));
+    assert_eq!(done.code, 0, "{done:?}");
+    let edits = good(folder, &["digest", "edits", &week]);
+    assert!(!edits.contains("unknown"), "{edits}");
+}
+
+#[test]
+fn sizes_that_cannot_be_played_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (option, wrong) in [("--builders", "0"), ("--builders", "100000"), ("--weeks", "0"), ("--weeks", "100000")] {
+        run(folder, &["simulate", option, wrong]).refused(2, &[wrong, "is not in 1..="]);
+    }
+    let small = good(folder, &["simulate", "--builders", "20", "--weeks", "14"]);
+    assert!(small.contains("no promise is made") && !small.contains("kept"), "{small}");
 }
