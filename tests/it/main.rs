@@ -27,6 +27,7 @@ mod erase;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod explained;
 mod feed_platforms;
 #[cfg(test)]
 mod fetch;
