@@ -38,6 +38,8 @@ pub struct SourceFacts {
     pub state: SourceState,
     /// Slugs of its builders.
     pub builders: Vec<String>,
+    /// The slug of each of its owners, in their order, where the roster still knows them.
+    pub slugs: Vec<Option<String>>,
 }
 
 /// How a draft judged the work.
@@ -49,6 +51,8 @@ pub struct Judged {
     pub published: bool,
     pub code: OutcomeCode,
     pub text: String,
+    /// The first week by whose cut-off its window had closed.
+    pub closed: Option<Week>,
 }
 
 /// What is known of an address.
@@ -182,10 +186,20 @@ fn recorded(chain: &mut Chain, facts: &Facts) {
         }
     }
     if let Some(filtered) = &activity.filtered {
-        let of = facts.sources.iter().flat_map(|facts| facts.builders.iter().map(String::as_str)).collect::<Vec<_>>().join(", ");
-        let text = match filtered.filter.as_str() {
-            "author" => format!("kept out by the author filter of {of}: only entries by {} count", filtered.asks),
-            name => format!("kept out by the filter `{name} = {}` of {of}: change it in the roster if it should count", filtered.asks),
+        let name = filtered.filter.as_str();
+        let asked: Vec<String> = filters_asked(facts, name);
+        let text = match (name, asked.as_slice()) {
+            ("author", [] | [_]) => {
+                format!("kept out by the author filter{}: only entries by {} count", of_whom(facts, name), filtered.asks)
+            }
+            ("author", several) => format!("kept out by the author filters: only entries {} count", several.join(", ")),
+            (name, [] | [_]) => {
+                let of = of_whom(facts, name);
+                format!("kept out by the filter `{name} = {}`{of}: change it in the roster if it should count", filtered.asks)
+            }
+            (name, several) => {
+                format!("kept out by the filters `{name}`, {}: change them in the roster if it should count", several.join(", "))
+            }
         };
         chain.fail("recorded", filtered.code(), text);
         return chain.open("merged");
@@ -204,17 +218,38 @@ fn recorded(chain: &mut Chain, facts: &Facts) {
     }
 }
 
+/// What each owner's filter of that name asks for.
+fn asked_of<'a>(facts: &'a Facts, name: &'a str) -> impl Iterator<Item = (&'a str, String)> {
+    facts.sources.iter().flat_map(|facts| facts.source.owners.iter().zip(&facts.slugs)).filter_map(move |(owner, slug)| {
+        let asks = if name == "author" { owner.author.clone() } else { owner.filters.get(name) };
+        Some((slug.as_deref()?, asks?))
+    })
+}
+
+fn filters_asked(facts: &Facts, name: &str) -> Vec<String> {
+    let by = if name == "author" { "by " } else { "" };
+    let mut asked: Vec<String> = asked_of(facts, name).map(|(slug, asks)| format!("{by}{asks} (of {slug})")).collect();
+    asked.sort();
+    asked.dedup();
+    asked
+}
+
+fn of_whom(facts: &Facts, name: &str) -> String {
+    asked_of(facts, name).next().map(|(slug, _)| format!(" of {slug}")).unwrap_or_default()
+}
+
 fn judged(chain: &mut Chain, facts: &Facts) {
     if chain.failed {
         chain.open("eligible");
         return chain.open("chosen");
     }
     let Some(judged) = &facts.judged else {
-        let text = "it lies in the window of no draft: too old, or no draft was made since".to_owned();
+        let text = "it lies in the window of no draft, nor of one to come: it is too old".to_owned();
         chain.fail("eligible", "date_outside", text);
         return chain.open("chosen");
     };
     let week = judged.week;
+    let closed = judged.closed.map(|week| format!("; by the cut-off of {week} its window had closed")).unwrap_or_default();
     let place = if judged.drafted { format!("in the draft of {week}") } else { format!("as {week} stands now") };
     match judged.code {
         OutcomeCode::Chosen => {
@@ -232,10 +267,10 @@ fn judged(chain: &mut Chain, facts: &Facts) {
         }
         code @ (OutcomeCode::NoPlace | OutcomeCode::NotNominee) => {
             chain.pass("eligible", format!("could be chosen {place}"));
-            chain.fail("chosen", code.as_str(), format!("not chosen {place}: {}", judged.text));
+            chain.fail("chosen", code.as_str(), format!("not chosen {place}: {}{closed}", judged.text));
         }
         code => {
-            chain.fail("eligible", code.as_str(), format!("could not be chosen {place}: {}", judged.text));
+            chain.fail("eligible", code.as_str(), format!("could not be chosen {place}: {}{closed}", judged.text));
             chain.open("chosen");
         }
     }

@@ -92,7 +92,10 @@ fn told_again(reread: &flow::RereadReport) -> String {
         text.push_str(&format!("{source}: {}\n", output::safe(error)));
     }
     for (source, count) in &reread.unknown {
-        text.push_str(&format!("{source}: {count} entries that the log does not know yet; the next poll reads it anew\n"));
+        text.push_str(&format!(
+            "{source}: {} that the log does not know yet; the next poll reads it anew\n",
+            output::counted(*count, "entry").replace("entrys", "entries")
+        ));
     }
     text.push_str(&format!(
         "read {} of {} again: {} told otherwise\n",

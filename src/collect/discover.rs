@@ -788,7 +788,7 @@ fn on_youtube(host: &str, url: &Url, segments: &[&str]) -> Result<Pasted, NotASo
         [handle, ..] if handle.starts_with('@') && handle.len() > 1 => youtube_page(handle),
         ["c" | "user", name, ..] => youtube_page(&format!("{}/{name}", segments[0])),
         [name] if is_name(name) => youtube_page(name),
-        _ => Err(NotASource::Unreadable(shown(url.as_str()))),
+        _ => Err(NotASource::Single { what: "page of YouTube", instead: "a channel" }),
     }
 }
 

@@ -92,10 +92,10 @@ pub async fn edit(ctx: &Context, week: Week, edit: &Edit, wish: &Wish) -> Result
     let beside = match &laid.edit {
         Edit::Merge { one, other } => vec![DecisionKind::Merge { one: one.clone(), other: other.clone() }],
         Edit::Split { one, other } => vec![DecisionKind::Split { one: one.clone(), other: other.clone() }],
-        // A pair that was joined and is not any more is never joined again by itself, and the other way round.
+        // A pair that a person joined and parted again is never joined by itself; a split that is taken back never was.
         Edit::Undo { revision } => match edits.iter().find(|record| record.revision == *revision).map(|record| &record.what) {
             Some(Edit::Merge { one, other }) => vec![DecisionKind::Split { one: one.clone(), other: other.clone() }],
-            Some(Edit::Split { one, other }) => vec![DecisionKind::Merge { one: one.clone(), other: other.clone() }],
+            Some(Edit::Split { one, other }) => vec![DecisionKind::Unsplit { one: one.clone(), other: other.clone() }],
             _ => Vec::new(),
         },
         _ => Vec::new(),

@@ -1,12 +1,12 @@
 //! "Where is my post?": gathers what is known of one address for `diagnose`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
 use super::{Context, DraftError, preview, settle};
 use crate::diagnose::{self, Facts, Judged, SourceFacts};
-use crate::model::{ActivityId, Builder, BuilderId, CanonicalUrl, DigestState, Outcome, Source, Week};
+use crate::model::{ActivityId, Builder, BuilderId, CanonicalUrl, DigestState, Outcome, OutcomeCode, Source, SourceId, Week};
 use crate::store::StoreError;
 
 pub use crate::diagnose::Check;
@@ -37,7 +37,9 @@ pub async fn explain(ctx: &Context, address: &str) -> Result<Explanation, StoreE
 
 async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
     let address = address.trim();
-    let with_scheme = if address.contains("://") || !address.contains('.') { address.to_owned() } else { format!("https://{address}") };
+    let is_mail = address.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
+    let with_scheme =
+        if is_mail || address.contains("://") || !address.contains('.') { address.to_owned() } else { format!("https://{address}") };
     let canonical = match CanonicalUrl::parse(&with_scheme) {
         Ok(canonical) => canonical,
         Err(error) => return Ok(Facts { unusable: Some(error.to_string()), ..Facts::default() }),
@@ -49,6 +51,7 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
     let facts_of = |source: &Source| SourceFacts {
         state: states.get(&source.id).cloned().unwrap_or_default(),
         builders: source.owners.iter().filter_map(|owner| builders.get(&owner.builder)).map(|builder| builder.slug.to_string()).collect(),
+        slugs: source.owners.iter().map(|owner| builders.get(&owner.builder).map(|builder| builder.slug.to_string())).collect(),
         source: source.clone(),
     };
     // Of all that answer to an address, what stands there itself is meant, and of that what is shown and newest.
@@ -72,6 +75,7 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
                 .filter(|source| may_hold(source, &canonical))
                 .map(|source| (shared_segments(&source.locator, canonical.as_str()), source))
                 .collect();
+            let held = if held.is_empty() { shown_beside(ctx, &sources, &key).await? } else { held };
             let most = held.iter().map(|(shared, _)| *shared).max().unwrap_or_default();
             held.into_iter().filter(|(shared, _)| *shared == most).map(|(_, source)| facts_of(source)).collect()
         }
@@ -103,8 +107,9 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
                 week: Week::of(until),
                 drafted: false,
                 published: false,
-                code: crate::model::OutcomeCode::Held,
+                code: OutcomeCode::Held,
                 text: "it is announced, and counts once it is out".into(),
+                closed: None,
             });
         }
         facts.activity = Some(activity);
@@ -112,13 +117,15 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
     Ok(facts)
 }
 
-/// The verdict that matters most on a work: that it was chosen, else the newest one, else how the running week stands.
+/// The verdict that matters most on a work: that it was chosen; else how the first week to come stands that it may be in;
+/// else the last word of a draft whose window it was in, and since when it is too old; else that it is.
 async fn judged(ctx: &Context, members: &[ActivityId]) -> Result<Option<Judged>, StoreError> {
     let rows = ctx.store.digests().await?;
     let found = |outcomes: &[Outcome]| -> Option<Outcome> {
         outcomes.iter().find(|outcome| outcome.members.iter().any(|member| members.contains(member))).cloned()
     };
-    let mut newest: Option<Judged> = None;
+    let mut told: Option<Judged> = None;
+    let mut outside: Option<Judged> = None;
     for row in &rows {
         let Some(outcome) = found(&row.digest.outcomes) else { continue };
         let verdict = Judged {
@@ -127,27 +134,53 @@ async fn judged(ctx: &Context, members: &[ActivityId]) -> Result<Option<Judged>,
             published: row.state == DigestState::Published,
             code: outcome.code,
             text: outcome.text.clone(),
+            closed: None,
         };
-        if matches!(outcome.code, crate::model::OutcomeCode::Chosen | crate::model::OutcomeCode::Removed) {
-            return Ok(Some(verdict));
+        match outcome.code {
+            OutcomeCode::Chosen | OutcomeCode::Removed => return Ok(Some(verdict)),
+            // The earliest of these is when the window was found closed.
+            OutcomeCode::DateOutside if told.is_none() => outside = Some(verdict),
+            OutcomeCode::DateOutside => {}
+            _ => {
+                told.get_or_insert(verdict);
+            }
         }
-        newest.get_or_insert(verdict);
     }
     let now: Timestamp = ctx.clock.now();
     let running = rows.first().map_or_else(|| Week::last_whole(now), |row| row.week.next()).max(Week::last_whole(now));
-    match preview(ctx, running).await {
-        Ok(digest) => {
-            if let Some(outcome) = found(&digest.outcomes) {
-                let counts = newest.is_none() || outcome.code != crate::model::OutcomeCode::DateOutside;
-                if counts {
-                    newest = Some(Judged { week: running, drafted: false, published: false, code: outcome.code, text: outcome.text });
+    // What came out after the cut-off of a week that was never drafted is of the week under way.
+    let weeks: BTreeSet<Week> = [running, Week::of(now).max(running)].into();
+    for week in weeks {
+        match preview(ctx, week).await {
+            Ok(digest) => {
+                let Some(outcome) = found(&digest.outcomes) else { continue };
+                let is_outside = outcome.code == OutcomeCode::DateOutside;
+                let verdict = Judged { week, drafted: false, published: false, code: outcome.code, text: outcome.text, closed: None };
+                if !is_outside {
+                    return Ok(Some(verdict));
                 }
+                outside.get_or_insert(verdict);
             }
+            Err(DraftError::Store(error)) => return Err(error),
+            Err(_) => {}
         }
-        Err(DraftError::Store(error)) => return Err(error),
-        Err(_) => {}
     }
-    Ok(newest)
+    Ok(match told {
+        Some(told) => Some(Judged { closed: outside.map(|outside| outside.week), ..told }),
+        None => outside,
+    })
+}
+
+/// The sources that showed entries at the same site, although they stand elsewhere themselves. A site that many of them show
+/// is a platform, of which nothing follows.
+async fn shown_beside<'a>(ctx: &Context, sources: &'a [Source], key: &str) -> Result<Vec<(usize, &'a Source)>, StoreError> {
+    const FEW: usize = 5;
+    let site = key.split(['/', '?', '#']).next().unwrap_or(key);
+    let showing: BTreeSet<SourceId> = ctx.store.sources_showing(site, FEW + 1).await?.into_iter().collect();
+    if showing.len() > FEW {
+        return Ok(Vec::new());
+    }
+    Ok(sources.iter().filter(|source| showing.contains(&source.id)).map(|source| (0, source)).collect())
 }
 
 fn is_at(source: &Source, key: &str) -> bool {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Context;
 use crate::collect::Collectors;
-use crate::model::{Ask, CanonicalUrl, Document, Entry, EntryKey, Request, Source, SourceId};
+use crate::model::{ActivityKind, Ask, CanonicalUrl, Document, Entry, EntryKey, Reading, Request, Source, SourceId};
 use crate::normalize::{self, Found, Piece};
 use crate::store::{EntryRow, Held, Reread, StoreError};
 
@@ -59,16 +59,19 @@ async fn reread_source(ctx: &Context, source: Arc<Source>, times: &[Timestamp], 
     let ids: Vec<i64> = ctx.store.known_entries(source.id).await?.values().map(|known| known.id).collect();
     let known = ctx.store.entries(ids).await?;
     report.entries += known.len() as u64;
+    let wants_pushes = ctx.store.wants_pushes(source.id).await?;
     let mut findings = Vec::new();
     for (place, at) in times.iter().enumerate() {
         let held = ctx.store.evidence_at(source.id, *at).await?;
         report.documents += held.len() as u64;
         let (collectors, of) = (Arc::clone(&ctx.collectors), Arc::clone(&source));
-        let read = tokio::task::spawn_blocking(move || read_again(&collectors, &of, held)).await.map_err(|_| StoreError::Closed)?;
+        let read =
+            tokio::task::spawn_blocking(move || read_again(&collectors, &of, held, wants_pushes)).await.map_err(|_| StoreError::Closed)?;
         report.unreadable.extend(read.unreadable.into_iter().map(|error| (source.id, error)));
         let keys = normalize::entry_keys(&source, &read.entries);
         let matched = Matched::of(&known, &read.entries, &keys, *at);
-        for (row, (key, entry)) in &matched.pairs {
+        // A day's pushes were folded from more than one document tells.
+        for (row, (key, entry)) in matched.pairs.iter().filter(|(row, _)| row.entry.kind != Some(ActivityKind::Code)) {
             findings.extend(finding(&source, row, key, entry, *at));
         }
         if place + 1 == times.len() && matched.unknown > 0 {
@@ -92,8 +95,10 @@ struct ReadAgain {
     unreadable: Vec<String>,
 }
 
-fn read_again(collectors: &Collectors, source: &Arc<Source>, held: Vec<Held>) -> ReadAgain {
+/// Reads what is held of one poll, and leaves out what a poll leaves out.
+fn read_again(collectors: &Collectors, source: &Arc<Source>, held: Vec<Held>, wants_pushes: bool) -> ReadAgain {
     let mut read = ReadAgain::default();
+    let polled_at = held.iter().map(|held| held.at).max();
     for held in held {
         let request = Request { about: held.about, ..Request::get(held.asked) };
         let ask = Ask { kind: source.kind, request, sources: vec![Arc::clone(source)], page: held.page };
@@ -103,6 +108,12 @@ fn read_again(collectors: &Collectors, source: &Arc<Source>, held: Vec<Held>) ->
             Err(error) => read.unreadable.push(format!("the document of {:.0} cannot be read any more: {error}", held.at)),
         }
     }
+    if let Some(polled_at) = polled_at {
+        let mut whole = Reading { entries: std::mem::take(&mut read.entries), ..Reading::default() };
+        collectors.get(source.kind).fold(&mut whole, polled_at);
+        read.entries = whole.entries;
+    }
+    read.entries.retain(|entry| wants_pushes || entry.kind != Some(ActivityKind::Code));
     read
 }
 

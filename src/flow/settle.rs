@@ -88,10 +88,7 @@ async fn decisions(ctx: &Context, activities: &[SettledActivity], former: &HashS
     if decisions.is_empty() {
         return Ok(decisions);
     }
-    let named = decisions.iter().flat_map(|decision| match decision {
-        DecisionKind::Merge { one, other } | DecisionKind::Split { one, other } => vec![one.clone(), other.clone()],
-        _ => Vec::new(),
-    });
+    let named = decisions.iter().filter_map(DecisionKind::pair).flatten().cloned();
     let mut now = ctx.store.resolve_activities(named.collect()).await?;
     // What is computed in this step is not in the store yet, and what it replaces there says nothing any more.
     for (named, id) in now.iter_mut().filter(|(_, id)| former.contains(*id)) {
@@ -110,11 +107,9 @@ async fn decisions(ctx: &Context, activities: &[SettledActivity], former: &HashS
         );
     }
     for decision in &mut decisions {
-        if let DecisionKind::Merge { one, other } | DecisionKind::Split { one, other } = decision {
-            for id in [one, other] {
-                if let Some(now) = now.get(id) {
-                    id.clone_from(now);
-                }
+        for id in decision.pair_mut().into_iter().flatten() {
+            if let Some(now) = now.get(id) {
+                id.clone_from(now);
             }
         }
     }

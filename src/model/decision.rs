@@ -78,6 +78,29 @@ pub enum DecisionKind {
         one: ActivityId,
         other: ActivityId,
     },
+    /// The last such split of the two is taken back: what was decided before it, or the rules, count again.
+    Unsplit {
+        one: ActivityId,
+        other: ActivityId,
+    },
+}
+
+impl DecisionKind {
+    /// The two activities that were joined or parted.
+    pub fn pair(&self) -> Option<[&ActivityId; 2]> {
+        match self {
+            Self::Merge { one, other } | Self::Split { one, other } | Self::Unsplit { one, other } => Some([one, other]),
+            _ => None,
+        }
+    }
+
+    /// The same, to be told otherwise.
+    pub fn pair_mut(&mut self) -> Option<[&mut ActivityId; 2]> {
+        match self {
+            Self::Merge { one, other } | Self::Split { one, other } | Self::Unsplit { one, other } => Some([one, other]),
+            _ => None,
+        }
+    }
 }
 
 /// What a person did.

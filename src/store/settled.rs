@@ -201,10 +201,8 @@ fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeS
                 let body: Option<String> =
                     connection.prepare_cached("SELECT body FROM payload WHERE seq = ?1")?.query_row([seq], |row| row.get(0)).optional()?;
                 let decision = body.and_then(|body| serde_json::from_str::<crate::model::Decision>(&body).ok());
-                if let Some(DecisionKind::Merge { one, other } | DecisionKind::Split { one, other }) =
-                    decision.map(|decision| decision.what)
-                {
-                    for id in [one, other] {
+                if let Some(pair) = decision.as_ref().and_then(|decision| decision.what.pair()) {
+                    for id in pair {
                         for entry in of_activity.query_map([id.as_str()], |row| row.get::<_, i64>(0))? {
                             spoken_of.push(entry?);
                         }
@@ -606,7 +604,7 @@ impl Store {
                 .iter()
                 .filter_map(|body| serde_json::from_str::<crate::model::Decision>(body).ok())
                 .map(|decision| decision.what)
-                .filter(|what| matches!(what, DecisionKind::Merge { .. } | DecisionKind::Split { .. }))
+                .filter(|what| what.pair().is_some())
                 .collect())
         })
         .await

@@ -217,4 +217,18 @@ impl Store {
         })
         .await
     }
+
+    /// The sources of which entries stand at a site, a host with its port where it has one; at most so many.
+    pub async fn sources_showing(&self, site: &str, most: usize) -> Result<Vec<SourceId>, StoreError> {
+        // What follows a host in a key begins with a slash, and `0` is the character after that.
+        let (from, to) = (format!("{site}/"), format!("{site}0"));
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT DISTINCT source FROM entry_keys JOIN entries ON id = entry WHERE entry_keys.key >= ?1 AND entry_keys.key < ?2 LIMIT ?3",
+            )?;
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            Ok(statement.query_map(params![from, to, most], |row| row.get(0).map(SourceId))?.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
 }

@@ -213,21 +213,32 @@ struct Rulings {
 
 impl Rulings {
     fn of(decisions: &[DecisionKind], places: &BTreeMap<&ActivityId, usize>) -> Self {
-        let mut rulings = Self { merged: BTreeSet::new(), splits: BTreeSet::new() };
+        let mut said: BTreeMap<(usize, usize), Vec<bool>> = BTreeMap::new();
         for decision in decisions {
-            let (one, other, merge) = match decision {
-                DecisionKind::Merge { one, other } => (one, other, true),
-                DecisionKind::Split { one, other } => (one, other, false),
-                _ => continue,
-            };
+            let Some([one, other]) = decision.pair() else { continue };
             let (Some(one), Some(other)) = (places.get(one), places.get(other)) else { continue };
             let pair = (*one.min(other), *one.max(other));
             if pair.0 == pair.1 {
                 continue;
             }
-            let (to, from) = if merge { (&mut rulings.merged, &mut rulings.splits) } else { (&mut rulings.splits, &mut rulings.merged) };
-            from.remove(&pair);
-            to.insert(pair);
+            let said = said.entry(pair).or_default();
+            match decision {
+                DecisionKind::Merge { .. } => said.push(true),
+                DecisionKind::Split { .. } => said.push(false),
+                _ => {
+                    if let Some(last) = said.iter().rposition(|merge| !merge) {
+                        said.remove(last);
+                    }
+                }
+            }
+        }
+        let mut rulings = Self { merged: BTreeSet::new(), splits: BTreeSet::new() };
+        for (pair, said) in said {
+            match said.last() {
+                Some(true) => rulings.merged.insert(pair),
+                Some(false) => rulings.splits.insert(pair),
+                None => false,
+            };
         }
         rulings
     }

@@ -203,7 +203,12 @@ fn a_session_without_scripts_goes_by_plain_forms() {
     let drop = browser.text(&window, "document.querySelectorAll('.pick')[2].querySelector('[value=drop]').id");
     submit(browser, &format!("#{drop}"));
     let after = titles(browser, &window);
-    assert!(!after.contains(&before[2]) && browser.text(&window, "document.querySelector('#said').textContent").contains(&before[2]));
+    assert!(
+        !after.contains(&before[2])
+            && browser
+                .text(&window, "document.querySelector('#said').textContent")
+                .contains(&before[2].chars().take(40).collect::<String>())
+    );
 
     // In other words.
     let reword = browser.text(&window, "document.querySelector('.pick summary[id^=reword]').id");

@@ -163,7 +163,7 @@ fn explain_names_the_first_check_that_failed() {
         ("/cy/post", "healthy", "404"),
         ("/cy/feed", "healthy", "404"),
         ("https://elsewhere.example/x", "known_source", "clarion source add"),
-        ("mailto:ada@mail.example", "address", "user name or password"),
+        ("mailto:ada@mail.example", "address", "only http and https"),
         ("file:///etc/passwd", "address", "only http and https"),
         ("https://", "address", "not an address"),
         ("", "address", "not an address"),

@@ -82,6 +82,22 @@ async fn entries_that_only_a_better_reader_sees_come_with_the_next_poll() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_polls_leave_out_is_nothing_that_the_next_one_would_bring() {
+    let world = World::at("2026-11-18T12:00:00Z").await;
+    world.source("Fern Loam", clarion::model::SourceKind::GithubUser, "fernloam").await;
+    let events = "[{\"id\":\"2\",\"type\":\"PushEvent\",\"actor\":{\"id\":5150,\"login\":\"fernloam\"},\"repo\":{\"id\":4000,\"name\":\"fernloam/sieve\"},\
+         \"payload\":{\"push_id\":9,\"ref\":\"refs/heads/main\",\"head\":\"b\",\"before\":\"a\",\"commits\":[]},\"public\":true,\"created_at\":\"2026-11-17T10:00:00Z\"},\
+         {\"id\":\"1\",\"type\":\"ReleaseEvent\",\"actor\":{\"id\":5150,\"login\":\"fernloam\"},\"repo\":{\"id\":4000,\"name\":\"fernloam/sieve\"},\
+         \"payload\":{\"action\":\"published\",\"release\":{\"id\":77,\"tag_name\":\"v2\",\"html_url\":\"https://github.com/fernloam/sieve/releases/tag/v2\"}},\
+         \"public\":true,\"created_at\":\"2026-11-17T09:00:00Z\"}]";
+    world.origin.serve("/gh/users/fernloam/events/public?per_page=100", events);
+    world.poll().await;
+    assert_eq!(world.activities().await.len(), 1, "pushes are off");
+    let found = flow::reread(&world.ctx).await.unwrap();
+    assert!(found.documents > 0 && found.unknown.is_empty() && found.retold.is_empty(), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_feed_that_only_says_when_it_was_built_has_not_changed() {
     let world = World::at("2026-11-18T12:00:00Z").await;
     let source = world.feed("Ada", "/ada.xml").await;

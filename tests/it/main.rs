@@ -27,6 +27,8 @@ mod erase;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod explained;
+#[cfg(test)]
 mod feed_platforms;
 #[cfg(test)]
 mod fetch;

@@ -234,8 +234,46 @@ async fn a_video_whose_description_links_the_article_is_its_companion_until_some
     world.poll_after(1, "/feed", rss(&[again])).await;
     let rebuilt = flow::rebuild(&world.ctx).await.unwrap();
     assert_eq!((rebuilt.same, world.works().await), (true, 3));
-    decide(&world, DecisionKind::Merge { one, other }).await;
+    decide(&world, DecisionKind::Merge { one: one.clone(), other: other.clone() }).await;
     assert_eq!(standing(&world, "Small kiln, slow firing").await.1, 2, "the later word counts");
+    decide(&world, DecisionKind::Split { one: one.clone(), other: other.clone() }).await;
+    decide(&world, DecisionKind::Unsplit { one, other }).await;
+    assert_eq!(standing(&world, "Small kiln, slow firing").await.1, 2, "the word before it counts again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_split_that_is_taken_back_leaves_the_rules_to_decide() {
+    let world = World::followed(TUESDAY).await;
+    let copy = world.feed("Ada Loam", "/copy").await;
+    world.origin.serve("/copy", rss(&[]));
+    world.poll().await;
+    let piece = |root: &str, title: &str| {
+        let link = format!("{root}/patience");
+        item(title, &format!("<guid>{link}</guid><link>{link}</link><pubDate>Mon, 23 Nov 2026 09:00:00 GMT</pubDate>"))
+    };
+    let title = "What a kiln taught me about patience";
+    world.origin.serve("/copy", rss(&[piece("https://adaloam.example.net", title)]));
+    world.poll_after(1, "/feed", rss(&[piece("https://shed.example.org", title)])).await;
+    let all: Vec<ActivityId> = ids(&world).await.into_iter().collect();
+    let [one, other] = all.as_slice() else { panic!("{all:?}") };
+    let pair = || (one.clone(), other.clone());
+    assert_eq!(world.works().await, 1);
+    let (a, b) = pair();
+    decide(&world, DecisionKind::Split { one: a, other: b }).await;
+    assert_eq!(world.works().await, 2);
+    let (a, b) = pair();
+    decide(&world, DecisionKind::Unsplit { one: b, other: a }).await;
+    assert_eq!(world.works().await, 1);
+    assert_eq!(
+        world.ctx.store.work_of(one).await.unwrap().unwrap().work.members.iter().filter(|m| m.rule == MergeRule::Decision).count(),
+        0
+    );
+    // Rewritten, it is another piece: nobody ever said that it is the same.
+    world.origin.serve("/copy", rss(&[piece("https://adaloam.example.net", "Seven tools for a small shed")]));
+    world.clock.advance(SignedDuration::from_hours(1));
+    world.poll_these(Wanted::These(vec![copy])).await;
+    assert_eq!(world.works().await, 2);
+    assert!(flow::rebuild(&world.ctx).await.unwrap().same);
 }
 
 #[tokio::test(flavor = "multi_thread")]
