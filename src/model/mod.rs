@@ -48,8 +48,8 @@ pub use source::{Account, Ask, Owner, Source, SourceId, SourceKind, SourceState,
 pub use topic::{Evidence, Topic};
 pub use url::{CanonicalUrl, UrlError};
 pub use view::{
-    AmplifiedView, BuilderRecordView, BuilderRow, Correction, DigestSummary, HealthView, HomeView, HostRow, MergedView, OperatorView,
-    RecordQuery, SightingView, SourceRow, TaskRow, TimelineItem, WordView,
+    AmplifiedView, BuilderRecordView, BuilderRow, BuilderView, Correction, DigestSummary, FeaturedView, FeaturedWork, HealthView, HomeView,
+    HostRow, MergedView, OperatorView, RecordQuery, Sight, SightingView, SourceRow, TaskRow, TimelineItem, WordView,
 };
 pub use week::{Week, WeekError};
 pub use work::{MergeRule, Work, WorkMember};

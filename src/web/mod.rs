@@ -97,7 +97,7 @@ fn routes(state: &AppState) -> Routes {
         .get("/digest/latest", Access::Everyone, public::latest)
         .get("/digest/feed.atom", Access::Everyone, public::feed)
         .get("/digest/{name}", Access::Everyone, public::digest)
-        .get("/builders", Access::Everyone, public::builders)
+        .get("/builders", Access::Personal, public::builders)
         .get("/builders/{slug}", Access::Personal, builder::record)
         .get("/how", Access::Everyone, public::how)
         .get("/healthz", Access::Everyone, health::live)
