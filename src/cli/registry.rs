@@ -10,8 +10,8 @@ use super::output::{self, Quiet, counted};
 use crate::collect::discover::{self, PageNeed, Pasted};
 use crate::config::{Category, Config, Region};
 use crate::flow::{self, Context};
-use crate::model::{Slug, SourceKind};
-use crate::registry::{self, Doubt, ImportPlan, LineOutcome, RosterFormat};
+use crate::model::{Slug, SourceKind, masked, masked_text};
+use crate::registry::{self, Doubt, ImportPlan, LineOutcome, PlannedLine, RosterFormat};
 use crate::store::RosterChange;
 
 #[derive(Debug, Subcommand)]
@@ -186,19 +186,29 @@ fn changes(plan: &ImportPlan) -> Vec<RosterChange> {
     builders.chain(sources).collect()
 }
 
+/// A line as it may be shown.
+fn shown(line: &PlannedLine) -> PlannedLine {
+    let outcome = match &line.outcome {
+        LineOutcome::Refused { reason } => LineOutcome::Refused { reason: masked_text(reason) },
+        other => other.clone(),
+    };
+    PlannedLine { source: line.source.as_deref().map(masked), outcome, ..line.clone() }
+}
+
 fn report(global: &Global, plan: &ImportPlan, doubts: &[Doubt], dry_run: bool, is_check: bool) -> anyhow::Result<()> {
     let counts = plan.counts();
+    let lines: Vec<PlannedLine> = plan.lines.iter().map(shown).collect();
     if global.json {
         output::print_json(&serde_json::json!({
-            "dry_run": dry_run, "lines": plan.lines, "doubts": doubts, "absent": plan.absent,
+            "dry_run": dry_run, "lines": lines, "doubts": doubts, "absent": plan.absent,
             "absent_sources": plan.absent_sources.iter().map(|absent| serde_json::json!({
-                "builder": absent.builder, "source": absent.id.to_string(), "kind": absent.kind, "url": absent.url,
+                "builder": absent.builder, "source": absent.id.to_string(), "kind": absent.kind, "url": masked(&absent.url),
             })).collect::<Vec<_>>(),
             "added": counts.added, "changed": counts.changed, "unchanged": counts.unchanged, "refused": counts.refused,
         }))?;
     } else {
         let mut text = String::new();
-        for line in &plan.lines {
+        for line in &lines {
             let builder = line.builder.as_ref().map(Slug::as_str).unwrap_or_default();
             let what = output::safe(&format!("{builder} {}", line.source.as_deref().unwrap_or_default()));
             let outcome = match &line.outcome {
@@ -218,7 +228,12 @@ fn report(global: &Global, plan: &ImportPlan, doubts: &[Doubt], dry_run: bool, i
             text.push_str(&format!("not in this file, and kept: {slug}\n"));
         }
         for absent in &plan.absent_sources {
-            text.push_str(&format!("not in this file, and kept: {} of {} ({})\n", absent.id, absent.builder, output::safe(&absent.url)));
+            text.push_str(&format!(
+                "not in this file, and kept: {} of {} ({})\n",
+                absent.id,
+                absent.builder,
+                output::safe(&masked(&absent.url))
+            ));
         }
         text.push_str(&format!(
             "{}: {} added, {} changed, {} unchanged, {} refused{}\n",
@@ -263,7 +278,7 @@ async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
                 let own: Vec<_> = sources
                     .iter()
                     .filter(|source| source.owners.iter().any(|owner| owner.builder == builder.id))
-                    .map(|source| serde_json::json!({"source": source.id.to_string(), "kind": source.kind, "url": source.url}))
+                    .map(|source| serde_json::json!({"source": source.id.to_string(), "kind": source.kind, "url": masked(&source.url)}))
                     .collect();
                 serde_json::json!({
                     "builder": builder.slug, "name": builder.name, "country": builder.country, "region": builder.region,

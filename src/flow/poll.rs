@@ -13,7 +13,7 @@ use crate::collect::{self, Collector, Meaning};
 use crate::fetch::{Fetch, FetchOutcome};
 use crate::model::{
     Account, ActivityKind, Arrival, Ask, Auth, Document, Entry, EntryKey, FeedHints, GridAge, Poll, PollOutcome, ReadError, Reading,
-    Repair, Request, Source, SourceId, SourceKind, SourceState, Validators,
+    Repair, Request, Source, SourceId, SourceKind, SourceState, Validators, masked_text,
 };
 use crate::normalize::{self, Found};
 use crate::schedule::{self, Observation, Observed};
@@ -489,7 +489,7 @@ async fn record_answer(
         return record_plain(ctx, queued, source, PollOutcome::Unchanged, &observed, status, elapsed_ms, bytes, now).await;
     }
     let Some(reading) = answer.reading.filter(|_| answer.answer.error.is_none()) else {
-        let error = answer.answer.error.clone().unwrap_or(ReadError::NoneReadable).to_string();
+        let error = masked_text(&answer.answer.error.clone().unwrap_or(ReadError::NoneReadable).to_string());
         observed.outcome = Observation::Failed { error: error.clone() };
         return record_plain(ctx, queued, source, PollOutcome::Failed { error }, &observed, status, elapsed_ms, bytes, now).await;
     };
@@ -646,22 +646,27 @@ fn poll_of(source: &Source, outcome: PollOutcome, status: Option<u16>, elapsed_m
 /// An answer that holds no document, as the record of polls and the schedule see it.
 fn unread(outcome: FetchOutcome) -> (PollOutcome, Observed) {
     let observed = |outcome| Observed { outcome, ..Observed::default() };
+    // What is recorded of a failure is shown on pages and in logs.
     match outcome {
         FetchOutcome::NotModified { validators, freshness, moved_to, .. } => {
             (PollOutcome::Unchanged, Observed { outcome: Observation::Unchanged, validators, freshness, moved_to })
         }
         FetchOutcome::Deferred { until: Some(until), error } => {
-            (PollOutcome::Deferred { until }, observed(Observation::Deferred { until: Some(until), error }))
+            (PollOutcome::Deferred { until }, observed(Observation::Deferred { until: Some(until), error: masked_text(&error) }))
         }
         // For how long is left to us: what the host said is all there is to tell.
         FetchOutcome::Deferred { until: None, error } => {
+            let error = masked_text(&error);
             (PollOutcome::Failed { error: error.clone() }, observed(Observation::Deferred { until: None, error }))
         }
         FetchOutcome::Held { until } => (PollOutcome::Held { until }, observed(Observation::Held { until })),
         FetchOutcome::Gone => (PollOutcome::Gone, observed(Observation::Gone)),
-        FetchOutcome::Blocked { error, .. } => (PollOutcome::Blocked { error: error.clone() }, observed(Observation::Blocked { error })),
+        FetchOutcome::Blocked { error, .. } => {
+            let error = masked_text(&error);
+            (PollOutcome::Blocked { error: error.clone() }, observed(Observation::Blocked { error }))
+        }
         FetchOutcome::Failed(error) => {
-            let error = error.to_string();
+            let error = masked_text(&error.to_string());
             (PollOutcome::Failed { error: error.clone() }, observed(Observation::Failed { error }))
         }
         // Read before this; an empty document is what is left to say.

@@ -226,6 +226,7 @@ pub struct SourceRow {
     pub kind: SourceKind,
     /// The title that it gives itself.
     pub title: Option<String>,
+    /// Masked: what only its owner should know is not in it.
     pub url: String,
     /// Slug and name of each builder who claims it.
     pub owners: Vec<(String, String)>,

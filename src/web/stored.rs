@@ -13,7 +13,7 @@ use crate::flow::Context;
 use crate::model::{
     ActivityId, AmplifiedView, Builder, BuilderId, BuilderRecordView, BuilderRow, BuilderView, Correction, DeliveryState, DigestState,
     DigestSummary, FeaturedView, FeaturedWork, HealthView, HomeView, HostRow, Mark, MergedView, OperatorView, OutcomeCode, RecordQuery,
-    Sight, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week, WordView,
+    Sight, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week, WordView, masked, masked_text,
 };
 use crate::render::{self, FeedEntry, Format};
 use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError, WorkRow};
@@ -389,11 +389,11 @@ fn source_row(source: Source, state: SourceState, entries: u64, builders: &HashM
             .filter_map(|owner| builders.get(&owner.builder))
             .map(|builder| (builder.slug.to_string(), builder.name.clone()))
             .collect(),
-        url: source.url,
+        url: masked(&source.url),
         status: state.status,
         paused: source.paused,
         left: source.left,
-        error: state.error,
+        error: state.error.as_deref().map(masked_text),
         failing_since: state.failing_since,
         failures: state.failures,
         last_poll_at: state.last_poll_at,

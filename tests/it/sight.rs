@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
-use clarion::flow;
+use clarion::flow::{self, Context};
 use clarion::model::{Slug, UserRole};
 use clarion::store::RosterChange;
 use clarion::web::{AppState, StoredPages, route_table, router};
@@ -17,18 +17,24 @@ const PASSWORD: &str = "a long way to the harbor";
 /// What is told of a builder who lets everybody see the name and what was featured.
 const HIDDEN: [&str; 3] = ["Draft thoughts that nobody chose", "/ada/feed", "Networking and content"];
 
-struct Answered {
+pub(crate) struct Answered {
     status: StatusCode,
     cookie: Option<String>,
-    body: String,
+    pub(crate) body: String,
 }
 
-struct Town {
-    world: World,
-    state: AppState,
+/// The pages over what a context holds, asked without a server between.
+pub(crate) struct Town {
+    ctx: Context,
+    pub(crate) state: AppState,
 }
 
 impl Town {
+    pub(crate) fn over(ctx: &Context) -> Self {
+        let pages = Arc::new(StoredPages::new(ctx.clone()));
+        Self { ctx: ctx.clone(), state: AppState::new(pages, Arc::clone(&ctx.clock), &ctx.config).with_desk(ctx.clone()) }
+    }
+
     async fn ask(&self, method: &str, path: &str, cookie: Option<&str>, form: Option<String>) -> Answered {
         let mut request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:8484");
         if let Some(cookie) = cookie {
@@ -45,31 +51,31 @@ impl Town {
         Answered { status: parts.status, cookie, body: String::from_utf8_lossy(&bytes).into_owned() }
     }
 
-    async fn get(&self, path: &str, cookie: Option<&str>) -> Answered {
+    pub(crate) async fn get(&self, path: &str, cookie: Option<&str>) -> Answered {
         self.ask("GET", path, cookie, None).await
     }
 
-    async fn sign_in(&self, name: &str, role: UserRole) -> String {
-        flow::add_account(&self.world.ctx, name, [role].into(), Some(PASSWORD.to_owned().into()), "the test").await.unwrap();
+    pub(crate) async fn sign_in(&self, name: &str, role: UserRole) -> String {
+        flow::add_account(&self.ctx, name, [role].into(), Some(PASSWORD.to_owned().into()), "the test").await.unwrap();
         let form = format!("name={name}&password={}", PASSWORD.replace(' ', "+"));
         self.ask("POST", "/sign-in", None, Some(form)).await.cookie.unwrap()
     }
 
-    async fn open_link(&self, slug: &str) -> String {
-        let builder = self.world.ctx.store.builder(&Slug::parse(slug).unwrap()).await.unwrap().unwrap();
-        let secret = flow::make_builder_link(&self.world.ctx, builder.id, "the test").await.unwrap();
+    pub(crate) async fn open_link(&self, slug: &str) -> String {
+        let builder = self.ctx.store.builder(&Slug::parse(slug).unwrap()).await.unwrap().unwrap();
+        let secret = flow::make_builder_link(&self.ctx, builder.id, "the test").await.unwrap();
         self.ask("POST", &format!("/link/{secret}"), None, Some(String::new())).await.cookie.unwrap()
     }
 }
 
-async fn switch(world: &World, slug: &str, change: impl FnOnce(&mut clarion::model::Builder)) {
-    let mut builder = world.ctx.store.builder(&Slug::parse(slug).unwrap()).await.unwrap().unwrap();
+async fn switch(ctx: &Context, slug: &str, change: impl FnOnce(&mut clarion::model::Builder)) {
+    let mut builder = ctx.store.builder(&Slug::parse(slug).unwrap()).await.unwrap().unwrap();
     change(&mut builder);
-    world.ctx.store.change_roster(vec![RosterChange::Builder(Box::new(builder))], world.clock_now()).await.unwrap();
+    ctx.store.change_roster(vec![RosterChange::Builder(Box::new(builder))], ctx.clock.now()).await.unwrap();
 }
 
 /// Ada says nothing of her record, Bo shows all of it, Cy has no public page; of Ada and Bo, one work was featured.
-async fn town() -> Town {
+async fn town() -> (World, Town) {
     let world = World::at("2026-11-16T08:00:00Z").await;
     for (name, path) in [("Ada", "/ada/feed"), ("Bo", "/bo/feed"), ("Cy", "/cy/feed")] {
         world.feed(name, path).await;
@@ -101,15 +107,15 @@ async fn town() -> Town {
         .find(|category| category.name.starts_with("Networking and content"))
         .map(|category| category.key.clone());
     for slug in ["ada", "bo", "cy"] {
-        switch(&world, slug, |builder| {
+        switch(&world.ctx, slug, |builder| {
             builder.country = Some("KE".into());
             builder.handles.insert("mastodon".into(), format!("{slug}@social.example"));
             builder.categories = key.iter().cloned().collect();
         })
         .await;
     }
-    switch(&world, "bo", |builder| (builder.switches.public_record, builder.switches.show_place) = (true, true)).await;
-    switch(&world, "cy", |builder| (builder.switches.public_record, builder.switches.not_public) = (true, true)).await;
+    switch(&world.ctx, "bo", |builder| (builder.switches.public_record, builder.switches.show_place) = (true, true)).await;
+    switch(&world.ctx, "cy", |builder| (builder.switches.public_record, builder.switches.not_public) = (true, true)).await;
     world.draft("2026-W47", "2026-11-23T07:00:00Z").await;
     world.publish("2026-W47").await;
     for (path, body) in [("/ada/feed", "answered 500"), ("/bo/feed", "x"), ("/cy/feed", "x")] {
@@ -117,13 +123,12 @@ async fn town() -> Town {
     }
     world.clock.set("2026-11-25T08:00:00Z".parse().unwrap());
     world.poll().await;
-    let pages = Arc::new(StoredPages::new(world.ctx.clone()));
-    let state = AppState::new(pages, Arc::clone(&world.ctx.clock), &world.ctx.config).with_desk(world.ctx.clone());
-    Town { world, state }
+    let town = Town::over(&world.ctx);
+    (world, town)
 }
 
 /// Every address that can be read, from the table of routes itself: a route of a new kind has to be written in here.
-fn addresses(state: &AppState) -> Vec<String> {
+pub(crate) fn addresses(state: &AppState) -> Vec<String> {
     let mut all = Vec::new();
     for route in route_table(state).into_iter().filter(|route| route.method == Method::GET) {
         let filled = route.path.replace("{week}", "2026-W47").replace("{secret}", "0123").replace("/frame/{format}", "/frame/page");
@@ -151,7 +156,7 @@ fn addresses(state: &AppState) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_page_tells_each_visitor_what_they_may_know_and_no_more() {
-    let town = town().await;
+    let (_world, town) = town().await;
     // Nobody can sign in yet, and the pages are this machine's own.
     let alone = town.get("/builders/ada", None).await;
     assert!(HIDDEN[..2].iter().all(|fact| alone.body.contains(fact)), "{}", alone.body);
@@ -205,11 +210,11 @@ async fn each_page_tells_each_visitor_what_they_may_know_and_no_more() {
     let list = town.get("/builders", None).await.body;
     assert!(list.contains("/builders/ada") && !list.contains("/builders/cy"), "{list}");
     assert!(town.get("/builders", Some(&staff)).await.body.contains("/builders/cy"));
-    switch(&town.world, "ada", |builder| builder.switches.show_place = true).await;
+    switch(&town.ctx, "ada", |builder| builder.switches.show_place = true).await;
     assert!(town.get("/builders/ada", None).await.body.contains("Kenya"));
-    switch(&town.world, "ada", |builder| builder.switches.public_record = true).await;
+    switch(&town.ctx, "ada", |builder| builder.switches.public_record = true).await;
     assert!(town.get("/builders/ada", None).await.body.contains("Draft thoughts that nobody chose"));
-    switch(&town.world, "ada", |builder| builder.switches.not_public = true).await;
+    switch(&town.ctx, "ada", |builder| builder.switches.not_public = true).await;
     assert_eq!(town.get("/builders/ada", None).await.body, absent.body);
 }
 
@@ -217,9 +222,7 @@ async fn each_page_tells_each_visitor_what_they_may_know_and_no_more() {
 async fn where_pages_are_for_others_nothing_is_open_before_somebody_can_sign_in() {
     let world = World::with("2026-11-16T08:00:00Z", "[web]\npublic_url = \"https://digest.example\"\n").await;
     world.feed("Ada", "/ada/feed").await;
-    let pages = Arc::new(StoredPages::new(world.ctx.clone()));
-    let state = AppState::new(pages, Arc::clone(&world.ctx.clock), &world.ctx.config).with_desk(world.ctx.clone());
-    let town = Town { world, state };
+    let town = Town::over(&world.ctx);
     let shown = town.get("/builders/ada", None).await;
     assert!(shown.status == StatusCode::OK && !shown.body.contains("/ada/feed") && shown.body.contains("Nothing has been featured yet"));
 }
