@@ -16,7 +16,8 @@ use crate::store::RosterChange;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RegistryCommand {
-    /// Take a roster in: CSV, TOML or OPML. Importing twice changes nothing.
+    /// Take a roster in: CSV, TOML or OPML. Importing twice changes nothing. A line that cannot be taken is refused with its
+    /// number and the reason, and the others are taken; then the exit code is 1.
     Import {
         /// The roster.
         file: PathBuf,
@@ -246,9 +247,19 @@ fn report(global: &Global, plan: &ImportPlan, doubts: &[Doubt], dry_run: bool, i
         ));
         output::print(&text)?;
     }
-    // What could be taken was taken; a check, and a file of which nothing could be, are failures.
-    let nothing = counts.refused == plan.lines.len();
-    if counts.refused > 0 && (is_check || nothing) { Err(Quiet.into()) } else { Ok(()) }
+    if counts.refused == 0 {
+        return Ok(());
+    }
+    // What could be taken was taken; scripts have to notice that it was not all.
+    let rest = match (is_check, dry_run, counts.refused == plan.lines.len()) {
+        (true, ..) => "",
+        (_, _, true) => ", so nothing of the file was taken",
+        (_, true, _) => "; the rest would be taken",
+        (_, false, _) => "; the rest was taken",
+    };
+    let were = if counts.refused == 1 { "was" } else { "were" };
+    output::complain(&format!("{} of {} {were} refused{rest}", counts.refused, counted(plan.lines.len() as u64, "line")));
+    Err(Quiet.into())
 }
 
 async fn export(global: &Global, ctx: &Context, args: &ExportArgs) -> anyhow::Result<()> {
@@ -258,8 +269,14 @@ async fn export(global: &Global, ctx: &Context, args: &ExportArgs) -> anyhow::Re
     let builders = ctx.store.builders().await?;
     let sources = ctx.store.sources().await?;
     let hidden = builders.iter().filter(|builder| builder.switches.not_public).count();
-    if args.format == Some(ExportFormat::Opml) && hidden > 0 {
-        output::tell(&format!("OPML is for sharing: {} not public left out", counted(hidden as u64, "builder")));
+    if args.format == Some(ExportFormat::Opml) {
+        if hidden > 0 {
+            output::tell(&format!("OPML is for sharing: {} not public left out", counted(hidden as u64, "builder")));
+        }
+        let private = sources.iter().filter(|source| !source.left && masked(&source.url) != source.url).count();
+        if private > 0 {
+            output::tell(&format!("look before you share it: {private} of its addresses look like those of private feeds"));
+        }
     }
     output::print(&match args.format.unwrap_or(ExportFormat::Csv) {
         ExportFormat::Csv => registry::export_csv(&builders, &sources),

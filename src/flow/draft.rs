@@ -13,7 +13,7 @@ use crate::model::{
     PastDigest, PastPick, Pool, SourceKind, Upcoming, Week, WeekSupply, sha256_hex,
 };
 use crate::schedule;
-use crate::store::{DigestRow, NewDraft, StoreError, Taken, WorkRow};
+use crate::store::{DigestRow, NewDraft, Standing, StoreError, Taken, WorkRow};
 
 /// Why no draft was made.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum DraftError {
     TooEarly { week: Week, cut_off: Timestamp },
     #[error("the digest of {week} is {} already and does not change any more", .state.as_str())]
     Settled { week: Week, state: DigestState },
-    #[error("the draft of {0} has edits: `clarion digest refresh {0}` shows what would change and keeps them")]
+    #[error("{}", Standing::Edited(*.0))]
     Edited(Week),
     #[error("the cut-off cannot be computed: {0}")]
     Schedule(String),

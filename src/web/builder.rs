@@ -168,7 +168,7 @@ struct Featured {
 impl Featured {
     fn of(state: &AppState, view: &FeaturedView, page: u64) -> Self {
         let link = |page: u64| format!("{}/builders/{}?page={page}", state.base, view.slug);
-        let line = |work: &FeaturedWork| FeaturedLine {
+        let shown = |work: &FeaturedWork| FeaturedLine {
             title: titled(&work.title),
             lang: work.language.as_deref().and_then(language_tag),
             url: web_address(&work.url),
@@ -181,7 +181,7 @@ impl Featured {
             name: short(&view.name, NAME),
             place: view.country.as_deref().and_then(country_name),
             counts: counted(view.found, "work was featured", "works were featured"),
-            works: view.works.iter().map(line).collect(),
+            works: view.works.iter().map(shown).collect(),
             pager: Pager::of(page, view.found, ITEMS, link),
         }
     }

@@ -126,7 +126,7 @@ impl StoredPages {
             .map(|source| {
                 let state = states.remove(&source.id).unwrap_or_default();
                 let entries = entries.get(&source.id).copied().unwrap_or(0);
-                source_row(source, state, entries, &builders)
+                source_row(&source, state, entries, &builders)
             })
             .collect())
     }
@@ -142,7 +142,7 @@ impl StoredPages {
             .into_iter()
             .map(|(source, state)| {
                 let entries = entries.get(&source.id).copied().unwrap_or(0);
-                source_row(source, state, entries, &builders)
+                source_row(&source, state, entries, &builders)
             })
             .collect())
     }
@@ -378,7 +378,7 @@ fn by_id(builders: Vec<Builder>) -> HashMap<BuilderId, Builder> {
     builders.into_iter().map(|builder| (builder.id, builder)).collect()
 }
 
-fn source_row(source: Source, state: SourceState, entries: u64, builders: &HashMap<BuilderId, Builder>) -> SourceRow {
+fn source_row(source: &Source, state: SourceState, entries: u64, builders: &HashMap<BuilderId, Builder>) -> SourceRow {
     SourceRow {
         id: source.id,
         kind: source.kind,
