@@ -275,7 +275,7 @@ async fn export(global: &Global, ctx: &Context, args: &ExportArgs) -> anyhow::Re
         }
         let private = sources.iter().filter(|source| !source.left && masked(&source.url) != source.url).count();
         if private > 0 {
-            output::tell(&format!("look before you share it: {private} of its addresses look like those of private feeds"));
+            output::tell(&format!("OPML is for sharing: this one holds the whole address of {}", counted(private as u64, "private feed")));
         }
     }
     output::print(&match args.format.unwrap_or(ExportFormat::Csv) {
