@@ -23,7 +23,7 @@ use crate::store::{Evidence, Known, NewEntry, PollRecord, StoreError};
 #[derive(Debug, Clone)]
 pub struct Queued {
     pub ask: Ask,
-    pub states: HashMap<SourceId, SourceState>,
+    pub states: HashMap<SourceId, Arc<SourceState>>,
     /// Asked beside the ordinary questions: adds entries, and leaves health and schedule alone.
     pub is_sweep: bool,
 }
@@ -612,8 +612,8 @@ async fn record_plain(
     now: Timestamp,
 ) -> Result<Poll, StoreError> {
     let unknown = SourceState::default();
-    let before = queued.states.get(&source.id).unwrap_or(&unknown);
-    let state = schedule::after_poll(&ctx.config.schedule, source, before, observed, now);
+    let before = queued.states.get(&source.id).map_or(&unknown, Arc::as_ref);
+    let mut state = schedule::after_poll(&ctx.config.schedule, source, before, observed, now);
     if let (PollOutcome::Deferred { .. }, Some(until)) = (&outcome, state.quiet_until) {
         // What its kind asks for beyond the host's own word holds for all of its sources there.
         ctx.fetcher.close(&queued.ask.request.url, until);
@@ -621,7 +621,10 @@ async fn record_plain(
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     let quiet = matches!(poll.outcome, PollOutcome::Unchanged) && state.validators == before.validators && state.status == before.status;
     if quiet {
-        let only_times = before.clone().with_times_of(&state) == state;
+        let times = state.times();
+        state.set_times(before.times());
+        let only_times = state == *before;
+        state.set_times(times);
         ctx.store.remember(source.id, state, only_times);
     } else {
         let record = PollRecord {

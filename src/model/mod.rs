@@ -46,7 +46,7 @@ pub use filter::{Filtered, Filters, names_of_author, names_of_builder};
 pub use hash::{hex, sha256_hex};
 pub use poll::{Poll, PollOutcome};
 pub use secret::{masked, masked_text};
-pub use source::{Account, Ask, Owner, Source, SourceId, SourceKind, SourceState, SourceStatus};
+pub use source::{Account, Ask, Owner, Source, SourceId, SourceKind, SourceState, SourceStatus, Times};
 pub use topic::{Evidence, Topic};
 pub use url::{CanonicalUrl, UrlError};
 pub use view::{

@@ -238,6 +238,11 @@ impl Store {
         self.sqlite.queue_depth()
     }
 
+    /// Gives back what a burst of writes left in the write-ahead log. A reader that still needs it puts it off.
+    pub async fn shorten_wal(&self) -> Result<(), StoreError> {
+        self.sqlite.shorten_wal().await
+    }
+
     /// Writes what is waiting and closes the file.
     pub async fn close(&self) -> Result<(), StoreError> {
         let flushed = self.flush_states().await;
