@@ -17,7 +17,7 @@ use crate::store::RosterChange;
 #[derive(Debug, Subcommand)]
 pub(super) enum RegistryCommand {
     /// Take a roster in: CSV, TOML or OPML. Importing twice changes nothing. A line that cannot be taken is refused with its
-    /// number and the reason, and the others are taken; then the exit code is 1.
+    /// number and the reason, and the others are taken: then the exit code is 0, where that of `check` is 1.
     Import {
         /// The roster.
         file: PathBuf,
@@ -250,8 +250,10 @@ fn report(global: &Global, plan: &ImportPlan, doubts: &[Doubt], dry_run: bool, i
     if counts.refused == 0 {
         return Ok(());
     }
-    // What could be taken was taken; scripts have to notice that it was not all.
-    let rest = match (is_check, dry_run, counts.refused == plan.lines.len()) {
+    // As with a poll: what could be taken was taken, and what was not is told. A check, and a file of which nothing could be
+    // taken, are failures.
+    let nothing = counts.refused == plan.lines.len();
+    let rest = match (is_check, dry_run, nothing) {
         (true, ..) => "",
         (_, _, true) => ", so nothing of the file was taken",
         (_, true, _) => "; the rest would be taken",
@@ -259,7 +261,7 @@ fn report(global: &Global, plan: &ImportPlan, doubts: &[Doubt], dry_run: bool, i
     };
     let were = if counts.refused == 1 { "was" } else { "were" };
     output::complain(&format!("{} of {} {were} refused{rest}", counts.refused, counted(plan.lines.len() as u64, "line")));
-    Err(Quiet.into())
+    if is_check || nothing { Err(Quiet.into()) } else { Ok(()) }
 }
 
 async fn export(global: &Global, ctx: &Context, args: &ExportArgs) -> anyhow::Result<()> {
