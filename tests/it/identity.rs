@@ -271,7 +271,7 @@ async fn a_page_that_is_written_anew_is_a_new_post_and_one_that_is_edited_is_not
         let world = World::followed(TUESDAY).await;
         let told = |n: usize, title: &str, day: u32, seed: &str| {
             let guid = if has_ids { format!("<guid isPermaLink=\"false\">now-{n}</guid>") } else { String::new() };
-            let text: String = (0..30).map(|word| format!("{seed}{word} ")).collect();
+            let text = (0..30).map(|word| format!("{seed}{word}")).collect::<Vec<_>>().join(" ");
             let at = format!("<link>https://shed.example.org/now</link><pubDate>{day} Nov 2026 08:00:00 GMT</pubDate>");
             item(title, &format!("{guid}{at}<description>{text}</description>"))
         };
