@@ -27,8 +27,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::config::{Category, DigestConfig, Region};
 use crate::model::{
-    ActivityId, Balance, BuilderId, Candidate, Contender, Credited, Digest, FixedPoints, OutcomeCode, PastDigest, PastPick, Pick, Pool,
-    ReasonTerm, Seq, Week, WeekSupply, sha256_hex,
+    ActivityId, Balance, BuilderId, Candidate, Contender, Credited, Digest, EarlierWork, FixedPoints, OutcomeCode, PastDigest, PastPick,
+    Pick, Pool, ReasonTerm, Seq, Week, WeekSupply, sha256_hex,
 };
 use eligible::{Past, Rules, Standing};
 use reason::Words;
@@ -194,7 +194,7 @@ fn composed<T>(
 }
 
 /// What a pin can bring in beside the eligible: works that came out at most this long before the cut-off, and late finds.
-const POOL_DAYS: i64 = 35;
+pub const POOL_DAYS: i64 = 35;
 
 fn pool(inputs: &Inputs<'_>, past: &Past, words: &Words<'_>, selection: &select::Selection<'_>, names: &[(String, String)]) -> Pool {
     let weights = &inputs.config.weights;
@@ -252,6 +252,15 @@ pub fn past_digest(digest: &Digest, published: bool) -> PastDigest {
         picks: digest.picks().map(past_pick).collect(),
         shelved: shelved.flat_map(|outcome| outcome.members.iter().cloned()).collect(),
     }
+}
+
+/// With how many earlier works a response is compared, at most.
+pub use quality::COMPARED;
+
+/// Whether a response with these counts is compared with that earlier work: it has enough substance, and counts at an age at
+/// which both were counted.
+pub fn is_compared(counts: &[Option<u64>; 4], earlier: &EarlierWork, config: &DigestConfig) -> bool {
+    quality::is_compared(counts, earlier, config)
 }
 
 fn count(n: usize) -> u32 {

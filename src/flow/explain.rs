@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::{Context, DraftError, preview, settle};
+use super::draft::standing;
+use super::{Context, DraftError, settle};
 use crate::diagnose::{self, Facts, Judged, SourceFacts};
 use crate::model::{ActivityId, Builder, BuilderId, CanonicalUrl, DigestState, Outcome, OutcomeCode, Source, SourceId, Week};
 use crate::store::StoreError;
@@ -120,53 +121,82 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
 /// The verdict that matters most on a work: that it was chosen; else how the first week to come stands that it may be in;
 /// else the last word of a draft whose window it was in, and since when it is too old; else that it is.
 async fn judged(ctx: &Context, members: &[ActivityId]) -> Result<Option<Judged>, StoreError> {
-    let rows = ctx.store.digests().await?;
+    let weeks = ctx.store.digest_states().await?;
+    let verdicts = ctx.store.verdicts(members.to_vec()).await?;
     let found = |outcomes: &[Outcome]| -> Option<Outcome> {
         outcomes.iter().find(|outcome| outcome.members.iter().any(|member| members.contains(member))).cloned()
     };
-    let mut told: Option<Judged> = None;
-    let mut outside: Option<Judged> = None;
-    for row in &rows {
-        let Some(outcome) = found(&row.digest.outcomes) else { continue };
-        let verdict = Judged {
-            week: row.week,
-            drafted: true,
-            published: row.state == DigestState::Published,
-            code: outcome.code,
-            text: outcome.text.clone(),
-            closed: None,
+    // The week that tells most, with what it says; and the earliest later one by which its window had closed.
+    let mut told: Option<(Week, DigestState)> = None;
+    let mut outside: Option<(Week, DigestState)> = None;
+    let mut closed: Option<Week> = None;
+    for (week, state) in &weeks {
+        let code = match state {
+            DigestState::Published => {
+                let of_week = |told: &Vec<(Week, OutcomeCode)>| told.iter().find(|(known, _)| known == week).map(|(_, code)| *code);
+                members.iter().filter_map(|member| verdicts.get(member)).find_map(of_week)
+            }
+            // What edits may still change is written down nowhere else.
+            _ => ctx.store.digest(*week).await?.and_then(|row| found(&row.digest.outcomes)).map(|outcome| outcome.code),
         };
-        match outcome.code {
-            OutcomeCode::Chosen | OutcomeCode::Removed => return Ok(Some(verdict)),
-            // The earliest of these is when the window was found closed.
-            OutcomeCode::DateOutside if told.is_none() => outside = Some(verdict),
-            OutcomeCode::DateOutside => {}
-            _ => {
-                told.get_or_insert(verdict);
+        match code {
+            Some(OutcomeCode::Chosen | OutcomeCode::Removed) => {
+                (told, closed) = (Some((*week, *state)), None);
+                break;
+            }
+            // A draft has no word for what came out long before its window.
+            None if told.is_none() => closed = Some(*week),
+            Some(OutcomeCode::DateOutside) if told.is_none() => {
+                closed = Some(*week);
+                outside = Some((*week, *state));
+            }
+            None | Some(OutcomeCode::DateOutside) => {}
+            Some(_) => {
+                told.get_or_insert((*week, *state));
             }
         }
     }
+    let verdict = async |(week, state): (Week, DigestState)| -> Result<Option<Judged>, StoreError> {
+        let outcome = ctx.store.digest(week).await?.and_then(|row| found(&row.digest.outcomes));
+        Ok(outcome.map(|Outcome { code, text, .. }| Judged {
+            week,
+            drafted: true,
+            published: state == DigestState::Published,
+            code,
+            text,
+            closed: None,
+        }))
+    };
+    let said = match told {
+        Some(told) => verdict(told).await?,
+        None => None,
+    };
+    if let Some(chosen) = said.as_ref().filter(|said| matches!(said.code, OutcomeCode::Chosen | OutcomeCode::Removed)) {
+        return Ok(Some(chosen.clone()));
+    }
+    let mut outside = match outside {
+        Some(outside) => verdict(outside).await?,
+        None => None,
+    };
     let now: Timestamp = ctx.clock.now();
-    let running = rows.first().map_or_else(|| Week::last_whole(now), |row| row.week.next()).max(Week::last_whole(now));
+    let running = weeks.first().map_or_else(|| Week::last_whole(now), |(week, _)| week.next()).max(Week::last_whole(now));
     // What came out after the cut-off of a week that was never drafted is of the week under way.
-    let weeks: BTreeSet<Week> = [running, Week::of(now).max(running)].into();
-    for week in weeks {
-        match preview(ctx, week).await {
-            Ok(digest) => {
-                let Some(outcome) = found(&digest.outcomes) else { continue };
-                let is_outside = outcome.code == OutcomeCode::DateOutside;
-                let verdict = Judged { week, drafted: false, published: false, code: outcome.code, text: outcome.text, closed: None };
-                if !is_outside {
+    let coming: BTreeSet<Week> = [running, Week::of(now).max(running)].into();
+    for week in coming {
+        match standing(ctx, week, members).await {
+            Ok(Some(Outcome { code, text, .. })) => {
+                let verdict = Judged { week, drafted: false, published: false, code, text, closed: None };
+                if code != OutcomeCode::DateOutside {
                     return Ok(Some(verdict));
                 }
                 outside.get_or_insert(verdict);
             }
             Err(DraftError::Store(error)) => return Err(error),
-            Err(_) => {}
+            Ok(None) | Err(_) => {}
         }
     }
-    Ok(match told {
-        Some(told) => Some(Judged { closed: outside.map(|outside| outside.week), ..told }),
+    Ok(match said {
+        Some(said) => Some(Judged { closed: closed.or(outside.map(|outside| outside.week)), ..said }),
         None => outside,
     })
 }

@@ -11,9 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::state::{Answer, Pages, PagesError};
 use crate::flow::Context;
 use crate::model::{
-    ActivityId, AmplifiedView, Builder, BuilderId, BuilderRecordView, BuilderRow, Correction, DeliveryState, DigestState, DigestSummary,
-    HealthView, HomeView, HostRow, Mark, MergedView, OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow,
-    SourceState, TaskRow, TimelineItem, Week, WordView,
+    ActivityId, AmplifiedView, Builder, BuilderId, BuilderRecordView, BuilderRow, Correction, DeliveryState, DigestSummary, HealthView,
+    HomeView, HostRow, Mark, MergedView, OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow, SourceState,
+    TaskRow, TimelineItem, Week, WordView,
 };
 use crate::render::{self, FeedEntry, Format};
 use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError, WorkRow};
@@ -38,8 +38,6 @@ struct Published {
     featured: HashMap<BuilderId, u64>,
     /// Of all weeks, oldest first.
     corrections: Vec<Correction>,
-    /// What drafts said of each activity, oldest week first.
-    outcomes: HashMap<ActivityId, Vec<(Week, OutcomeCode)>>,
 }
 
 /// So many posts about a builder are shown.
@@ -56,21 +54,13 @@ impl Published {
         {
             *featured.entry(builder.id).or_insert(0) += 1;
         }
-        let mut outcomes: HashMap<ActivityId, Vec<(Week, OutcomeCode)>> = HashMap::new();
-        for row in rows.iter().rev() {
-            for outcome in &row.digest.outcomes {
-                for member in &outcome.members {
-                    outcomes.entry(member.clone()).or_default().push((row.week, outcome.code));
-                }
-            }
-        }
         for row in &mut rows {
             row.digest = row.digest.for_readers();
         }
         let corrected = |row: &DigestRow| corrections.iter().any(|correction| correction.week == row.week);
         let summaries = rows.iter().map(|row| DigestSummary { corrected: corrected(row), ..summary(row) }).collect();
         rows.truncate(FEED);
-        Self { weeks, summaries, newest: rows, featured, corrections, outcomes }
+        Self { weeks, summaries, newest: rows, featured, corrections }
     }
 }
 
@@ -92,8 +82,7 @@ impl StoredPages {
         if known.weeks == weeks {
             return Ok(known);
         }
-        let mut rows = self.ctx.store.digests().await?;
-        rows.retain(|row| row.state == DigestState::Published);
+        let rows: Vec<DigestRow> = self.ctx.store.published().await?.into_iter().map(|(row, _)| row).collect();
         let weeks = rows.iter().map(|row| (row.week, row.edition)).collect();
         let read = Arc::new(Published::of(weeks, rows, self.ctx.store.corrections(Timestamp::MIN, Timestamp::MAX).await?));
         *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&read);
@@ -167,11 +156,12 @@ impl StoredPages {
             ..LogFilter::default()
         };
         let rows = self.ctx.store.activities(filter).await?;
-        let works = self.ctx.store.works_of(rows.iter().map(|row| row.activity.id.clone()).collect()).await?;
+        let shown: Vec<ActivityId> = rows.iter().map(|row| row.activity.id.clone()).collect();
+        let outcomes = self.ctx.store.verdicts(shown.clone()).await?;
+        let works = self.ctx.store.works_of(shown).await?;
         let amplified = self.amplified(builder.id).await?;
         let told_alone = if query.private { self.words(builder.id).await? } else { Vec::new() };
-        let timeline =
-            rows.iter().map(|row| self.timeline_item(row, works.get(&row.activity.id), &zone, &sources, &published.outcomes)).collect();
+        let timeline = rows.iter().map(|row| self.timeline_item(row, works.get(&row.activity.id), &zone, &sources, &outcomes)).collect();
         Ok(Some(BuilderRecordView {
             slug: builder.slug.to_string(),
             name: builder.name,
