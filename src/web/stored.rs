@@ -430,7 +430,7 @@ impl Pages for StoredPages {
 
     fn builders(&self) -> Answer<'_, Vec<BuilderRow>> {
         Box::pin(async move {
-            let counts = self.ctx.store.builder_counts(Timestamp::UNIX_EPOCH).await?;
+            let counts = self.ctx.store.builder_counts().await?;
             let published = self.published().await?;
             let mut builders = self.ctx.store.builders().await?;
             builders.retain(|builder| !builder.switches.not_public && builder.is_active(self.ctx.clock.now()));
@@ -438,8 +438,8 @@ impl Pages for StoredPages {
             let row = |builder: Builder| BuilderRow {
                 category: builder.categories.first().and_then(|key| self.category_name(key)),
                 country: builder.country.filter(|_| builder.switches.show_place),
-                activities: counts.get(&builder.id).map_or(0, |(all, _, _)| *all),
-                latest_at: counts.get(&builder.id).map(|(_, _, latest)| *latest),
+                activities: counts.get(&builder.id).map_or(0, |(all, _)| *all),
+                latest_at: counts.get(&builder.id).map(|(_, latest)| *latest),
                 featured: published.featured.get(&builder.id).copied().unwrap_or(0),
                 slug: builder.slug.to_string(),
                 name: builder.name,
