@@ -25,13 +25,13 @@ use clarion::store::Store;
 use jiff::SignedDuration;
 
 const STARTS: usize = 5;
-const VISITS: usize = 40;
+const VISITS: u32 = 40;
 const PAST_WEEKS: usize = 12;
 const DRAFTS: usize = 5;
 const PASSWORD: &str = "a long way to the harbor";
 
 /// Starts the daemon, answers how long until it said where its pages are, and runs `visit` on that address.
-fn serve(config: &Path, visit: impl FnOnce(&str)) -> (Duration, u64) {
+fn serve(config: &Path, visit: impl FnOnce(&str, u32)) -> (Duration, u64) {
     let started = Instant::now();
     let mut daemon = clarion(config, &["serve"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the daemon starts");
     let mut lines = BufReader::new(daemon.stderr.take().expect("it was asked for")).lines();
@@ -43,7 +43,7 @@ fn serve(config: &Path, visit: impl FnOnce(&str)) -> (Duration, u64) {
     };
     let ready = started.elapsed();
     let drain = std::thread::spawn(move || lines.for_each(drop));
-    visit(&address);
+    visit(&address, daemon.id());
     let peak = measure::peak_of(&daemon);
     let stopped = Command::new("kill").arg("-TERM").arg(daemon.id().to_string()).status();
     if !stopped.is_ok_and(|status| status.success()) {
@@ -104,7 +104,7 @@ impl Reader<'_> {
     }
 }
 
-fn visit_pages(address: &str, week: Week, builders: usize) {
+fn visit_pages(address: &str, process: u32, week: Week, builders: usize) {
     let reader = Reader::sign_in(address, "Edith");
     let next = week.next();
     let pages = [
@@ -132,9 +132,10 @@ fn visit_pages(address: &str, week: Week, builders: usize) {
         "/account".into(),
     ];
     for page in &pages {
-        let visits = if std::env::var_os("QUICK").is_some() { 8 } else { VISITS };
-        let path = |n: usize| page.replace('*', &(n * 11 % builders).to_string());
+        let visits: u32 = if std::env::var_os("QUICK").is_some() { 8 } else { VISITS };
+        let path = |n: u32| page.replace('*', &(n as usize * 11 % builders).to_string());
         let mut bytes = 0;
+        let before = measure::cpu_of(process);
         let mut times: Vec<Duration> = (0..visits)
             .map(|n| {
                 let (elapsed, size) = reader.get(&path(n), "identity");
@@ -142,11 +143,12 @@ fn visit_pages(address: &str, week: Week, builders: usize) {
                 elapsed
             })
             .collect();
+        let busy = (measure::cpu_of(process) - before).as_secs_f64() * 1e3 / f64::from(visits);
         let (_, packed) = reader.get(&path(0), "gzip");
         times.sort_unstable();
         let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1e3;
         println!(
-            "page {page:<44} median {:>6.1} ms, p95 {:>6.1} ms, at most {:>6.1} KB, packed {:>5.1} KB",
+            "page {page:<44} median {:>6.1} ms, p95 {:>6.1} ms, processor {busy:>5.1} ms, at most {:>6.1} KB, packed {:>5.1} KB",
             at(50),
             at(95),
             kilobytes(bytes),
@@ -162,13 +164,15 @@ fn kilobytes(bytes: usize) -> f64 {
 
 async fn timed(runs: usize, mut run: impl AsyncFnMut()) -> String {
     let mut times = Vec::new();
+    let before = measure::cpu_of(std::process::id());
     for _ in 0..runs {
         let started = Instant::now();
         run().await;
         times.push(started.elapsed());
     }
+    let busy = (measure::cpu_of(std::process::id()) - before).as_millis() / runs as u128;
     let worst = times.iter().max().map_or(0.0, Duration::as_secs_f64) * 1e3;
-    format!("{:.0} ms, at worst {worst:.0} ms", measure::median(times) * 1e3)
+    format!("{:.0} ms, at worst {worst:.0} ms; {busy} ms of processor time each", measure::median(times) * 1e3)
 }
 
 /// Drafts, approves and publishes a week, as of the Monday after it.
@@ -240,9 +244,9 @@ async fn main() {
     let mut readies = Vec::new();
     let mut peak = 0;
     for start in 0..STARTS {
-        let visit = |address: &str| {
+        let visit = |address: &str, process: u32| {
             if start == 0 {
-                visit_pages(address, week, program::builders_of(activities));
+                visit_pages(address, process, week, program::builders_of(activities));
             }
         };
         let (ready, most) = serve(&path, visit);

@@ -314,18 +314,18 @@ async fn compute(
     wanted.named.extend(named);
     let program = &ctx.config.program.name;
     let candidates = frame.candidates(ctx, wanted).await?;
-    let mut digest = tokio::task::block_in_place(|| digest::compose(&frame.inputs(program, &candidates)));
+    let (mut digest, mut pool) = tokio::task::block_in_place(|| digest::compose_with_pool(&frame.inputs(program, &candidates)));
     // Older works of those who stand highest have no part in the choice; editors may swap them in.
-    let since = frame.before(digest::POOL_DAYS);
     let mut highest: Vec<&Outcome> = digest.outcomes.iter().filter(|outcome| outcome.gain.is_some()).collect();
     highest.sort_by_key(|outcome| (std::cmp::Reverse(outcome.gain), &outcome.work));
     let by: BTreeSet<BuilderId> = highest.iter().take(SWAPPED).flat_map(|outcome| outcome.builders.iter().copied()).collect();
     let nothing = (Timestamp::MIN, Timestamp::MIN);
+    let since = frame.before(digest::POOL_DAYS);
     let older = Wanted { window: (cut_off, cut_off), since, by: by.into_iter().collect(), found: nothing, named: Vec::new() };
-    let known: BTreeSet<ActivityId> = candidates.iter().map(|candidate| candidate.work.clone()).collect();
-    let mut all = candidates;
-    all.extend(frame.candidates(ctx, older).await?.into_iter().filter(|candidate| !known.contains(&candidate.work)));
-    let (_, pool) = tokio::task::block_in_place(|| digest::compose_with_pool(&frame.inputs(program, &all)));
+    let mut older = frame.candidates(ctx, older).await?;
+    let known: BTreeSet<&ActivityId> = digest.outcomes.iter().map(|outcome| &outcome.work).collect();
+    older.retain(|candidate| !known.contains(&candidate.work));
+    pool.contenders.extend(tokio::task::block_in_place(|| digest::older_contenders(&frame.inputs(program, &older), &digest)));
     digest.coming_up = coming_up(ctx, &frame.effective.regions, cut_off).await?;
     Ok((digest, pool))
 }
@@ -399,11 +399,10 @@ fn candidate(row: &WorkRow, cut_off: Timestamp) -> Option<(Candidate, Option<Com
     }
     let builders: Vec<BuilderId> = row.builders().into_iter().collect();
     let all_of = |pick: fn(&Activity) -> bool| row.activities.iter().all(pick);
-    let counted = row.counted();
-    let counts = known_at(counted.map_or([None; 4], |(_, _, counts)| counts), primary, cut_off);
-    let compared = counted.zip(builders.first()).map(|((_, platform, _), builder)| Compared {
+    let counts = known_at(row.received.map_or([None; 4], |received| received.counts), primary, cut_off);
+    let compared = row.received.zip(builders.first()).map(|(received, builder)| Compared {
         builder: *builder,
-        platform,
+        platform: received.platform,
         kind: primary.kind,
         before: primary.effective_at,
         counts,

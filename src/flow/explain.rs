@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::draft::standing;
 use super::{Context, DraftError, settle};
 use crate::diagnose::{self, Facts, Judged, SourceFacts};
-use crate::model::{ActivityId, Builder, BuilderId, CanonicalUrl, DigestState, Outcome, OutcomeCode, Source, SourceId, Week};
+use crate::model::{ActivityId, BuilderId, CanonicalUrl, DigestState, Outcome, OutcomeCode, Source, SourceId, Week};
 use crate::store::StoreError;
 
 pub use crate::diagnose::Check;
@@ -46,15 +46,7 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
         Err(error) => return Ok(Facts { unusable: Some(error.to_string()), ..Facts::default() }),
     };
     let key = canonical.key();
-    let builders: HashMap<BuilderId, Builder> = ctx.store.builders().await?.into_iter().map(|builder| (builder.id, builder)).collect();
     let sources = ctx.store.sources().await?;
-    let states = ctx.store.source_states().await?;
-    let facts_of = |source: &Source| SourceFacts {
-        state: states.get(&source.id).cloned().unwrap_or_default(),
-        builders: source.owners.iter().filter_map(|owner| builders.get(&owner.builder)).map(|builder| builder.slug.to_string()).collect(),
-        slugs: source.owners.iter().map(|owner| builders.get(&owner.builder).map(|builder| builder.slug.to_string())).collect(),
-        source: source.clone(),
-    };
     // Of all that answer to an address, what stands there itself is meant, and of that what is shown and newest.
     let mut activities = ctx.store.activities_at(&key).await?;
     let key_of = |url: &Option<String>| url.as_deref().and_then(|url| CanonicalUrl::parse(url).ok()).map(|url| url.key());
@@ -63,12 +55,12 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
         .sort_by_key(|one| (!names(&one.url), !names(&one.canonical_url), one.left, std::cmp::Reverse(one.effective_at), one.id.clone()));
     let activity = activities.into_iter().next();
     let is_source = sources.iter().any(|source| is_at(source, &key));
-    let concerned: Vec<SourceFacts> = match &activity {
+    let concerned: Vec<&Source> = match &activity {
         Some(activity) => {
             let seen_at = |source: &&Source| activity.sightings.iter().any(|sighting| sighting.source == source.id);
-            sources.iter().filter(seen_at).map(facts_of).collect()
+            sources.iter().filter(seen_at).collect()
         }
-        None if is_source => sources.iter().filter(|source| is_at(source, &key)).map(facts_of).collect(),
+        None if is_source => sources.iter().filter(|source| is_at(source, &key)).collect(),
         None => {
             // Where many share a host, those whose path has most in common with the address's are meant.
             let held: Vec<(usize, &Source)> = sources
@@ -78,9 +70,10 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
                 .collect();
             let held = if held.is_empty() { shown_beside(ctx, &sources, &key).await? } else { held };
             let most = held.iter().map(|(shared, _)| *shared).max().unwrap_or_default();
-            held.into_iter().filter(|(shared, _)| *shared == most).map(|(_, source)| facts_of(source)).collect()
+            held.into_iter().filter(|(shared, _)| *shared == most).map(|(_, source)| source).collect()
         }
     };
+    let concerned = facts_of(ctx, &concerned).await?;
     let mut facts = Facts { canonical: canonical.to_string(), sources: concerned, is_source, ..Facts::default() };
     if let Some(activity) = activity {
         facts.stands_at = activity.url.clone().filter(|_| {
@@ -116,6 +109,33 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
         facts.activity = Some(activity);
     }
     Ok(facts)
+}
+
+/// What is known of sources and of those to whom they belong.
+async fn facts_of(ctx: &Context, sources: &[&Source]) -> Result<Vec<SourceFacts>, StoreError> {
+    const FEW: usize = 20;
+    let owners: BTreeSet<BuilderId> = sources.iter().flat_map(|source| &source.owners).map(|owner| owner.builder).collect();
+    let owners: Vec<BuilderId> = owners.into_iter().collect();
+    let builders = ctx.store.builders_by_id(owners.clone()).await?;
+    let slugs: HashMap<BuilderId, String> = builders.into_iter().map(|builder| (builder.id, builder.slug.to_string())).collect();
+    let mut states = HashMap::new();
+    if owners.len() > FEW || sources.iter().any(|source| source.owners.is_empty()) {
+        states = ctx.store.source_states().await?;
+    } else {
+        for owner in owners {
+            states.extend(ctx.store.sources_of(owner).await?.into_iter().map(|(source, state)| (source.id, state)));
+        }
+    }
+    let facts = |source: &&Source| {
+        let slugs: Vec<Option<String>> = source.owners.iter().map(|owner| slugs.get(&owner.builder).cloned()).collect();
+        SourceFacts {
+            state: states.get(&source.id).cloned().unwrap_or_default(),
+            builders: slugs.iter().flatten().cloned().collect(),
+            slugs,
+            source: (*source).clone(),
+        }
+    };
+    Ok(sources.iter().map(facts).collect())
 }
 
 /// The verdict that matters most on a work: that it was chosen; else how the first week to come stands that it may be in;
@@ -229,6 +249,12 @@ fn shared_segments(feed: &str, address: &str) -> usize {
 }
 
 fn same_address(address: &str, key: &str) -> bool {
+    // A host that is written like nothing in the address is not its host: most need not be taken apart.
+    let host = key.split(['/', '?', '#']).next().unwrap_or(key);
+    let is_plain = address.is_ascii() && !address.contains('%') && !host.contains(':') && host.contains('.');
+    if is_plain && !address.as_bytes().windows(host.len()).any(|part| part.eq_ignore_ascii_case(host.as_bytes())) {
+        return false;
+    }
     CanonicalUrl::parse(address).is_ok_and(|canonical| canonical.key() == key)
 }
 

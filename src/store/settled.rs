@@ -448,11 +448,17 @@ fn put(connection: &Connection, settled: &Settled) -> Result<bool, StoreError> {
             }
         }
     }
-    let mut add_work = connection.prepare_cached("INSERT OR REPLACE INTO works (id, primary_id, topic) VALUES (?1, ?2, ?3)")?;
+    let mut add_work =
+        connection.prepare_cached("INSERT OR REPLACE INTO works (id, primary_id, members, topic) VALUES (?1, ?2, ?3, ?4)")?;
     let mut add_member =
         connection.prepare_cached("INSERT OR REPLACE INTO work_members (activity, work, rule, joined_to) VALUES (?1, ?2, ?3, ?4)")?;
     for work in &settled.works {
-        add_work.execute(params![work.id.as_str(), work.primary.as_str(), serde_json::to_string(&work.topic)?])?;
+        add_work.execute(params![
+            work.id.as_str(),
+            work.primary.as_str(),
+            u32::try_from(work.members.len()).unwrap_or(u32::MAX),
+            serde_json::to_string(&work.topic)?
+        ])?;
         for member in &work.members {
             add_member.execute(params![
                 member.activity.as_str(),

@@ -10,18 +10,25 @@ use crate::model::{
     Activity, ActivityId, ActivityKind, BuilderId, Counts, EarlierWork, GridAge, MergeRule, SourceId, SourceKind, Topic, Work, WorkMember,
 };
 
-/// A work with its activities and the counts that are known of them.
+/// A work with its activities, and how it was received.
 #[derive(Debug, Clone)]
 pub struct WorkRow {
     pub work: Work,
     /// In the order of the work's members.
     pub activities: Vec<Activity>,
-    /// Counts of each activity at each age of the grid.
-    pub samples: BTreeMap<ActivityId, BTreeMap<GridAge, Counts>>,
-    /// The kinds of the sources that show each activity.
-    pub platforms: BTreeMap<ActivityId, Vec<SourceKind>>,
-    /// What each address of the work last answered, `None` where there was no answer.
+    /// Where a platform counts.
+    pub received: Option<Received>,
+    /// What the address of the work last answered says that it is gone.
     pub gone: bool,
+}
+
+/// How a work was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    /// Who counted.
+    pub platform: SourceKind,
+    /// The response at each age of the grid.
+    pub counts: [Option<u64>; 4],
 }
 
 pub(super) fn read_activity(connection: &Connection, id: &str) -> Result<Option<Activity>, StoreError> {
@@ -38,9 +45,8 @@ pub(super) fn source_kinds(connection: &Connection) -> Result<HashMap<SourceId, 
 }
 
 fn samples_of(connection: &Connection, activity: &str) -> Result<BTreeMap<GridAge, Counts>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT age, counts FROM samples WHERE entry IN (SELECT entry FROM sightings WHERE activity = ?1) ORDER BY age, entry",
-    )?;
+    let mut statement = connection
+        .prepare_cached("SELECT age, counts FROM sightings CROSS JOIN samples USING (entry) WHERE activity = ?1 ORDER BY entry, age")?;
     let mut rows = statement.query([activity])?;
     let mut samples = BTreeMap::new();
     while let Some(row) = rows.next()? {
@@ -66,9 +72,9 @@ fn is_gone(connection: &Connection, url: &str) -> Result<bool, StoreError> {
     })
 }
 
-pub(super) fn work_row(connection: &Connection, kinds: &HashMap<SourceId, SourceKind>, id: &str) -> Result<Option<WorkRow>, StoreError> {
+fn work_row(connection: &Connection, id: &str) -> Result<Option<WorkRow>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT primary_id, topic, activity, rule, joined_to, body
+        "SELECT activity, rule, joined_to, primary_id, topic, body
          FROM works JOIN work_members ON work = works.id LEFT JOIN activities ON activities.id = activity
          WHERE works.id = ?1 ORDER BY activity",
     )?;
@@ -77,38 +83,75 @@ pub(super) fn work_row(connection: &Connection, kinds: &HashMap<SourceId, Source
     let (mut members, mut activities): (Vec<WorkMember>, Vec<Activity>) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         if head.is_none() {
-            head = Some((row.get(0)?, serde_json::from_str(text(row.get_ref(1)?)?)?));
+            head = Some((row.get(3)?, serde_json::from_str(text(row.get_ref(4)?)?)?));
         }
-        let rule = text(row.get_ref(3)?)?;
-        members.push(WorkMember {
-            activity: ActivityId(row.get(2)?),
-            rule: MergeRule::parse(rule).ok_or_else(|| StoreError::Broken(format!("unknown merge rule `{rule}`")))?,
-            joined_to: row.get::<_, Option<String>>(4)?.map(ActivityId),
-        });
+        members.push(member_in(row)?);
         if let Some(body) = row.get_ref(5)?.as_str_or_null().map_err(|error| StoreError::Broken(error.to_string()))? {
             activities.push(serde_json::from_str(body)?);
         }
     }
     let Some((primary, topic)) = head else { return Ok(None) };
     let work = Work { id: ActivityId(id.to_owned()), primary: ActivityId(primary), members, topic };
-    let mut samples = BTreeMap::new();
-    let mut platforms = BTreeMap::new();
-    for activity in &activities {
-        let found = samples_of(connection, activity.id.as_str())?;
-        if !found.is_empty() {
-            samples.insert(activity.id.clone(), found);
-        }
-        let mut shown: Vec<SourceKind> = activity.sightings.iter().filter_map(|sighting| kinds.get(&sighting.source).copied()).collect();
-        shown.sort_unstable();
-        shown.dedup();
-        platforms.insert(activity.id.clone(), shown);
-    }
+    with_answers(connection, work, activities).map(Some)
+}
+
+/// What the first three columns say.
+fn member_in(row: &rusqlite::Row<'_>) -> Result<WorkMember, StoreError> {
+    let rule = text(row.get_ref(1)?)?;
+    Ok(WorkMember {
+        activity: ActivityId(row.get(0)?),
+        rule: MergeRule::parse(rule).ok_or_else(|| StoreError::Broken(format!("unknown merge rule `{rule}`")))?,
+        joined_to: row.get::<_, Option<String>>(2)?.map(ActivityId),
+    })
+}
+
+/// The work with how it was received, and whether it is gone.
+fn with_answers(connection: &Connection, work: Work, activities: Vec<Activity>) -> Result<WorkRow, StoreError> {
+    // The same for all its builders.
+    let received = connection
+        .prepare_cached("SELECT platform, h24, h48, h72, h168 FROM responses WHERE work = ?1 LIMIT 1")?
+        .query_row([work.id.as_str()], |row| Ok((row.get::<_, String>(0)?, [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?])))
+        .optional()?;
+    let received = match received {
+        Some((platform, counts)) => Some(Received {
+            platform: platform.parse().map_err(StoreError::Broken)?,
+            counts: counts.map(|count: Option<i64>| count.map(i64::unsigned_abs)),
+        }),
+        None => None,
+    };
     let primary_url = activities.iter().find(|activity| activity.id == work.primary).and_then(|activity| activity.url.as_deref());
     let gone = match primary_url {
         Some(url) => is_gone(connection, url)?,
         None => false,
     };
-    Ok(Some(WorkRow { work, activities, samples, platforms, gone }))
+    Ok(WorkRow { work, activities, received, gone })
+}
+
+/// The works of which something came out from the one instant on, and before the other, that have no other members; and of
+/// those that have, the ids. Most works stand for themselves, and these are read in the order in which they are kept.
+fn works_in(connection: &Connection, from: i64, to: i64) -> Result<(Vec<WorkRow>, BTreeSet<String>), StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT activity, rule, joined_to, primary_id, topic, body, members, work
+         FROM activities JOIN work_members ON activity = activities.id JOIN works ON works.id = work
+         WHERE effective_at >= ?1 AND effective_at < ?2",
+    )?;
+    let mut rows = statement.query([from, to])?;
+    let (mut alone, mut joined) = (Vec::new(), BTreeSet::new());
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(7)?;
+        if row.get::<_, i64>(6)? > 1 {
+            joined.insert(id);
+            continue;
+        }
+        let work = Work {
+            id: ActivityId(id),
+            primary: ActivityId(row.get(3)?),
+            members: vec![member_in(row)?],
+            topic: serde_json::from_str(text(row.get_ref(4)?)?)?,
+        };
+        alone.push(with_answers(connection, work, vec![serde_json::from_str(text(row.get_ref(5)?)?)?])?);
+    }
+    Ok((alone, joined))
 }
 
 fn text(value: rusqlite::types::ValueRef<'_>) -> Result<&str, StoreError> {
@@ -130,22 +173,6 @@ impl WorkRow {
     pub fn builders(&self) -> BTreeSet<BuilderId> {
         self.activities.iter().flat_map(|activity| &activity.credits).map(|credit| credit.builder).collect()
     }
-
-    /// The activity whose counts speak for the work, with the platform that counted, and the response at each age of the grid.
-    pub fn counted(&self) -> Option<(&Activity, SourceKind, [Option<u64>; 4])> {
-        let others = self.activities.iter().filter(|activity| activity.id != self.work.primary);
-        for activity in self.primary().into_iter().chain(others) {
-            if let Some(samples) = self.samples.get(&activity.id) {
-                let mut counts = [None; 4];
-                for (age, sample) in samples {
-                    counts[age.index()] = sample.response();
-                }
-                let platform = self.platforms.get(&activity.id).and_then(|kinds| kinds.first().copied()).unwrap_or(SourceKind::Rss);
-                return Some((activity, platform, counts));
-            }
-        }
-        None
-    }
 }
 
 /// Writes down how a work was received, where anybody counted: what later works of its builders are compared with.
@@ -159,8 +186,23 @@ pub(super) fn put_responses(connection: &Connection, kinds: &HashMap<SourceId, S
     if !is_counted {
         return Ok(());
     }
-    let Some(row) = work_row(connection, kinds, work)? else { return Ok(()) };
-    let Some((activity, platform, counts)) = row.counted() else { return Ok(()) };
+    let Some(row) = work_row(connection, work)? else { return Ok(()) };
+    // The counts of the activity that speaks for the work, else of the first one that was counted.
+    let others = row.activities.iter().filter(|activity| activity.id != row.work.primary);
+    let mut counted = None;
+    for activity in row.primary().into_iter().chain(others) {
+        let samples = samples_of(connection, activity.id.as_str())?;
+        if !samples.is_empty() {
+            counted = Some((activity, samples));
+            break;
+        }
+    }
+    let Some((activity, samples)) = counted else { return Ok(()) };
+    let mut counts = [None; 4];
+    for (age, sample) in samples {
+        counts[age.index()] = sample.response();
+    }
+    let platform = activity.sightings.iter().filter_map(|sighting| kinds.get(&sighting.source).copied()).min().unwrap_or(SourceKind::Rss);
     let substance = serde_json::to_string(&activity.substance)?;
     let [h24, h48, h72, h168] = counts.map(|count| count.map(|count| i64::try_from(count).unwrap_or(i64::MAX)));
     let mut statement = connection.prepare_cached(
@@ -211,8 +253,9 @@ pub struct Wanted {
     pub named: Vec<ActivityId>,
 }
 
-fn wanted(connection: &Connection, wanted: &Wanted) -> Result<BTreeSet<String>, StoreError> {
-    let (from, to) = (to_millis(wanted.window.0), to_millis(wanted.window.1));
+/// The works that are wanted beside those of the window.
+fn wanted_beside(connection: &Connection, wanted: &Wanted) -> Result<BTreeSet<String>, StoreError> {
+    let from = to_millis(wanted.window.0);
     let since = to_millis(wanted.since);
     let mut activities: Vec<String> = Vec::new();
     let mut take = |sql: &str, bound: &[i64]| -> Result<(), StoreError> {
@@ -223,7 +266,6 @@ fn wanted(connection: &Connection, wanted: &Wanted) -> Result<BTreeSet<String>, 
         }
         Ok(())
     };
-    take("SELECT id FROM activities WHERE effective_at >= ?1 AND effective_at < ?2", &[from, to])?;
     for builder in &wanted.by {
         take("SELECT activity FROM credits WHERE builder = ?1 AND effective_at >= ?2 AND effective_at < ?3", &[builder.0, since, from])?;
     }
@@ -246,20 +288,28 @@ fn wanted(connection: &Connection, wanted: &Wanted) -> Result<BTreeSet<String>, 
 impl Store {
     /// The works that a draft has to look at; ordered by id.
     pub async fn works_wanted(&self, which: Wanted) -> Result<Vec<WorkRow>, StoreError> {
-        let mut ids: Vec<String> = self.read(move |connection| wanted(connection, &which)).await?.into_iter().collect();
-        // Side by side: most of the time goes into reading what is kept as text.
-        let rest = ids.split_off(ids.len() / 2);
-        let (mut works, more) = tokio::try_join!(self.work_rows(ids), self.work_rows(rest))?;
+        let (from, to) = (to_millis(which.window.0), to_millis(which.window.1));
+        // Side by side, in two halves: there are many.
+        let middle = from.midpoint(to);
+        let window = |from: i64, to: i64| self.read(move |connection| works_in(connection, from, to));
+        let beside = self.read(move |connection| wanted_beside(connection, &which));
+        let ((mut works, mut ids), (more, more_ids), beside) = tokio::try_join!(window(from, middle), window(middle, to), beside)?;
         works.extend(more);
+        ids.extend(more_ids);
+        ids.extend(beside);
+        for work in &works {
+            ids.remove(work.work.id.as_str());
+        }
+        works.extend(self.work_rows(ids.into_iter().collect()).await?);
+        works.sort_unstable_by(|one, other| one.work.id.cmp(&other.work.id));
         Ok(works)
     }
 
     async fn work_rows(&self, ids: Vec<String>) -> Result<Vec<WorkRow>, StoreError> {
         self.read(move |connection| {
-            let kinds = source_kinds(connection)?;
             let mut works = Vec::with_capacity(ids.len());
             for id in ids {
-                works.extend(work_row(connection, &kinds, &id)?);
+                works.extend(work_row(connection, &id)?);
             }
             Ok(works)
         })
@@ -306,16 +356,21 @@ impl Store {
         .await
     }
 
+    /// Counts of an activity at each age of the grid.
+    pub async fn samples_of(&self, activity: &ActivityId) -> Result<BTreeMap<GridAge, Counts>, StoreError> {
+        let activity = activity.clone();
+        self.read(move |connection| samples_of(connection, activity.as_str())).await
+    }
+
     /// The work that an activity belongs to.
     pub async fn work_of(&self, activity: &ActivityId) -> Result<Option<WorkRow>, StoreError> {
         let activity = activity.clone();
         self.read(move |connection| {
-            let kinds = source_kinds(connection)?;
             let work: Option<String> = connection
                 .prepare_cached("SELECT work FROM work_members WHERE activity = ?1")?
                 .query_row([activity.as_str()], |row| row.get(0))
                 .optional()?;
-            work.map_or(Ok(None), |id| work_row(connection, &kinds, &id))
+            work.map_or(Ok(None), |id| work_row(connection, &id))
         })
         .await
     }
@@ -323,12 +378,11 @@ impl Store {
     /// The works that these activities belong to, by activity.
     pub async fn works_of(&self, activities: Vec<ActivityId>) -> Result<HashMap<ActivityId, WorkRow>, StoreError> {
         self.read(move |connection| {
-            let kinds = source_kinds(connection)?;
             let mut statement = connection.prepare_cached("SELECT work FROM work_members WHERE activity = ?1")?;
             let mut works = HashMap::with_capacity(activities.len());
             for activity in activities {
                 let work: Option<String> = statement.query_row([activity.as_str()], |row| row.get(0)).optional()?;
-                if let Some(row) = work.map(|id| work_row(connection, &kinds, &id)).transpose()?.flatten() {
+                if let Some(row) = work.map(|id| work_row(connection, &id)).transpose()?.flatten() {
                     works.insert(activity, row);
                 }
             }

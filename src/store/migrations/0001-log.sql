@@ -201,6 +201,7 @@ CREATE INDEX aliases_of_activity ON aliases (activity);
 CREATE TABLE works (
     id         TEXT PRIMARY KEY,
     primary_id TEXT NOT NULL,
+    members    INTEGER NOT NULL,             -- how many activities it has
     topic      TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE work_members (
