@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use url::Url;
@@ -1213,7 +1214,7 @@ impl Config {
         if !(1..=20).contains(&self.github.batch) {
             return fault("github.batch", "must be 1 to 20".into());
         }
-        if let Err(error) = jiff::tz::TimeZone::get(&self.schedule.zone) {
+        if let Err(error) = time_zone(&self.schedule.zone) {
             return fault("schedule.zone", format!("`{}` is no IANA time zone ({error})", self.schedule.zone));
         }
         for (key, cron) in [
@@ -1407,6 +1408,12 @@ impl DigestChange {
     }
 }
 
+/// The IANA time zone of that name. UTC is known without looking through the system's zones, which takes longer than the
+/// rest of a start.
+pub fn time_zone(name: &str) -> Result<TimeZone, jiff::Error> {
+    if name.eq_ignore_ascii_case("UTC") { Ok(TimeZone::UTC) } else { TimeZone::get(name) }
+}
+
 /// Checks a schedule of five fields: minute hour day month weekday.
 /// A pattern that can be read and falls due some day. From which day on it is looked for makes no difference: what falls
 /// due at all does so within a leap year's cycle.
@@ -1416,7 +1423,7 @@ fn check_cron(pattern: &str, zone: &str) -> Result<(), String> {
         .build()
         .parse(pattern)
         .map_err(|error| format!("`{pattern}` is no schedule of five fields, minute hour day month weekday ({error})"))?;
-    let from = jiff::Timestamp::UNIX_EPOCH.in_tz(zone).map_err(|error| error.to_string())?;
+    let from = jiff::Timestamp::UNIX_EPOCH.to_zoned(time_zone(zone).map_err(|error| error.to_string())?);
     cron.find_next_occurrence(&from, false).map(|_| ()).map_err(|_| format!("`{pattern}` never falls due: there is no such day"))
 }
 

@@ -296,6 +296,9 @@ async fn wake_loop(ctx: Context, lanes: Lanes, wake: Arc<Notify>, troubled: Arc<
             if let Err(error) = ctx.store.flush_states().await {
                 troubled.tell(&error);
             }
+            if let Err(error) = ctx.store.shorten_wal().await {
+                troubled.tell(&error);
+            }
         }
         if let Err(error) = measure(&ctx, &lanes, now).await {
             troubled.tell(&error);

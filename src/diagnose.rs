@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{Activity, DateTrust, OutcomeCode, Source, SourceState, SourceStatus, Week};
+use crate::model::{Activity, DateTrust, OutcomeCode, Source, SourceState, SourceStatus, Week, masked, masked_text};
 
 /// How one check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -77,7 +77,7 @@ pub struct Facts {
 pub fn chain(facts: &Facts) -> Vec<Check> {
     let mut chain = Chain { checks: Vec::new(), failed: false };
     match &facts.unusable {
-        Some(error) => chain.fail("address", "no_source", error.clone()),
+        Some(error) => chain.fail("address", "no_source", masked_text(error)),
         None => chain.pass("address", format!("the address is {}", facts.canonical)),
     }
     known_source(&mut chain, facts);
@@ -115,8 +115,11 @@ fn known_source(chain: &mut Chain, facts: &Facts) {
         let text = "no registered source is at this address's site: add one with `clarion source add BUILDER ADDRESS`".to_owned();
         return chain.fail("known_source", "no_source", text);
     }
-    let names: Vec<String> =
-        facts.sources.iter().map(|facts| format!("{} ({}) of {}", facts.source.id, facts.source.url, facts.builders.join(", "))).collect();
+    let names: Vec<String> = facts
+        .sources
+        .iter()
+        .map(|facts| format!("{} ({}) of {}", facts.source.id, masked(&facts.source.url), facts.builders.join(", ")))
+        .collect();
     let verb = if facts.activity.is_some() { "seen at" } else { "belongs to the site of" };
     chain.pass("known_source", format!("{verb} {}", names.join("; ")));
 }
@@ -142,7 +145,7 @@ fn healthy(chain: &mut Chain, facts: &Facts) {
                 _ => "fails",
             },
             worst.state.failing_since.map(|since| format!(" since {}", when(since))).unwrap_or_default(),
-            worst.state.error.as_deref().unwrap_or("no reason was recorded"),
+            worst.state.error.as_deref().map_or_else(|| "no reason was recorded".to_owned(), masked_text),
         ),
     };
     // What was recorded before the source fell ill is still worth following.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{CanonicalUrl, Poll, PollOutcome, Source, SourceId, SourceState, SourceStatus};
+use crate::model::{CanonicalUrl, Poll, PollOutcome, Source, SourceId, SourceState, SourceStatus, masked_text};
 
 /// What is wrong with a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub fn ailment(source: &Source, state: &SourceState) -> Option<Ailment> {
         Some(since) => format!("{sentence} (since {})", day(since)),
         None => sentence,
     };
-    Some(Ailment { since, sentence })
+    Some(Ailment { since, sentence: masked_text(&sentence) })
 }
 
 /// Whether anyone is to be told now. Who tells them sets `told_at`, or takes it back after `Recovered`, so that each is

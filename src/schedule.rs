@@ -7,7 +7,7 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
-use crate::config::{Pace, ScheduleConfig};
+use crate::config::{Pace, ScheduleConfig, time_zone};
 use crate::model::{CanonicalUrl, FeedHints, Freshness, Source, SourceId, SourceKind, SourceState, SourceStatus, Validators};
 
 /// What a poll brought, as far as the schedule is concerned.
@@ -302,8 +302,9 @@ fn with_target(error: &str, observed: &Observed) -> String {
 }
 
 /// The newest publication times of old and new ones, newest first. Those in the future say nothing of the past.
-fn newest(known: &[Timestamp], published: &[Timestamp], now: Timestamp) -> Vec<Timestamp> {
-    let mut all: Vec<_> = known.iter().chain(published).copied().filter(|at| *at <= now).collect();
+fn newest(known: &[i64], published: &[Timestamp], now: Timestamp) -> Vec<i64> {
+    let published = published.iter().filter(|at| **at <= now).map(|at| at.as_second());
+    let mut all: Vec<_> = known.iter().copied().chain(published).collect();
     all.sort_unstable_by(|one, other| other.cmp(one));
     all.dedup();
     all.truncate(RECENT);
@@ -311,8 +312,8 @@ fn newest(known: &[Timestamp], published: &[Timestamp], now: Timestamp) -> Vec<T
 }
 
 /// A sixth of the median gap between the newest entries, within the pace; the default where there is no gap.
-fn adaptive(pace: Pace, recent: &[Timestamp]) -> SignedDuration {
-    let mut gaps: Vec<i64> = recent.windows(2).map(|two| two[0].as_second() - two[1].as_second()).collect();
+fn adaptive(pace: Pace, recent: &[i64]) -> SignedDuration {
+    let mut gaps: Vec<i64> = recent.windows(2).map(|two| two[0] - two[1]).collect();
     gaps.sort_unstable();
     match gaps.get(gaps.len() / 2) {
         Some(median) => SignedDuration::from_secs(median / GAP_DIVISOR).clamp(span(pace.min.as_secs()), span(pace.max.as_secs())),
@@ -455,7 +456,7 @@ fn parse_cron(cron: &str) -> Result<croner::Cron, ScheduleError> {
 }
 
 fn in_zone(zone: &str, at: Timestamp) -> Result<Zoned, ScheduleError> {
-    TimeZone::get(zone).map(|zone| at.to_zoned(zone)).map_err(|_| ScheduleError::Zone(zone.to_owned()))
+    time_zone(zone).map(|zone| at.to_zoned(zone)).map_err(|_| ScheduleError::Zone(zone.to_owned()))
 }
 
 #[cfg(test)]
@@ -509,7 +510,7 @@ mod tests {
     fn the_interval_follows_the_gaps_of_the_entries_within_the_pace() {
         let minutes = SignedDuration::from_mins;
         let pace = ScheduleConfig::default().feeds;
-        let every = |step: i64| (0..10).map(|n| Timestamp::from_second(1_800_000_000 - n * step).unwrap()).collect::<Vec<_>>();
+        let every = |step: i64| (0..10).map(|n| 1_800_000_000 - n * step).collect::<Vec<_>>();
         assert_eq!(adaptive(pace, &[]), minutes(120));
         assert_eq!(adaptive(pace, &every(86_400)[..1]), minutes(120));
         assert_eq!(adaptive(pace, &every(86_400)), minutes(240));

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::{self, Usage, counted};
 use super::{Global, source};
 use crate::flow;
+use crate::model::{masked, masked_text};
 
 #[derive(Debug, Args)]
 pub(super) struct BackfillArgs {
@@ -39,7 +40,7 @@ pub(super) async fn run(global: &Global, args: BackfillArgs) -> anyhow::Result<(
         for name in &args.sources {
             let found = source::find(&ctx, name).await?;
             if found.is_empty() {
-                return Err(Usage(format!("no source is called `{name}`: `clarion source list` names them")).into());
+                return Err(Usage(format!("no source is called `{}`: `clarion source list` names them", masked(name))).into());
             }
             wanted.extend(found.into_iter().map(Arc::new));
         }
@@ -68,7 +69,7 @@ pub(super) async fn run(global: &Global, args: BackfillArgs) -> anyhow::Result<(
                 counted(u64::from(report.pages), "page"),
                 report.new,
                 if report.new == 1 { "entry" } else { "entries" },
-                output::safe(&report.note)
+                output::safe(&masked_text(&report.note))
             ))?;
         }
         reports.push(report);

@@ -222,7 +222,7 @@ async fn dispatch(global: &Global, ctx: &Context, command: DigestCommand) -> any
             let week = week_of(&args);
             let Some(row) = ctx.store.digest(week).await? else {
                 flow::may_draft(ctx, week)?;
-                anyhow::bail!("there is no draft of {week} yet: make it with `clarion digest draft {week}`");
+                return Err(crate::store::Standing::NoDraft(week).into());
             };
             let format = match args.format {
                 Some(format) => format.into(),
@@ -392,4 +392,58 @@ async fn tell(global: &Global, ctx: &Context, row: &DigestRow, format: Option<Fo
         _ => {}
     }
     output::print(&text)
+}
+/// The command that helps where a digest does not stand where it would have to.
+pub(super) fn advice(error: &anyhow::Error) -> Option<String> {
+    use crate::flow::{DeliverError, DraftError, EditError, LedgerError, PublishError};
+    use crate::store::{Standing, StoreError};
+    let of_store = |error: &StoreError| if let StoreError::Standing(standing) = error { Some(*standing) } else { None };
+    let of_draft = |error: &DraftError| match error {
+        DraftError::Edited(week) => Some(Standing::Edited(*week)),
+        DraftError::Store(error) => of_store(error),
+        _ => None,
+    };
+    let of_one = |cause: &(dyn std::error::Error + 'static)| {
+        if let Some(error) = cause.downcast_ref::<EditError>() {
+            return match error {
+                EditError::NoDraft(week) => Some(Standing::NoDraft(*week)),
+                EditError::Draft(error) => of_draft(error),
+                EditError::Store(error) => of_store(error),
+                _ => None,
+            };
+        }
+        if let Some(error) = cause.downcast_ref::<PublishError>() {
+            return match error {
+                PublishError::NoDraft(week) => Some(Standing::NoDraft(*week)),
+                PublishError::NotApproved(week) => Some(Standing::NotApproved(*week)),
+                PublishError::Store(error) => of_store(error),
+                _ => None,
+            };
+        }
+        if let Some(error) = cause.downcast_ref::<DeliverError>() {
+            return match error {
+                DeliverError::NoDraft(week) => Some(Standing::NoDraft(*week)),
+                DeliverError::NotPublished(week) => Some(Standing::NotPublished(*week)),
+                DeliverError::Store(error) => of_store(error),
+                _ => None,
+            };
+        }
+        if let Some(error) = cause.downcast_ref::<LedgerError>() {
+            return match error {
+                LedgerError::NoDraft(week) => Some(Standing::NoDraft(*week)),
+                LedgerError::Store(error) => of_store(error),
+                _ => None,
+            };
+        }
+        let plain = cause.downcast_ref::<DraftError>().and_then(of_draft);
+        plain.or_else(|| cause.downcast_ref::<StoreError>().and_then(of_store)).or_else(|| cause.downcast_ref::<Standing>().copied())
+    };
+    Some(match error.chain().find_map(of_one)? {
+        Standing::NoDraft(week) => format!("`clarion digest draft {week}` makes it"),
+        Standing::Edited(week) => format!("`clarion digest refresh {week}`"),
+        Standing::NotApproved(week) => format!("`clarion digest approve {week}`"),
+        Standing::Approved(week) => format!("`clarion digest pull-back {week}`"),
+        Standing::Published(week) => format!("`clarion digest correct {week}`"),
+        Standing::NotPublished(week) => format!("`clarion digest publish {week}`"),
+    })
 }

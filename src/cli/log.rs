@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Global;
 use super::output::{self, Usage};
 use crate::flow::{self, Context};
-use crate::model::{ActivityKind, Builder, Slug, Source, Week};
+use crate::model::{ActivityKind, Builder, Slug, Source, Week, masked};
 use crate::store::{ActivityRow, LogFilter};
 
 #[derive(Debug, Subcommand)]
@@ -145,7 +145,7 @@ fn csv(rows: &[ActivityRow], names: &Names) -> anyhow::Result<String> {
         let cells = [
             activity.id.to_string(),
             names.builders_of(row).join(" "),
-            sources.first().map(|source| source.url.clone()).unwrap_or_default(),
+            sources.first().map(|source| masked(&source.url)).unwrap_or_default(),
             sources.first().map(|source| source.kind.to_string()).unwrap_or_default(),
             activity.kind.to_string(),
             activity.title.clone(),
@@ -169,7 +169,7 @@ fn as_json(row: &ActivityRow, names: &Names) -> serde_json::Value {
         "activity": activity.id,
         "builder": builders.first(),
         "builders": builders,
-        "source": sources.first().map(|source| &source.url),
+        "source": sources.first().map(|source| masked(&source.url)),
         "source_kind": sources.first().map(|source| source.kind),
         "kind": activity.kind,
         "title": activity.title,
@@ -190,7 +190,7 @@ fn as_json(row: &ActivityRow, names: &Names) -> serde_json::Value {
         "credits": activity.credits,
         "sightings": activity.sightings.iter().map(|sighting| json!({
             "source": sighting.source.to_string(),
-            "url": names.sources.iter().find(|source| source.id == sighting.source).map(|source| &source.url),
+            "url": names.sources.iter().find(|source| source.id == sighting.source).map(|source| masked(&source.url)),
             "key": sighting.key,
             "first_seen_at": sighting.first_seen_at,
             "left_at": sighting.left_at,

@@ -159,7 +159,8 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.downcast_ref::<output::Quiet>().is_some() => ExitCode::FAILURE,
         Err(error) => {
-            output::complain(&format!("{error:#}"));
+            let advice = digest::advice(&error).map(|advice| format!(" ({advice})")).unwrap_or_default();
+            output::complain(&format!("{error:#}{advice}"));
             let usage = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<output::Usage>() || is_setting(cause));
             ExitCode::from(if usage { 2 } else { 1 })
         }

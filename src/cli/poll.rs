@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::{self, Usage, counted};
 use super::{Global, source};
 use crate::flow::{self, Wanted};
+use crate::model::{masked, masked_text};
 
 #[derive(Debug, Args)]
 pub(super) struct PollArgs {
@@ -34,7 +35,7 @@ pub(super) async fn run(global: &Global, args: PollArgs) -> anyhow::Result<()> {
         for name in &args.sources {
             let found = source::find(&ctx, name).await?;
             if found.is_empty() {
-                return Err(Usage(format!("no source is called `{name}`: `clarion source list` names them")).into());
+                return Err(Usage(format!("no source is called `{}`: `clarion source list` names them", masked(name))).into());
             }
             for source in found {
                 if source.paused || source.left {
@@ -83,9 +84,9 @@ pub(super) async fn run(global: &Global, args: PollArgs) -> anyhow::Result<()> {
         counted(u64::from(report.new), "entry").replace("entrys", "entries"),
         report.changed
     );
-    let url_of = |id| sources.iter().find(|source| source.id == id).map_or_else(String::new, |source| format!(" {}", source.url));
+    let url_of = |id| sources.iter().find(|source| source.id == id).map_or_else(String::new, |source| format!(" {}", masked(&source.url)));
     for (id, error) in &report.failed {
-        text.push_str(&format!("failed  {id}{}: {}\n", output::safe(&url_of(*id)), output::safe(error)));
+        text.push_str(&format!("failed  {id}{}: {}\n", output::safe(&url_of(*id)), output::safe(&masked_text(error))));
     }
     for (id, until) in &report.held {
         text.push_str(&format!("held    {id}{}: asks to be left alone until {until:.0}\n", output::safe(&url_of(*id))));

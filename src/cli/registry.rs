@@ -10,13 +10,14 @@ use super::output::{self, Quiet, counted};
 use crate::collect::discover::{self, PageNeed, Pasted};
 use crate::config::{Category, Config, Region};
 use crate::flow::{self, Context};
-use crate::model::{Slug, SourceKind};
-use crate::registry::{self, Doubt, ImportPlan, LineOutcome, RosterFormat};
+use crate::model::{Slug, SourceKind, masked, masked_text};
+use crate::registry::{self, Doubt, ImportPlan, LineOutcome, PlannedLine, RosterFormat};
 use crate::store::RosterChange;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RegistryCommand {
-    /// Take a roster in: CSV, TOML or OPML. Importing twice changes nothing.
+    /// Take a roster in: CSV, TOML or OPML. Importing twice changes nothing. A line that cannot be taken is refused with its
+    /// number and the reason, and the others are taken: then the exit code is 0, where that of `check` is 1.
     Import {
         /// The roster.
         file: PathBuf,
@@ -186,19 +187,29 @@ fn changes(plan: &ImportPlan) -> Vec<RosterChange> {
     builders.chain(sources).collect()
 }
 
+/// A line as it may be shown.
+fn shown(line: &PlannedLine) -> PlannedLine {
+    let outcome = match &line.outcome {
+        LineOutcome::Refused { reason } => LineOutcome::Refused { reason: masked_text(reason) },
+        other => other.clone(),
+    };
+    PlannedLine { source: line.source.as_deref().map(masked), outcome, ..line.clone() }
+}
+
 fn report(global: &Global, plan: &ImportPlan, doubts: &[Doubt], dry_run: bool, is_check: bool) -> anyhow::Result<()> {
     let counts = plan.counts();
+    let lines: Vec<PlannedLine> = plan.lines.iter().map(shown).collect();
     if global.json {
         output::print_json(&serde_json::json!({
-            "dry_run": dry_run, "lines": plan.lines, "doubts": doubts, "absent": plan.absent,
+            "dry_run": dry_run, "lines": lines, "doubts": doubts, "absent": plan.absent,
             "absent_sources": plan.absent_sources.iter().map(|absent| serde_json::json!({
-                "builder": absent.builder, "source": absent.id.to_string(), "kind": absent.kind, "url": absent.url,
+                "builder": absent.builder, "source": absent.id.to_string(), "kind": absent.kind, "url": masked(&absent.url),
             })).collect::<Vec<_>>(),
             "added": counts.added, "changed": counts.changed, "unchanged": counts.unchanged, "refused": counts.refused,
         }))?;
     } else {
         let mut text = String::new();
-        for line in &plan.lines {
+        for line in &lines {
             let builder = line.builder.as_ref().map(Slug::as_str).unwrap_or_default();
             let what = output::safe(&format!("{builder} {}", line.source.as_deref().unwrap_or_default()));
             let outcome = match &line.outcome {
@@ -218,7 +229,12 @@ fn report(global: &Global, plan: &ImportPlan, doubts: &[Doubt], dry_run: bool, i
             text.push_str(&format!("not in this file, and kept: {slug}\n"));
         }
         for absent in &plan.absent_sources {
-            text.push_str(&format!("not in this file, and kept: {} of {} ({})\n", absent.id, absent.builder, output::safe(&absent.url)));
+            text.push_str(&format!(
+                "not in this file, and kept: {} of {} ({})\n",
+                absent.id,
+                absent.builder,
+                output::safe(&masked(&absent.url))
+            ));
         }
         text.push_str(&format!(
             "{}: {} added, {} changed, {} unchanged, {} refused{}\n",
@@ -231,9 +247,21 @@ fn report(global: &Global, plan: &ImportPlan, doubts: &[Doubt], dry_run: bool, i
         ));
         output::print(&text)?;
     }
-    // What could be taken was taken; a check, and a file of which nothing could be, are failures.
+    if counts.refused == 0 {
+        return Ok(());
+    }
+    // As with a poll: what could be taken was taken, and what was not is told. A check, and a file of which nothing could be
+    // taken, are failures.
     let nothing = counts.refused == plan.lines.len();
-    if counts.refused > 0 && (is_check || nothing) { Err(Quiet.into()) } else { Ok(()) }
+    let rest = match (is_check, dry_run, nothing) {
+        (true, ..) => "",
+        (_, _, true) => ", so nothing of the file was taken",
+        (_, true, _) => "; the rest would be taken",
+        (_, false, _) => "; the rest was taken",
+    };
+    let were = if counts.refused == 1 { "was" } else { "were" };
+    output::complain(&format!("{} of {} {were} refused{rest}", counts.refused, counted(plan.lines.len() as u64, "line")));
+    if is_check || nothing { Err(Quiet.into()) } else { Ok(()) }
 }
 
 async fn export(global: &Global, ctx: &Context, args: &ExportArgs) -> anyhow::Result<()> {
@@ -243,8 +271,14 @@ async fn export(global: &Global, ctx: &Context, args: &ExportArgs) -> anyhow::Re
     let builders = ctx.store.builders().await?;
     let sources = ctx.store.sources().await?;
     let hidden = builders.iter().filter(|builder| builder.switches.not_public).count();
-    if args.format == Some(ExportFormat::Opml) && hidden > 0 {
-        output::tell(&format!("OPML is for sharing: {} not public left out", counted(hidden as u64, "builder")));
+    if args.format == Some(ExportFormat::Opml) {
+        if hidden > 0 {
+            output::tell(&format!("OPML is for sharing: {} not public left out", counted(hidden as u64, "builder")));
+        }
+        let private = sources.iter().filter(|source| !source.left && masked(&source.url) != source.url).count();
+        if private > 0 {
+            output::tell(&format!("OPML is for sharing: this one holds the whole address of {}", counted(private as u64, "private feed")));
+        }
     }
     output::print(&match args.format.unwrap_or(ExportFormat::Csv) {
         ExportFormat::Csv => registry::export_csv(&builders, &sources),
@@ -263,7 +297,7 @@ async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
                 let own: Vec<_> = sources
                     .iter()
                     .filter(|source| source.owners.iter().any(|owner| owner.builder == builder.id))
-                    .map(|source| serde_json::json!({"source": source.id.to_string(), "kind": source.kind, "url": source.url}))
+                    .map(|source| serde_json::json!({"source": source.id.to_string(), "kind": source.kind, "url": masked(&source.url)}))
                     .collect();
                 serde_json::json!({
                     "builder": builder.slug, "name": builder.name, "country": builder.country, "region": builder.region,

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::Global;
 use super::output::{self, Usage};
 use crate::flow::{self, Context};
-use crate::model::{Filters, Owner, Slug, Source};
+use crate::model::{Filters, Owner, Slug, Source, masked, masked_text};
 use crate::store::{RosterChange, StoreError};
 
 #[derive(Debug, Subcommand)]
@@ -70,30 +70,46 @@ async fn dispatch(global: &Global, ctx: &Context, command: SourceCommand) -> any
                 anyhow::bail!("there is no builder `{slug}`: `clarion registry list` names them");
             }
             flow::keep_quiet(ctx).await?;
-            let found = flow::check_pasted(ctx, &pasted).await.map_err(anyhow::Error::msg)?;
+            let found = check_pasted(ctx, &pasted).await?;
             let report = flow::add_source(ctx, &slug, &found, author, filters, &global.person()).await?;
             if global.json {
-                return output::print_json(&serde_json::json!({ "source": found, "report": report }));
+                return output::print_json(&serde_json::json!({ "source": shown(found), "report": report }));
             }
             let verb = match (report.sources_added, report.owners_changed) {
                 (0, 0) => "known already",
                 (0, _) => "known, now also of this builder",
                 _ => "added",
             };
-            output::print(&format!("{verb}: {} {}\n{}", found.kind, output::safe(&found.url), described(&found)))
+            output::print(&format!("{verb}: {} {}\n{}", found.kind, output::safe(&masked(&found.url)), described(&found)))
         }
         SourceCommand::Check { pasted } => {
             flow::keep_quiet(ctx).await?;
-            let found = flow::check_pasted(ctx, &pasted).await.map_err(anyhow::Error::msg)?;
+            let found = check_pasted(ctx, &pasted).await?;
             if global.json {
-                return output::print_json(&found);
+                return output::print_json(&shown(found));
             }
-            output::print(&format!("{} {}\n{}", found.kind, output::safe(&found.url), described(&found)))
+            output::print(&format!("{} {}\n{}", found.kind, output::safe(&masked(&found.url)), described(&found)))
         }
         SourceCommand::Filter { source, filters, builder } => filter(global, ctx, &source, &filters, builder.as_deref()).await,
         SourceCommand::List => list(global, ctx).await,
         SourceCommand::Pause { source } => set_paused(global, ctx, &source, true).await,
         SourceCommand::Resume { source } => set_paused(global, ctx, &source, false).await,
+    }
+}
+
+/// What a pasted text is, or why it is nothing; the sentence may be shown to others.
+async fn check_pasted(ctx: &Context, pasted: &str) -> anyhow::Result<flow::Discovered> {
+    flow::check_pasted(ctx, pasted).await.map_err(|error| anyhow::Error::msg(masked_text(&error)))
+}
+
+/// What was found, as it may be shown.
+fn shown(found: flow::Discovered) -> flow::Discovered {
+    flow::Discovered {
+        locator: masked(&found.locator),
+        url: masked(&found.url),
+        others: found.others.iter().map(|other| masked(other)).collect(),
+        warning: found.warning.as_deref().map(masked_text),
+        ..found
     }
 }
 
@@ -112,7 +128,7 @@ async fn filter(global: &Global, ctx: &Context, name: &str, given: &[String], bu
     let found = find(ctx, name).await?;
     let [source] = found.as_slice() else {
         let what = if found.is_empty() { "no source is" } else { "several sources are" };
-        return Err(Usage(format!("{what} called `{name}`: `clarion source list` names them by id")).into());
+        return Err(Usage(format!("{what} called `{}`: `clarion source list` names them by id", masked(name))).into());
     };
     let builders = ctx.store.builders().await?;
     let slug_of = |owner: &Owner| builders.iter().find(|builder| builder.id == owner.builder).map(|builder| builder.slug.clone());
@@ -150,10 +166,10 @@ fn described(found: &flow::Discovered) -> String {
         text.push_str(&if entries == 1 { "shows 1 entry\n".to_owned() } else { format!("shows {entries} entries\n") });
     }
     if let Some(warning) = &found.warning {
-        text.push_str(&format!("could not be read just now: {}\n", output::safe(warning)));
+        text.push_str(&format!("could not be read just now: {}\n", output::safe(&masked_text(warning))));
     }
     for other in &found.others {
-        text.push_str(&format!("the page also names {}\n", output::safe(other)));
+        text.push_str(&format!("the page also names {}\n", output::safe(&masked(other))));
     }
     text
 }
@@ -176,9 +192,9 @@ async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
             .map(|source| {
                 let state = states.get(&source.id).cloned().unwrap_or_default();
                 serde_json::json!({
-                    "source": source.id.to_string(), "kind": source.kind, "url": source.url, "locator": source.locator, "final_url": state.final_url,
+                    "source": source.id.to_string(), "kind": source.kind, "url": masked(&source.url), "locator": masked(&source.locator), "final_url": state.final_url.as_deref().map(masked),
                     "builders": slugs(source), "filters": source.owners.iter().map(|owner| &owner.filters).collect::<Vec<_>>(), "paused": source.paused, "left": source.left,
-                    "status": state.status, "error": state.error, "failing_since": state.failing_since,
+                    "status": state.status, "error": state.error.as_deref().map(masked_text), "failing_since": state.failing_since,
                     "last_poll_at": state.last_poll_at, "last_success_at": state.last_success_at,
                     "last_new_at": state.last_new_at, "next_poll_at": state.next_poll_at, "repairs": state.repairs,
                 })
@@ -202,8 +218,8 @@ async fn list(global: &Global, ctx: &Context) -> anyhow::Result<()> {
                 source.kind.to_string(),
                 slugs(source).join(", "),
                 word.to_owned(),
-                output::safe(&source.url),
-                output::safe(state.error.as_deref().unwrap_or_default()),
+                output::safe(&masked(&source.url)),
+                output::safe(&masked_text(state.error.as_deref().unwrap_or_default())),
             ]
         })
         .collect();
@@ -214,11 +230,11 @@ async fn set_paused(global: &Global, ctx: &Context, name: &str, paused: bool) ->
     let found = find(ctx, name).await?;
     let [source] = found.as_slice() else {
         let what = if found.is_empty() { "no source is" } else { "several sources are" };
-        return Err(Usage(format!("{what} called `{name}`: `clarion source list` names them by id")).into());
+        return Err(Usage(format!("{what} called `{}`: `clarion source list` names them by id", masked(name))).into());
     };
     flow::set_paused(ctx, source.id, paused, &global.person()).await?;
     if global.json {
-        return output::print_json(&serde_json::json!({ "source": source.id.to_string(), "url": source.url, "paused": paused }));
+        return output::print_json(&serde_json::json!({ "source": source.id.to_string(), "url": masked(&source.url), "paused": paused }));
     }
     output::print(&format!("{} is {}\n", source.id, if paused { "paused" } else { "polled again" }))
 }

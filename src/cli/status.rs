@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Global;
 use super::output;
 use crate::flow;
-use crate::model::{DeliveryState, Fact, FactKind, SourceStatus};
+use crate::model::{DeliveryState, Fact, FactKind, SourceStatus, masked, masked_text};
 use crate::store::Difference;
 
 pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
@@ -55,7 +55,8 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
                 "in_force": fact.subject, "known": rules_known, "adopted_at": fact.at, "difference": difference(fact),
             })),
             "ill": ill.iter().map(|(source, state)| json!({
-                "source": source.id.to_string(), "url": source.url, "status": state.status, "since": state.failing_since, "error": state.error,
+                "source": source.id.to_string(), "url": masked(&source.url), "status": state.status, "since": state.failing_since,
+                "error": state.error.as_deref().map(masked_text),
             })).collect::<Vec<_>>(),
         }));
     }
@@ -98,8 +99,8 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
             "{} {}{since}: {} ({})\n",
             state.status.as_str(),
             source.id,
-            output::safe(error),
-            output::safe(&source.url)
+            output::safe(&masked_text(error)),
+            output::safe(&masked(&source.url))
         ));
     }
     if ill.len() > 20 {

@@ -323,8 +323,8 @@ impl Collector for Github {
         Some(Request { about: Some(key.to_owned()), ..self.request(&place) })
     }
 
-    fn sweep(&self, sources: &[(Arc<Source>, SourceState)], now: Timestamp) -> Vec<Ask> {
-        github_search::plan(self, sources, now)
+    fn sweep(&self, sources: &[(Arc<Source>, SourceState)], is_wish: bool, now: Timestamp) -> Vec<Ask> {
+        github_search::plan(self, sources, is_wish, now)
     }
 
     fn part(&self, ask: &Ask, document: &Document, source: &Source) -> Option<Vec<u8>> {

@@ -23,13 +23,14 @@ const OVERLAP: SignedDuration = SignedDuration::from_hours(24 * 3);
 const MAX_FOUND: u32 = 50;
 
 /// Questions for those whose last search is long enough ago.
-pub(super) fn plan(github: &Github, sources: &[(Arc<Source>, SourceState)], now: Timestamp) -> Vec<Ask> {
+pub(super) fn plan(github: &Github, sources: &[(Arc<Source>, SourceState)], is_wish: bool, now: Timestamp) -> Vec<Ask> {
+    let swept_at = |state: &SourceState| state.swept_at.filter(|_| !is_wish);
     let due: Vec<(Arc<Source>, String, String)> = sources
         .iter()
-        .filter(|(_, state)| state.swept_at.is_none_or(|at| now.duration_since(at) >= github.search_every))
+        .filter(|(_, state)| swept_at(state).is_none_or(|at| now.duration_since(at) >= github.search_every))
         .map(|(source, state)| {
             let login = state.account.as_ref().map_or(source.locator.as_str(), |account| account.name.as_str());
-            let since = match state.swept_at {
+            let since = match swept_at(state) {
                 Some(at) => at.saturating_sub(OVERLAP),
                 None => now.saturating_sub(FIRST_WINDOW),
             };
@@ -284,20 +285,20 @@ mod tests {
     fn each_member_is_searched_for_at_most_twice_a_day() {
         let mut members = vec![source(1, "tallowick"), source(2, "wickstead")];
         members[1].1.swept_at = Some(at("2026-03-05T06:00:00Z"));
-        let asks = github(false).sweep(&members, at("2026-03-05T12:00:00Z"));
+        let asks = github(false).sweep(&members, false, at("2026-03-05T12:00:00Z"));
         assert_eq!(asks.len(), 1);
         assert_eq!(
             asks[0].request.url,
             "https://api.github.com/search/issues?q=author%3Atallowick+is%3Apr+is%3Amerged+-user%3Atallowick+merged%3A%3E%3D2026-02-03\
              &sort=created&order=desc&per_page=50"
         );
-        assert_eq!(github(false).sweep(&members, at("2026-03-05T18:00:00Z")).len(), 2);
+        assert_eq!(github(false).sweep(&members, false, at("2026-03-05T18:00:00Z")).len(), 2);
     }
 
     #[test]
     fn what_others_merged_is_found_and_nothing_else() {
         let github = github(false);
-        let ask = github.sweep(&[source(1, "tallowick")], at("2026-03-05T12:00:00Z")).remove(0);
+        let ask = github.sweep(&[source(1, "tallowick")], false, at("2026-03-05T12:00:00Z")).remove(0);
         let read = |text: &str| github.read(&ask, &Document::of_bytes("", text, at("2026-03-05T12:00:00Z")));
         let reading = read(FOUND).unwrap().remove(0);
         assert_eq!(told(&reading), [("gh:issue:77000031", "Shield the flame from draughts")]);
@@ -315,7 +316,7 @@ mod tests {
         let github = github(true);
         let members: Vec<_> =
             ["tallowick", "snuffed-out", "c", "d", "e"].into_iter().zip(1..).map(|(login, id)| source(id, login)).collect();
-        let asks = github.sweep(&members, at("2026-03-05T12:00:00Z"));
+        let asks = github.sweep(&members, false, at("2026-03-05T12:00:00Z"));
         assert_eq!(asks.iter().map(|ask| ask.sources.len()).collect::<Vec<_>>(), [4, 1]);
         assert_eq!((asks[0].request.url.as_str(), asks[0].request.auth), ("https://api.github.com/graphql", Auth::Github));
         let body: Value = serde_json::from_str(asks[0].request.body.as_deref().unwrap()).unwrap();
@@ -340,7 +341,7 @@ mod tests {
     fn what_is_too_much_at_once_is_asked_in_halves() {
         let github = github(true);
         let members: Vec<_> = (1..=4).map(|id| source(id, &format!("m{id}"))).collect();
-        let ask = github.sweep(&members, at("2026-03-05T12:00:00Z")).remove(0);
+        let ask = github.sweep(&members, false, at("2026-03-05T12:00:00Z")).remove(0);
         let limit =
             r#"{"data":{"u0":null},"errors":[{"type":"RESOURCE_LIMITS_EXCEEDED","message":"Resource limits for this query exceeded."}]}"#;
         assert!(github.read(&ask, &Document::of_bytes("", limit, at("2026-03-05T12:00:00Z"))).is_err());
@@ -350,7 +351,7 @@ mod tests {
             let body: Value = serde_json::from_str(halves[1].request.body.as_deref().unwrap()).unwrap();
             assert_eq!((&body["variables"]["u0"], body["variables"]["u2"].is_null()), (&Value::from("m3"), true));
         }
-        let single = github.sweep(&members[..1], at("2026-03-05T12:00:00Z")).remove(0);
+        let single = github.sweep(&members[..1], false, at("2026-03-05T12:00:00Z")).remove(0);
         assert!(matches!(github.refused(&single, 502, b""), Meaning::AsItSays));
         assert!(matches!(github.refused(&ask, 401, b"{}"), Meaning::AsItSays));
     }

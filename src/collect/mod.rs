@@ -81,8 +81,9 @@ pub trait Collector: Send + Sync {
     }
 
     /// Questions beside those of `plan`, each for as many of these sources as one answer can serve. Their answers add
-    /// entries; validators, health and schedule of the sources are left alone.
-    fn sweep(&self, _sources: &[(Arc<Source>, SourceState)], _now: Timestamp) -> Vec<Ask> {
+    /// entries; validators, health and schedule of the sources are left alone. By a person's wish they are asked as if they
+    /// never had been.
+    fn sweep(&self, _sources: &[(Arc<Source>, SourceState)], _is_wish: bool, _now: Timestamp) -> Vec<Ask> {
         Vec::new()
     }
 

@@ -14,7 +14,7 @@ use super::poll::{evidence_of, read};
 use super::recognize::{new_entry, recognize};
 use super::{Context, Wanted, pass};
 use crate::fetch::FetchOutcome;
-use crate::model::{Arrival, Ask, Document, Entry, EntryKey, Reading, Request, Source, SourceId, SourceState};
+use crate::model::{Arrival, Ask, Document, Entry, EntryKey, Reading, Request, Source, SourceId, SourceState, masked};
 use crate::normalize::{self, Found};
 use crate::store::{BackfillPage, NewEntry, StoreError};
 
@@ -48,7 +48,7 @@ pub async fn backfill(
     stop: &CancellationToken,
 ) -> Result<BackfillReport, StoreError> {
     let mut report =
-        BackfillReport { source: source.id, url: source.url.clone(), pages: 0, new: 0, oldest: None, done: false, note: String::new() };
+        BackfillReport { source: source.id, url: masked(&source.url), pages: 0, new: 0, oldest: None, done: false, note: String::new() };
     let state = state_of(ctx, source.id).await?;
     // What a poll would find is a poll's to find: only so is it told from what is old.
     let state = if state.last_success_at.is_some() {

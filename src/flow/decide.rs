@@ -16,7 +16,7 @@ use crate::model::{
     ActivityId, CanonicalUrl, Contender, DecisionKind, Difference, Digest, DraftView, Edit, EditRecord, Finding, Level, Mark, MarkRecord,
     Outcome, Pool, Seq, SourceId, Week,
 };
-use crate::store::{DigestRow, DraftParts, Head, NewApproval, NewDraft, NewEdit, Refresh, RosterChange, StoreError, Taken};
+use crate::store::{DigestRow, DraftParts, Head, NewApproval, NewDraft, NewEdit, Refresh, RosterChange, Standing, StoreError, Taken};
 
 /// Why something was not done to a draft.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum EditError {
         /// What happened in between.
         since: Vec<EditRecord>,
     },
-    #[error("there is no draft of {0} yet: make it with `clarion digest draft {0}`")]
+    #[error("{}", Standing::NoDraft(*.0))]
     NoDraft(Week),
     #[error("the draft of {week} cannot be approved:{}", listed(.findings))]
     Blocked { week: Week, findings: Vec<Finding> },
@@ -248,11 +248,8 @@ pub async fn mark(ctx: &Context, week: Week, mark: Mark, wish: &Wish) -> Result<
     let mark = match mark {
         Mark::Accepted { key } => {
             let marks = ctx.store.marks(week).await?;
-            match findings(ctx, &row.desk, &marks).await?.into_iter().find(|finding| finding.key == key) {
-                Some(Finding { level: Level::Warning, .. }) => Mark::Accepted { key },
-                Some(finding) => return refused(format!("this one blocks and cannot be ticked: {}", finding.text)),
-                None => return refused(format!("no warning `{key}` is open: look at the checks again")),
-            }
+            may_tick(&findings(ctx, &row.desk, &marks).await?, &key)?;
+            Mark::Accepted { key }
         }
         Mark::Outdated { work, text } => {
             let text: String = text.trim().chars().take(2_000).collect();
@@ -295,6 +292,12 @@ pub enum Warnings {
 /// Approves the draft as its author saw it. Errors block; links that were not asked within the last hour are asked first.
 /// Answers with the row, whose `publish_at` tells when the cooling-off is over.
 pub async fn approve_draft(ctx: &Context, week: Week, warnings: Warnings, wish: &Wish) -> Result<DigestRow, EditError> {
+    approve_with(ctx, week, warnings, Vec::new(), wish).await
+}
+
+/// The same with ticks that came with the approval. Where the draft moved since they were thought of, none of them is kept;
+/// where something else still speaks against it, they are.
+pub async fn approve_with(ctx: &Context, week: Week, warnings: Warnings, ticks: Vec<Mark>, wish: &Wish) -> Result<DigestRow, EditError> {
     let row = ctx.store.desk(week).await?.ok_or(EditError::NoDraft(week))?;
     if let Some(on) = wish.on.filter(|on| *on != row.head.revision) {
         return Err(clash(ctx, week, on, row.head.revision).await?);
@@ -302,23 +305,43 @@ pub async fn approve_draft(ctx: &Context, week: Week, warnings: Warnings, wish: 
     if matches!(row.head.state, crate::model::DigestState::Draft | crate::model::DigestState::InReview) {
         ask_links(ctx, &row.desk).await?;
     }
-    approve_as_is(ctx, row, warnings, wish).await
+    approve_as_is(ctx, row, warnings, ticks, wish).await
 }
 
-async fn approve_as_is(ctx: &Context, row: crate::store::DeskRow, warnings: Warnings, wish: &Wish) -> Result<DigestRow, EditError> {
+async fn approve_as_is(
+    ctx: &Context,
+    row: crate::store::DeskRow,
+    warnings: Warnings,
+    ticks: Vec<Mark>,
+    wish: &Wish,
+) -> Result<DigestRow, EditError> {
     let week = row.head.week;
-    let marks = ctx.store.marks(week).await?;
+    let now = ctx.clock.now();
+    let marked = |what: Mark| MarkRecord { at: now, by: wish.by.clone(), what, note: None };
+    let ticks: Vec<MarkRecord> = ticks.into_iter().map(marked).collect();
+    let marks = [ctx.store.marks(week).await?, ticks.clone()].concat();
     let found = findings(ctx, &row.desk, &marks).await?;
+    for tick in &ticks {
+        if let Mark::Accepted { key } = &tick.what {
+            may_tick(&found, key)?;
+        }
+    }
     let (errors, warned): (Vec<Finding>, Vec<Finding>) = found.into_iter().partition(|finding| finding.level == Level::Error);
     let open: Vec<Finding> = warned.into_iter().filter(|finding| finding.ticked_by.is_none()).collect();
     let is_open = matches!(row.head.state, crate::model::DigestState::Draft | crate::model::DigestState::InReview);
-    if is_open && !errors.is_empty() {
-        return Err(EditError::Blocked { week, findings: errors });
+    let against = if !errors.is_empty() {
+        Some(EditError::Blocked { week, findings: errors })
+    } else if !open.is_empty() && warnings == Warnings::Ticked {
+        Some(EditError::Unticked { week, findings: open.clone() })
+    } else {
+        None
+    };
+    if let Some(against) = against.filter(|_| is_open) {
+        return match ctx.store.record_marks_on(week, row.head.revision, row.head.draft_hash.clone(), ticks).await? {
+            Taken::Done(_) => Err(against),
+            Taken::Clash(revision) => Err(clash(ctx, week, row.head.revision, revision).await?),
+        };
     }
-    if is_open && !open.is_empty() && warnings == Warnings::Ticked {
-        return Err(EditError::Unticked { week, findings: open });
-    }
-    let now = ctx.clock.now();
     let cooling = SignedDuration::try_from(ctx.config.digest.cooling_off.0).unwrap_or(SignedDuration::ZERO);
     let publish_at: Timestamp = now.saturating_add(cooling).unwrap_or(now);
     let approval = NewApproval {
@@ -329,7 +352,7 @@ async fn approve_as_is(ctx: &Context, row: crate::store::DeskRow, warnings: Warn
         note: note(wish.note.as_deref()),
         now,
         publish_at,
-        accepted: open.into_iter().map(|finding| finding.key).collect(),
+        marks: ticks.into_iter().chain(open.into_iter().map(|finding| marked(Mark::Accepted { key: finding.key }))).collect(),
     };
     match ctx.store.approve(approval).await? {
         Taken::Done(_) => ctx.store.digest(week).await?.ok_or(EditError::NoDraft(week)),
@@ -344,7 +367,16 @@ pub async fn approve(ctx: &Context, week: Week, by: &str, note: Option<String>) 
         other => StoreError::Refused(other.to_string()),
     };
     let row = ctx.store.desk(week).await?.ok_or_else(|| refused(EditError::NoDraft(week)))?;
-    approve_as_is(ctx, row, Warnings::Accept, &Wish { by: by.to_owned(), note, on: None }).await.map_err(refused)
+    approve_as_is(ctx, row, Warnings::Accept, Vec::new(), &Wish { by: by.to_owned(), note, on: None }).await.map_err(refused)
+}
+
+/// Refuses a tick of what is no warning.
+fn may_tick(found: &[Finding], key: &str) -> Result<(), EditRefused> {
+    match found.iter().find(|finding| finding.key == key) {
+        Some(Finding { level: Level::Warning, .. }) => Ok(()),
+        Some(finding) => Err(EditRefused(format!("this one blocks and cannot be ticked: {}", finding.text))),
+        None => Err(EditRefused(format!("no warning `{key}` is open: look at the checks again"))),
+    }
 }
 
 /// Takes an approval back before publication; the draft can be edited again.

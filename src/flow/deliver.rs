@@ -16,7 +16,7 @@ use crate::deliver::{self, Channel, End, Parcel};
 use crate::model::{DeliveryState, DigestState, Week, sha256_hex};
 use crate::render::{self, Format, RenderError};
 use crate::schedule;
-use crate::store::{DeliveryEnd, DeliveryRow, DigestRow, NewDelivery, StoreError};
+use crate::store::{DeliveryEnd, DeliveryRow, DigestRow, NewDelivery, Standing, StoreError};
 
 /// Only what was published so lately is planned without being asked: a channel that is set up later does not begin with
 /// old weeks.
@@ -25,9 +25,9 @@ const PLANNED_WITHIN: SignedDuration = SignedDuration::from_hours(48);
 /// Why nothing could be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
-    #[error("the digest of {0} is not published: nothing is sent before `clarion digest publish {0}`")]
+    #[error("{}", Standing::NotPublished(*.0))]
     NotPublished(Week),
-    #[error("there is no draft of {0} yet: make it with `clarion digest draft {0}`")]
+    #[error("{}", Standing::NoDraft(*.0))]
     NoDraft(Week),
     #[error("no place to send to is set up: add a [[delivery]] section to the configuration")]
     NoChannels,

@@ -14,7 +14,7 @@ use crate::model::{
     PastPick, Pool, Seq, Upcoming, Week, WeekSupply, sha256_hex,
 };
 use crate::schedule;
-use crate::store::{Compared, DigestRow, NewDraft, StoreError, Taken, Wanted, WorkRow};
+use crate::store::{Compared, DigestRow, NewDraft, Standing, StoreError, Taken, Wanted, WorkRow};
 
 /// Why no draft was made.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum DraftError {
     TooEarly { week: Week, cut_off: Timestamp },
     #[error("the digest of {week} is {} already and does not change any more", .state.as_str())]
     Settled { week: Week, state: DigestState },
-    #[error("the draft of {0} has edits: `clarion digest refresh {0}` shows what would change and keeps them")]
+    #[error("{}", Standing::Edited(*.0))]
     Edited(Week),
     #[error("the cut-off cannot be computed: {0}")]
     Schedule(String),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::draft::standing;
 use super::{Context, DraftError, settle};
 use crate::diagnose::{self, Facts, Judged, SourceFacts};
-use crate::model::{ActivityId, BuilderId, CanonicalUrl, DigestState, Outcome, OutcomeCode, Source, SourceId, Week};
+use crate::model::{ActivityId, BuilderId, CanonicalUrl, DigestState, Outcome, OutcomeCode, Source, SourceId, Week, masked, masked_text};
 use crate::store::StoreError;
 
 pub use crate::diagnose::Check;
@@ -25,11 +25,19 @@ pub struct Explanation {
 /// The chain of checks for an address.
 pub async fn explain(ctx: &Context, address: &str) -> Result<Explanation, StoreError> {
     settle(ctx).await?;
-    let facts = gather(ctx, address).await?;
+    let mut facts = gather(ctx, address).await?;
+    // The address of a piece is there to be read; any other may be that of a private feed.
+    if facts.activity.is_none() {
+        facts.canonical = masked(&facts.canonical);
+    }
     let checks = diagnose::chain(&facts);
     let failed = checks.iter().find(|check| check.state == diagnose::CheckState::Failed);
     Ok(Explanation {
-        address: if facts.canonical.is_empty() { address.chars().take(400).collect() } else { facts.canonical.clone() },
+        address: if facts.canonical.is_empty() {
+            masked_text(&address.chars().take(400).collect::<String>())
+        } else {
+            facts.canonical.clone()
+        },
         failed: failed.map(|check| check.step),
         code: failed.and_then(|check| check.code),
         checks,

@@ -87,19 +87,14 @@ impl Lanes {
             let collector = self.ctx.collectors.get(kind);
             let asks = collector.plan(&sources);
             // After the ordinary questions, so that what they learn is there when the answers are kept.
-            let sweeps = if is_wish {
-                let unswept =
-                    |(source, state): &(Arc<Source>, SourceState)| (Arc::clone(source), SourceState { swept_at: None, ..state.clone() });
-                collector.sweep(&sources.iter().map(unswept).collect::<Vec<_>>(), now)
-            } else {
-                collector.sweep(&sources, now)
-            };
-            let states: HashMap<SourceId, SourceState> = sources.into_iter().map(|(source, state)| (source.id, state)).collect();
+            let sweeps = collector.sweep(&sources, is_wish, now);
+            let states: HashMap<SourceId, Arc<SourceState>> =
+                sources.into_iter().map(|(source, state)| (source.id, Arc::new(state))).collect();
             offered += asks.iter().map(|ask| ask.sources.len()).sum::<usize>();
             let asks = asks.into_iter().map(|ask| (ask, false)).chain(sweeps.into_iter().map(|ask| (ask, true)));
             let asks: Vec<Queued> = asks
                 .map(|(ask, is_sweep)| {
-                    let states = ask.sources.iter().filter_map(|source| Some((source.id, states.get(&source.id)?.clone()))).collect();
+                    let states = ask.sources.iter().filter_map(|source| Some((source.id, Arc::clone(states.get(&source.id)?)))).collect();
                     Queued { ask, states, is_sweep }
                 })
                 .collect();

@@ -8,12 +8,12 @@ use super::Context;
 use super::fairness::{Place, PublishedWeek, published_weeks};
 use crate::model::{ActivityId, Amplified, BuilderId, Pick, Week};
 use crate::render::web_address;
-use crate::store::StoreError;
+use crate::store::{Standing, StoreError};
 
 /// Why a post was not put on record.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    #[error("there is no draft of {0} yet: make it with `clarion digest draft {0}`")]
+    #[error("{}", Standing::NoDraft(*.0))]
     NoDraft(Week),
     #[error("the digest of {week} has no work `{work}`: give its place, or the first letters of its id")]
     NoWork { week: Week, work: String },

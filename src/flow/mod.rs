@@ -49,8 +49,8 @@ pub use account::{
 pub use backfill::{BackfillReport, backfill};
 pub use by_hand::{Entered, Told, enter, withdraw};
 pub use decide::{
-    EditError, RefreshPreview, Warnings, Wish, approve, approve_draft, edit, find_work, mark, preview_refresh, pull_back, refresh,
-    set_paused,
+    EditError, RefreshPreview, Warnings, Wish, approve, approve_draft, approve_with, edit, find_work, mark, preview_refresh, pull_back,
+    refresh, set_paused,
 };
 pub use deliver::{DeliverError, Sending, plan_deliveries, plan_missing, resolve_delivery, send, send_due, send_test};
 pub use desk::{ask_links_of, compare_with_computed, compare_with_week, draft_view, waiting_against_their_word};

@@ -13,7 +13,7 @@ use crate::collect::{self, Collector, Meaning};
 use crate::fetch::{Fetch, FetchOutcome};
 use crate::model::{
     Account, ActivityKind, Arrival, Ask, Auth, Document, Entry, EntryKey, FeedHints, GridAge, Poll, PollOutcome, ReadError, Reading,
-    Repair, Request, Source, SourceId, SourceKind, SourceState, Validators,
+    Repair, Request, Source, SourceId, SourceKind, SourceState, Validators, masked_text,
 };
 use crate::normalize::{self, Found};
 use crate::schedule::{self, Observation, Observed};
@@ -23,7 +23,7 @@ use crate::store::{Evidence, Known, NewEntry, PollRecord, StoreError};
 #[derive(Debug, Clone)]
 pub struct Queued {
     pub ask: Ask,
-    pub states: HashMap<SourceId, SourceState>,
+    pub states: HashMap<SourceId, Arc<SourceState>>,
     /// Asked beside the ordinary questions: adds entries, and leaves health and schedule alone.
     pub is_sweep: bool,
 }
@@ -489,7 +489,7 @@ async fn record_answer(
         return record_plain(ctx, queued, source, PollOutcome::Unchanged, &observed, status, elapsed_ms, bytes, now).await;
     }
     let Some(reading) = answer.reading.filter(|_| answer.answer.error.is_none()) else {
-        let error = answer.answer.error.clone().unwrap_or(ReadError::NoneReadable).to_string();
+        let error = masked_text(&answer.answer.error.clone().unwrap_or(ReadError::NoneReadable).to_string());
         observed.outcome = Observation::Failed { error: error.clone() };
         return record_plain(ctx, queued, source, PollOutcome::Failed { error }, &observed, status, elapsed_ms, bytes, now).await;
     };
@@ -612,8 +612,8 @@ async fn record_plain(
     now: Timestamp,
 ) -> Result<Poll, StoreError> {
     let unknown = SourceState::default();
-    let before = queued.states.get(&source.id).unwrap_or(&unknown);
-    let state = schedule::after_poll(&ctx.config.schedule, source, before, observed, now);
+    let before = queued.states.get(&source.id).map_or(&unknown, Arc::as_ref);
+    let mut state = schedule::after_poll(&ctx.config.schedule, source, before, observed, now);
     if let (PollOutcome::Deferred { .. }, Some(until)) = (&outcome, state.quiet_until) {
         // What its kind asks for beyond the host's own word holds for all of its sources there.
         ctx.fetcher.close(&queued.ask.request.url, until);
@@ -621,7 +621,10 @@ async fn record_plain(
     let poll = poll_of(source, outcome, status, elapsed_ms, bytes, now);
     let quiet = matches!(poll.outcome, PollOutcome::Unchanged) && state.validators == before.validators && state.status == before.status;
     if quiet {
-        let only_times = before.clone().with_times_of(&state) == state;
+        let times = state.times();
+        state.set_times(before.times());
+        let only_times = state == *before;
+        state.set_times(times);
         ctx.store.remember(source.id, state, only_times);
     } else {
         let record = PollRecord {
@@ -646,22 +649,27 @@ fn poll_of(source: &Source, outcome: PollOutcome, status: Option<u16>, elapsed_m
 /// An answer that holds no document, as the record of polls and the schedule see it.
 fn unread(outcome: FetchOutcome) -> (PollOutcome, Observed) {
     let observed = |outcome| Observed { outcome, ..Observed::default() };
+    // What is recorded of a failure is shown on pages and in logs.
     match outcome {
         FetchOutcome::NotModified { validators, freshness, moved_to, .. } => {
             (PollOutcome::Unchanged, Observed { outcome: Observation::Unchanged, validators, freshness, moved_to })
         }
         FetchOutcome::Deferred { until: Some(until), error } => {
-            (PollOutcome::Deferred { until }, observed(Observation::Deferred { until: Some(until), error }))
+            (PollOutcome::Deferred { until }, observed(Observation::Deferred { until: Some(until), error: masked_text(&error) }))
         }
         // For how long is left to us: what the host said is all there is to tell.
         FetchOutcome::Deferred { until: None, error } => {
+            let error = masked_text(&error);
             (PollOutcome::Failed { error: error.clone() }, observed(Observation::Deferred { until: None, error }))
         }
         FetchOutcome::Held { until } => (PollOutcome::Held { until }, observed(Observation::Held { until })),
         FetchOutcome::Gone => (PollOutcome::Gone, observed(Observation::Gone)),
-        FetchOutcome::Blocked { error, .. } => (PollOutcome::Blocked { error: error.clone() }, observed(Observation::Blocked { error })),
+        FetchOutcome::Blocked { error, .. } => {
+            let error = masked_text(&error);
+            (PollOutcome::Blocked { error: error.clone() }, observed(Observation::Blocked { error }))
+        }
         FetchOutcome::Failed(error) => {
-            let error = error.to_string();
+            let error = masked_text(&error.to_string());
             (PollOutcome::Failed { error: error.clone() }, observed(Observation::Failed { error }))
         }
         // Read before this; an empty document is what is left to say.

@@ -8,7 +8,7 @@ use super::Context;
 use super::desk::{address_keys, findings};
 use crate::model::{ActivityId, Correction, DigestState, Finding, Level, OutcomeCode, Week, sha256_hex};
 use crate::render::{self, Format, RenderError};
-use crate::store::{DigestRow, EditionKind, NewEdition, Sealing, StoreError};
+use crate::store::{DigestRow, EditionKind, NewEdition, Sealing, Standing, StoreError};
 
 /// Who takes an approval back where nobody did.
 const PROGRAM: &str = "clarion";
@@ -16,9 +16,9 @@ const PROGRAM: &str = "clarion";
 /// Why a digest was not published.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    #[error("there is no draft of {0} yet: make it with `clarion digest draft {0}`")]
+    #[error("{}", Standing::NoDraft(*.0))]
     NoDraft(Week),
-    #[error("the digest of {0} is not approved: nothing is published without `clarion digest approve {0}`")]
+    #[error("{}", Standing::NotApproved(*.0))]
     NotApproved(Week),
     #[error("the digest of {week} is in its cooling-off until {until:.0}: publish it then")]
     CoolingOff { week: Week, until: Timestamp },

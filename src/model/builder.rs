@@ -57,12 +57,14 @@ impl fmt::Display for Slug {
 pub struct Switches {
     /// Recorded and public, but never put into a digest.
     pub not_featured: bool,
-    /// No public page, and in no public list.
+    /// No public page, and in no public list, whatever `public_record` says.
     pub not_public: bool,
     /// Their sources are not polled any more.
     pub stop_collecting: bool,
     /// Place and handles may be shown publicly.
     pub show_place: bool,
+    /// The whole record is public; else everybody sees the name and what was featured.
+    pub public_record: bool,
     /// Pushes to repositories are recorded too, folded to one a repository and day.
     pub pushes: bool,
 }

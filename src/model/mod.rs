@@ -17,6 +17,7 @@ mod fact;
 mod filter;
 mod hash;
 mod poll;
+mod secret;
 mod source;
 mod topic;
 mod url;
@@ -44,12 +45,13 @@ pub use fact::{Fact, FactKind, Seq};
 pub use filter::{Filtered, Filters, names_of_author, names_of_builder};
 pub use hash::{hex, sha256_hex};
 pub use poll::{Poll, PollOutcome};
-pub use source::{Account, Ask, Owner, Source, SourceId, SourceKind, SourceState, SourceStatus};
+pub use secret::{masked, masked_text};
+pub use source::{Account, Ask, Owner, Source, SourceId, SourceKind, SourceState, SourceStatus, Times};
 pub use topic::{Evidence, Topic};
 pub use url::{CanonicalUrl, UrlError};
 pub use view::{
-    AmplifiedView, BuilderRecordView, BuilderRow, Correction, DigestSummary, HealthView, HomeView, HostRow, MergedView, OperatorView,
-    RecordQuery, SightingView, SourceRow, TaskRow, TimelineItem, WordView,
+    AmplifiedView, BuilderRecordView, BuilderRow, BuilderView, Correction, DigestSummary, FeaturedView, FeaturedWork, HealthView, HomeView,
+    HostRow, MergedView, OperatorView, RecordQuery, Sight, SightingView, SourceRow, TaskRow, TimelineItem, WordView,
 };
 pub use week::{Week, WeekError};
 pub use work::{MergeRule, Work, WorkMember};

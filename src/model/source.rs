@@ -247,8 +247,8 @@ pub struct SourceState {
     pub repairs: Vec<String>,
     /// SHA-256 of the last body, hex, so that an equal 200 costs no reading.
     pub body_hash: Option<String>,
-    /// Up to ten publication times of the newest entries, newest first: they decide the interval.
-    pub recent: Vec<Timestamp>,
+    /// Up to ten publication times of the newest entries, newest first, in seconds since 1970: they decide the interval.
+    pub recent: Vec<i64>,
     /// The title that the source gives itself.
     pub title: Option<String>,
     /// What a name turned out to stand for when it was looked up: an account's id, a podcast's feed. Names change hands.
@@ -261,6 +261,16 @@ pub struct SourceState {
     pub swept_at: Option<Timestamp>,
 }
 
+/// The times of a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Times {
+    pub next_poll_at: Option<Timestamp>,
+    pub not_before: Option<Timestamp>,
+    pub last_poll_at: Option<Timestamp>,
+    pub last_success_at: Option<Timestamp>,
+    pub interval_s: u32,
+}
+
 impl Source {
     /// A source at these addresses that is owned by nobody yet, polled and on the roster.
     pub fn new(id: SourceId, kind: SourceKind, locator: impl Into<String>, url: impl Into<String>) -> Self {
@@ -269,15 +279,23 @@ impl Source {
 }
 
 impl SourceState {
-    /// This state with the times of another: what every poll moves, also one that brings nothing.
-    #[must_use]
-    pub fn with_times_of(mut self, other: &Self) -> Self {
-        self.next_poll_at = other.next_poll_at;
-        self.not_before = other.not_before;
-        self.last_poll_at = other.last_poll_at;
-        self.last_success_at = other.last_success_at;
-        self.interval_s = other.interval_s;
-        self
+    /// What every poll moves, also one that brings nothing.
+    pub fn times(&self) -> Times {
+        Times {
+            next_poll_at: self.next_poll_at,
+            not_before: self.not_before,
+            last_poll_at: self.last_poll_at,
+            last_success_at: self.last_success_at,
+            interval_s: self.interval_s,
+        }
+    }
+
+    pub fn set_times(&mut self, times: Times) {
+        self.next_poll_at = times.next_poll_at;
+        self.not_before = times.not_before;
+        self.last_poll_at = times.last_poll_at;
+        self.last_success_at = times.last_success_at;
+        self.interval_s = times.interval_s;
     }
 }
 

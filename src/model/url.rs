@@ -105,24 +105,24 @@ impl CanonicalUrl {
 
     /// What is compared: without scheme, `www.`, `m.`, `amp.`, trailing slash, with platform ids in one spelling.
     pub fn key(&self) -> String {
-        let Ok(url) = Url::parse(&self.0) else { return self.0.clone() };
-        let host = bare_host(url.host_str().unwrap_or_default()).to_owned();
-        if let Some(key) = platform_key(&host, &url) {
+        let Some(parts) = Parts::of(&self.0) else { return self.0.clone() };
+        let host = bare_host(parts.host);
+        if names_its_pages(host)
+            && let Ok(url) = Url::parse(&self.0)
+            && let Some(key) = platform_key(host, &url)
+        {
             return key;
         }
-        let mut key = host;
-        if let Some(port) = url.port() {
-            key.push(':');
-            key.push_str(&port.to_string());
-        }
-        let path = url.path().trim_end_matches('/');
+        let path = parts.path.trim_end_matches('/');
         let path = path.strip_suffix("/amp").unwrap_or(path);
-        key.push_str(path);
-        if let Some(query) = url.query().filter(|query| !query.is_empty()) {
-            key.push('?');
-            key.push_str(query);
+        let mut key = String::with_capacity(self.0.len());
+        for (before, part) in [("", host), (":", parts.port), ("", path), ("?", parts.query)] {
+            if !part.is_empty() {
+                key.push_str(before);
+                key.push_str(part);
+            }
         }
-        if let Some(fragment) = url.fragment() {
+        if let Some(fragment) = parts.fragment {
             key.push('#');
             key.push_str(fragment);
         }
@@ -131,7 +131,7 @@ impl CanonicalUrl {
 
     /// The host without `www.` and its like.
     pub fn host(&self) -> String {
-        Url::parse(&self.0).ok().and_then(|url| url.host_str().map(|host| bare_host(host).to_owned())).unwrap_or_default()
+        Parts::of(&self.0).map(|parts| bare_host(parts.host).to_owned()).unwrap_or_default()
     }
 
     /// The domain that was registered (public suffix list), or the host where there is none.
@@ -150,6 +150,32 @@ impl CanonicalUrl {
 impl fmt::Display for CanonicalUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The parts of an address as it is written out (URL Standard, "URL serializing"): told apart by their marks alone, without
+/// reading it anew. What is not there is empty.
+struct Parts<'a> {
+    host: &'a str,
+    port: &'a str,
+    path: &'a str,
+    query: &'a str,
+    fragment: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    /// `None` where the text is no such address.
+    fn of(written: &'a str) -> Option<Self> {
+        let (_, rest) = written.split_once("://")?;
+        let (rest, fragment) = rest.split_once('#').map_or((rest, None), |(rest, fragment)| (rest, Some(fragment)));
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        // The colons of an IPv6 address stand in brackets.
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => (authority, ""),
+        };
+        (!host.is_empty()).then_some(Self { host, port, path, query, fragment })
     }
 }
 
@@ -253,6 +279,11 @@ fn tidy_path(path: &str) -> String {
     tidy
 }
 
+/// Whether some addresses of a host hold an id that says it all.
+fn names_its_pages(host: &str) -> bool {
+    is_youtube(host) || is_medium(host) || matches!(host, "community.aws" | "builder.aws.com" | "stackoverflow.com")
+}
+
 /// Addresses in which an id says it all, whatever words stand around it.
 fn platform_key(host: &str, url: &Url) -> Option<String> {
     let segments: Vec<&str> = url.path_segments()?.filter(|segment| !segment.is_empty()).collect();
@@ -284,6 +315,19 @@ mod tests {
 
     fn key(text: &str) -> String {
         CanonicalUrl::parse(text).unwrap().key()
+    }
+
+    #[test]
+    fn the_parts_of_an_address_are_told_apart_by_their_marks() {
+        for text in
+            ["https://[2001:db8::1]/a", "http://[::1]:8080/a?b:c#!d", "https://example.org:8443/x:y/?q=1?2#!/a?b#c", "http://10.0.0.1"]
+        {
+            let (url, read) = (canonical(text), Url::parse(text).unwrap());
+            let parts = Parts::of(&url).unwrap();
+            let port = read.port().map(|port| port.to_string()).unwrap_or_default();
+            assert_eq!((Some(parts.host), parts.port, parts.path), (read.host_str(), port.as_str(), read.path()), "{text}");
+            assert_eq!((parts.query, parts.fragment), (read.query().unwrap_or_default(), read.fragment()), "{text}");
+        }
     }
 
     #[test]
@@ -380,6 +424,11 @@ mod tests {
                 let Ok(url) = CanonicalUrl::parse(&format!("{scheme}://{host}{path}{query}{fragment}")) else { continue };
                 let again = CanonicalUrl::parse(url.as_str()).unwrap();
                 proptest::prop_assert_eq!((again.as_str(), again.key()), (url.as_str(), url.key()));
+                let (parts, read) = (Parts::of(url.as_str()).unwrap(), Url::parse(url.as_str()).unwrap());
+                let port = read.port().map(|port| port.to_string()).unwrap_or_default();
+                proptest::prop_assert_eq!((Some(parts.host), parts.port), (read.host_str(), port.as_str()));
+                proptest::prop_assert_eq!((parts.path, parts.query), (read.path(), read.query().unwrap_or_default()));
+                proptest::prop_assert_eq!(parts.fragment, read.fragment());
             }
         }
     }

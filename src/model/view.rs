@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{ActivityId, ActivityKind, Digest, OutcomeCode, SourceId, SourceKind, SourceStatus, Week};
+use super::{ActivityId, ActivityKind, Digest, OutcomeCode, SourceId, SourceKind, SourceStatus, Switches, Week};
 
 /// A mistake in a published digest, put right in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,25 +48,80 @@ pub struct DigestSummary {
 pub struct BuilderRow {
     pub slug: String,
     pub name: String,
-    /// The name of the builder's own category.
+    /// The name of the builder's own category; like the next three only where whoever asks sees the record.
     pub category: Option<String>,
+    pub activities: Option<u64>,
+    pub latest_at: Option<Timestamp>,
     /// ISO country, for those who show their place.
     pub country: Option<String>,
-    pub activities: u64,
     /// Places in published digests.
     pub featured: u64,
-    pub latest_at: Option<Timestamp>,
+    /// Has no public page, and stands in this list for those who look after the program.
+    pub not_public: bool,
+}
+
+/// How far whoever asks may look into the record of a builder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sight {
+    /// As far as the builder lets everybody: the name and what was featured, or the whole record.
+    #[default]
+    Public,
+    /// On the operator's own machine, where nobody can sign in yet: the whole record of whoever has a public page.
+    Machine,
+    /// The builder, staff and operators: everything.
+    Inside,
+}
+
+impl Sight {
+    /// Whether that builder is there at all for whoever asks.
+    pub fn finds(self, switches: Switches) -> bool {
+        self == Self::Inside || !switches.not_public
+    }
+
+    /// Whether whoever asks sees the whole record of that builder.
+    pub fn sees_record(self, switches: Switches) -> bool {
+        self.finds(switches) && (self != Self::Public || switches.public_record)
+    }
 }
 
 /// What of a builder's record is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RecordQuery {
     pub kind: Option<ActivityKind>,
-    /// Who asks sees it whether it is public or not.
-    pub private: bool,
+    pub sight: Sight,
     /// How many items of the timeline to leave out, and to give.
     pub skip: u64,
     pub take: u64,
+}
+
+/// The page of a builder, as far as whoever asks may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuilderView {
+    Record(Box<BuilderRecordView>),
+    Featured(FeaturedView),
+}
+
+/// What everybody sees of a builder: the name, and what stands in published digests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeaturedView {
+    pub slug: String,
+    pub name: String,
+    /// ISO country, for those who show their place.
+    pub country: Option<String>,
+    /// How many works there are in all.
+    pub found: u64,
+    /// Latest first.
+    pub works: Vec<FeaturedWork>,
+}
+
+/// A work as a published digest shows it to its readers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeaturedWork {
+    pub week: Week,
+    pub title: String,
+    pub language: Option<String>,
+    pub kind: ActivityKind,
+    pub url: String,
 }
 
 /// A builder's record.
@@ -171,6 +226,7 @@ pub struct SourceRow {
     pub kind: SourceKind,
     /// The title that it gives itself.
     pub title: Option<String>,
+    /// Masked: what only its owner should know is not in it.
     pub url: String,
     /// Slug and name of each builder who claims it.
     pub owners: Vec<(String, String)>,

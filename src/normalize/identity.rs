@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::fold;
-use crate::model::{CanonicalUrl, Entry, EntryKey, Source, SourceId, SourceKind, hex, sha256_hex};
+use crate::model::{ActivityKind, CanonicalUrl, Entry, EntryKey, Source, SourceId, SourceKind, hex, sha256_hex};
 
 /// Keys longer than this are hashed.
 const MAX_KEY: usize = 300;
@@ -62,27 +62,22 @@ pub fn fingerprint(kind: SourceKind, entry: &Entry) -> String {
         Some((path, _)) if entry.id.is_none() && entry.platform_key.is_none() => path.to_owned(),
         _ => link,
     });
-    for (name, value) in [
-        ("link", link),
-        ("canonical", spelled(&entry.canonical_url)),
-        ("title", entry.title.clone()),
-        ("summary", entry.summary.clone()),
-        ("text", entry.content.as_ref().map(|content| content.text.clone())),
-        ("published", entry.published.map(day)),
-        // YouTube moves it with every count.
-        ("updated", entry.updated.filter(|_| !kind.is_youtube()).map(day)),
-        ("language", entry.language.clone()),
-        ("kind", entry.kind.map(|kind| kind.as_str().to_owned())),
-        ("duration", entry.duration_s.map(|duration| duration.to_string())),
-        ("upcoming", entry.upcoming.then(|| "yes".to_owned())),
-        ("starts", entry.starts_at.map(|at| at.as_second().to_string())),
-        ("unproven", entry.unproven.then(|| "yes".to_owned())),
-        ("paywalled", entry.paywalled.then(|| "yes".to_owned())),
-    ] {
-        if let Some(value) = value {
-            put(name, &value);
-        }
-    }
+    let mut put_known = |name: &str, value: Option<&str>| value.into_iter().for_each(|value| put(name, value));
+    put_known("link", link.as_deref());
+    put_known("canonical", spelled(&entry.canonical_url).as_deref());
+    put_known("title", entry.title.as_deref());
+    put_known("summary", entry.summary.as_deref());
+    put_known("text", entry.content.as_ref().map(|content| content.text.as_str()));
+    put_known("published", entry.published.map(day).as_deref());
+    // YouTube moves it with every count.
+    put_known("updated", entry.updated.filter(|_| !kind.is_youtube()).map(day).as_deref());
+    put_known("language", entry.language.as_deref());
+    put_known("kind", entry.kind.map(ActivityKind::as_str));
+    put_known("duration", entry.duration_s.map(|duration| duration.to_string()).as_deref());
+    put_known("upcoming", entry.upcoming.then_some("yes"));
+    put_known("starts", entry.starts_at.map(|at| at.as_second().to_string()).as_deref());
+    put_known("unproven", entry.unproven.then_some("yes"));
+    put_known("paywalled", entry.paywalled.then_some("yes"));
     for author in &entry.authors {
         put("author", &author.name);
     }

@@ -43,6 +43,9 @@ pub enum Found {
 
 /// The pieces of which the newest telling must be known to recognize these entries.
 pub fn in_doubt(entries: &[Entry], keys: &[EntryKey], pieces: &[Piece<'_>]) -> Vec<i64> {
+    if pieces.is_empty() {
+        return Vec::new();
+    }
     let shelf = Shelf::of(pieces);
     let mut doubtful = BTreeSet::new();
     for (entry, key) in entries.iter().zip(keys) {
@@ -93,14 +96,16 @@ pub fn recognize(entries: &[Entry], keys: &[EntryKey], pieces: &[Piece<'_>]) -> 
         } else if let Some(place) = found[at] {
             answers.push(Found::Known { id: pieces[place].id, key: renamed[at].clone() });
         } else {
-            let free = std::iter::once(key.clone()).chain(identity::other_keys(entry)).find(|key| !used.contains(key));
+            let others = || identity::other_keys(entry).into_iter().find(|key| !used.contains(key));
+            let free = if used.contains(key) { others() } else { Some(key.clone()) };
             // What has neither an id nor an address of its own, and the title and date of another, is that one.
             let Some(key) = free else {
                 answers.push(Found::Again);
                 continue;
             };
             used.insert(key.clone());
-            let shared = identity::address_of(entry).is_some_and(|address| shelf.shared.contains(address.as_str()));
+            let is_shared = |address: String| shelf.shared.contains(address.as_str());
+            let shared = !shelf.shared.is_empty() && identity::address_of(entry).is_some_and(is_shared);
             answers.push(Found::New { key, shared });
         }
     }
@@ -118,6 +123,9 @@ const BY_BOTH: u32 = 100;
 /// All that may be, strongest first.
 fn pairs(entries: &[Entry], keys: &[EntryKey], again: &[bool], shelf: &Shelf<'_>) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = Vec::new();
+    if shelf.pieces.is_empty() {
+        return pairs;
+    }
     // Entries whose id is that of a piece at another address with nothing else in common, and what the others tell of ids.
     let mut unlike: Vec<(usize, usize)> = Vec::new();
     let mut weak: Vec<(usize, usize)> = Vec::new();

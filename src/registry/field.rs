@@ -27,6 +27,7 @@ pub(super) const FIELDS: &[&str] = &[
     "active_to",
     "not_featured",
     "not_public",
+    "public_record",
     "stop_collecting",
     "show_place",
     "pushes",
@@ -81,7 +82,7 @@ pub(super) fn field_named(name: &str) -> Option<&'static str> {
 
 /// Whether the field is a switch, yes or no.
 pub(super) fn is_switch(field: &str) -> bool {
-    matches!(field, "not_featured" | "not_public" | "stop_collecting" | "show_place" | "pushes")
+    matches!(field, "not_featured" | "not_public" | "public_record" | "stop_collecting" | "show_place" | "pushes")
 }
 
 /// A value that is not empty, in its normal form; or a sentence why it cannot be.
@@ -236,6 +237,7 @@ pub(super) fn value_of(builder: &Builder, field: &str) -> Option<String> {
         "active_to" => builder.active_to.map(|at| date_text(at, true)),
         "not_featured" => yes(builder.switches.not_featured),
         "not_public" => yes(builder.switches.not_public),
+        "public_record" => yes(builder.switches.public_record),
         "stop_collecting" => yes(builder.switches.stop_collecting),
         "show_place" => yes(builder.switches.show_place),
         "pushes" => yes(builder.switches.pushes),
@@ -260,6 +262,7 @@ pub(super) fn set(builder: &mut Builder, field: &str, value: Option<&str>) {
         "active_to" => builder.active_to = value.and_then(|day| date(day, true).ok()),
         "not_featured" => builder.switches.not_featured = on,
         "not_public" => builder.switches.not_public = on,
+        "public_record" => builder.switches.public_record = on,
         "stop_collecting" => builder.switches.stop_collecting = on,
         "show_place" => builder.switches.show_place = on,
         "pushes" => builder.switches.pushes = on,
@@ -291,6 +294,7 @@ mod tests {
             ("active_to", "2026-01-31", "2026-01-31"),
             ("active_to", "2026-01-31T10:00:00+02:00", "2026-01-31T08:00:00Z"),
             ("not_public", "TRUE", "yes"),
+            ("public_record", "x", "yes"),
             ("mastodon", "@ada@social.example", "ada@social.example"),
         ] {
             let normal_form = normal(field, given).unwrap();

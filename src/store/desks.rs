@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::digests::{Head, head};
 use super::log::{NewFact, append};
-use super::{Store, StoreError};
+use super::{Standing, Store, StoreError};
 use crate::model::{
     ActivityId, Contender, Decision, DecisionKind, Desk, Digest, DigestState, Edit, EditRecord, FactKind, Gist, Mark, MarkRecord, Pool,
     Seq, Week,
@@ -174,22 +174,29 @@ pub(super) fn editable(head: &Head) -> Result<(), StoreError> {
     let week = head.week;
     match head.state {
         DigestState::Draft | DigestState::InReview | DigestState::Collecting => Ok(()),
-        DigestState::Approved => Err(StoreError::Refused(format!(
-            "the digest of {week} is approved: pull it back with `clarion digest pull-back {week}` to edit it"
-        ))),
-        DigestState::Published => Err(StoreError::Refused(format!(
-            "the digest of {week} is published already: `clarion digest correct {week}` puts a mistake right"
-        ))),
+        DigestState::Approved => Err(Standing::Approved(week).into()),
+        DigestState::Published => Err(Standing::Published(week).into()),
     }
 }
 
 pub(super) fn missing(week: Week) -> StoreError {
-    StoreError::Refused(format!("there is no draft of {week} yet: make it with `clarion digest draft {week}`"))
+    Standing::NoDraft(week).into()
 }
 
 pub(super) fn decide(connection: &Connection, decision: &Decision, week: Week, at: Timestamp) -> Result<Seq, StoreError> {
     let payload = Some(serde_json::to_string(decision)?);
     append(connection, &NewFact { at, kind: FactKind::Decision, subject: week.to_string(), detail: String::new(), payload })
+}
+
+/// Keeps a mark with the fact that tells of it.
+pub(super) fn put_mark(connection: &Connection, week: Week, record: &MarkRecord) -> Result<Seq, StoreError> {
+    let what = DecisionKind::Mark { week, what: record.what.clone() };
+    let seq = decide(connection, &Decision { by: record.by.clone(), what, note: record.note.clone() }, week, record.at)?;
+    connection.execute(
+        "INSERT INTO marks (seq, week, body) VALUES (?1, ?2, ?3)",
+        params![seq.0, week.to_string(), serde_json::to_string(record)?],
+    )?;
+    Ok(seq)
 }
 
 impl Store {
@@ -289,14 +296,28 @@ impl Store {
             if !matches!(record.what, Mark::Outdated { .. }) {
                 editable(&head)?;
             }
-            let what = DecisionKind::Mark { week, what: record.what.clone() };
-            let seq = decide(connection, &Decision { by: record.by.clone(), what, note: record.note.clone() }, week, record.at)?;
-            connection.execute(
-                "INSERT INTO marks (seq, week, body) VALUES (?1, ?2, ?3)",
-                params![seq.0, week.to_string(), serde_json::to_string(&record)?],
-            )?;
+            let seq = put_mark(connection, week, &record)?;
             connection.execute("UPDATE digests SET state = 'in_review' WHERE week = ?1 AND state = 'draft'", [week.to_string()])?;
             Ok(seq)
+        })
+        .await
+    }
+
+    /// Sets marks beside a draft, all or none: none where it moved since they were thought of.
+    pub async fn record_marks_on(&self, week: Week, revision: u32, hash: String, records: Vec<MarkRecord>) -> Result<Taken, StoreError> {
+        self.write_safely(move |connection| {
+            let head = head(connection, week)?.ok_or_else(|| missing(week))?;
+            editable(&head)?;
+            if head.revision != revision || head.draft_hash != hash {
+                return Ok(Taken::Clash(head.revision));
+            }
+            for record in &records {
+                put_mark(connection, week, record)?;
+            }
+            if !records.is_empty() {
+                connection.execute("UPDATE digests SET state = 'in_review' WHERE week = ?1 AND state = 'draft'", [week.to_string()])?;
+            }
+            Ok(Taken::Done(revision))
         })
         .await
     }

@@ -10,10 +10,9 @@ use serde_json::json;
 use super::deliveries;
 use super::desks::{self, Refresh, Taken, decide};
 use super::log::{NewFact, append};
-use super::{Store, StoreError, from_millis, to_millis};
+use super::{Standing, Store, StoreError, from_millis, to_millis};
 use crate::model::{
-    ActivityId, Correction, Decision, DecisionKind, Desk, Digest, DigestState, FactKind, Gist, Mark, MarkRecord, OutcomeCode, Pool, Seq,
-    Week,
+    ActivityId, Correction, Decision, DecisionKind, Desk, Digest, DigestState, FactKind, Gist, MarkRecord, OutcomeCode, Pool, Seq, Week,
 };
 
 /// Where a week's digest stands.
@@ -133,8 +132,8 @@ pub struct NewApproval {
     pub note: Option<String>,
     pub now: Timestamp,
     pub publish_at: Timestamp,
-    /// Keys of the warnings that are accepted with it.
-    pub accepted: Vec<String>,
+    /// What is marked with it: warnings that are accepted, works that were opened.
+    pub marks: Vec<MarkRecord>,
 }
 
 /// Why an edition is made.
@@ -383,11 +382,11 @@ impl Store {
         .await
     }
 
-    /// Records an approval of the draft with that hash and revision; it may be published from `publish_at` on. The
-    /// warnings that were accepted with it are marked as ticked.
+    /// Records an approval of the draft with that hash and revision; it may be published from `publish_at` on. What is
+    /// marked with it is kept only if the approval is.
     pub async fn approve(&self, approval: NewApproval) -> Result<Taken, StoreError> {
         self.write_safely(move |connection| {
-            let NewApproval { week, hash, revision, by, note, now, publish_at, accepted } = approval;
+            let NewApproval { week, hash, revision, by, note, now, publish_at, marks } = approval;
             let row = head(connection, week)?.ok_or_else(|| desks::missing(week))?;
             match row.state {
                 DigestState::Published => return Err(StoreError::Refused(format!("the digest of {week} is published already"))),
@@ -397,15 +396,8 @@ impl Store {
             if row.draft_hash != hash || row.revision != revision {
                 return Ok(Taken::Clash(row.revision));
             }
-            for key in accepted {
-                let what = Mark::Accepted { key };
-                let record = MarkRecord { at: now, by: by.clone(), what: what.clone(), note: None };
-                let decision = Decision { by: by.clone(), what: DecisionKind::Mark { week, what }, note: None };
-                let seq = decide(connection, &decision, week, now)?;
-                connection.execute(
-                    "INSERT INTO marks (seq, week, body) VALUES (?1, ?2, ?3)",
-                    params![seq.0, week.to_string(), serde_json::to_string(&record)?],
-                )?;
+            for record in &marks {
+                desks::put_mark(connection, week, record)?;
             }
             let decision = Decision { by: by.clone(), what: DecisionKind::Approve { week, draft: hash }, note };
             decide(connection, &decision, week, now)?;
@@ -432,9 +424,7 @@ impl Store {
                 DigestState::Published => {}
                 DigestState::Approved if first => {}
                 _ if first => {
-                    return Err(StoreError::Refused(format!(
-                        "the digest of {week} is not approved: nothing is published without `clarion digest approve {week}`"
-                    )));
+                    return Err(Standing::NotApproved(week).into());
                 }
                 _ => {
                     return Err(StoreError::Refused(format!(

@@ -59,6 +59,24 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_names_every_table_every_kind_of_fact_and_every_decision() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        apply(&mut connection).unwrap();
+        let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").unwrap();
+        let mut names: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert!(names.len() > 30, "{names:?}");
+        names.extend(crate::model::FactKind::ALL.iter().map(|kind| kind.as_str().to_owned()));
+        // What is unknown is refused with the names that are known.
+        let unknown = serde_json::from_str::<crate::model::DecisionKind>(r#"{"decision":"nonsense"}"#).unwrap_err().to_string();
+        let decisions: Vec<&str> = unknown.split('`').skip(3).step_by(2).collect();
+        assert!(decisions.contains(&"approve") && decisions.len() > 10, "{unknown}");
+        names.extend(decisions.into_iter().map(str::to_owned));
+        let text = include_str!("../../docs/log.md");
+        let missing: Vec<&String> = names.iter().filter(|name| !text.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "docs/log.md says nothing of {missing:?}");
+    }
+
+    #[test]
     fn every_step_applies() {
         Migrations::from_slice(STEPS).validate().unwrap();
     }

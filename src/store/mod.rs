@@ -31,7 +31,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::model::{Seq, SourceId, SourceState};
+use crate::model::{Seq, SourceId, SourceState, Week};
 use sqlite::{Durability, Extent, Sqlite};
 
 pub use accounts::{NewSession, PasswordRow};
@@ -52,6 +52,24 @@ pub use works::{Compared, Received, Wanted, WorkRow};
 
 /// With less than this on the disk nothing is recorded: a poll with its document may need as much.
 const NO_ROOM: u64 = 256 << 10;
+
+/// What keeps a digest from what was asked of it, told for pages and commands alike: by which button or command it goes on
+/// is for them to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Standing {
+    #[error("there is no draft of {0} yet")]
+    NoDraft(Week),
+    #[error("the draft of {0} has edits: a refresh shows what would change, and keeps them")]
+    Edited(Week),
+    #[error("the digest of {0} is not approved, and nothing is published without an approval")]
+    NotApproved(Week),
+    #[error("the digest of {0} is approved: pull it back to edit it")]
+    Approved(Week),
+    #[error("the digest of {0} is published already: a correction puts a mistake right")]
+    Published(Week),
+    #[error("the digest of {0} is not published, and nothing is sent before it is")]
+    NotPublished(Week),
+}
 
 /// Why the store could not do what was asked. The text says what to do where something can be done.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -79,6 +97,8 @@ pub enum StoreError {
     Closed,
     #[error("{0}")]
     Refused(String),
+    #[error(transparent)]
+    Standing(#[from] Standing),
     #[error("the database failed: {0}")]
     Broken(String),
 }
@@ -216,6 +236,11 @@ impl Store {
     /// How many writes wait.
     pub fn queue_depth(&self) -> usize {
         self.sqlite.queue_depth()
+    }
+
+    /// Gives back what a burst of writes left in the write-ahead log. A reader that still needs it puts it off.
+    pub async fn shorten_wal(&self) -> Result<(), StoreError> {
+        self.sqlite.shorten_wal().await
     }
 
     /// Writes what is waiting and closes the file.

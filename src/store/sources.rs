@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, params};
@@ -14,7 +14,7 @@ use super::log::{NewFact, append};
 use super::{Store, StoreError, Unwritten, registry, to_millis};
 use crate::model::{
     Arrival, BuilderId, Byline, Counts, Entry, EntryKey, FactKind, GridAge, Poll, Source, SourceId, SourceKind, SourceState, SourceStatus,
-    names_of_author,
+    Times, names_of_author,
 };
 
 /// An entry that the log knows already.
@@ -118,10 +118,12 @@ fn put_state(connection: &Connection, source: SourceId, state: &SourceState) -> 
 
 /// The state as JSON: without its times, and without what says nothing, since all states are read with every pass.
 fn state_body(state: &SourceState) -> Result<String, StoreError> {
-    let mut body = serde_json::to_value(state.clone().with_times_of(&SourceState::default()))?;
+    static SILENT: LazyLock<serde_json::Value> = LazyLock::new(|| serde_json::to_value(SourceState::default()).unwrap_or_default());
+    let mut state = state.clone();
+    state.set_times(Times::default());
+    let mut body = serde_json::to_value(state)?;
     if let Some(body) = body.as_object_mut() {
-        let silent = serde_json::to_value(SourceState::default())?;
-        body.retain(|name, value| silent.get(name) != Some(value));
+        body.retain(|name, value| SILENT.get(name) != Some(value));
     }
     Ok(body.to_string())
 }

@@ -46,6 +46,14 @@ struct Job {
     reply: oneshot::Sender<Outcome>,
 }
 
+/// The write-ahead log grows to so many pages of 4 KiB, 16 MiB, before it is written into the file. Each time the writer waits
+/// for the disk, and a page that was written over meanwhile is written once: more often would cost a first poll a third.
+const PAGES_A_CHECKPOINT: u32 = 4_096;
+/// What the write-ahead log may take while little is written, in bytes.
+const SMALL_WAL: u64 = 4 << 20;
+/// How long others that hold the file are waited for.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// The connections to one database file.
 pub(super) struct Sqlite {
     path: PathBuf,
@@ -148,6 +156,22 @@ impl Sqlite {
         })
         .await
         .map_err(|_| StoreError::Closed)?
+    }
+
+    /// Writes a long write-ahead log into the file and cuts it off, unless a reader still needs it: nobody waits for that.
+    pub(super) async fn shorten_wal(&self) -> Result<(), StoreError> {
+        let mut wal = self.path.clone().into_os_string();
+        wal.push("-wal");
+        if !std::fs::metadata(&wal).is_ok_and(|file| file.len() > SMALL_WAL) {
+            return Ok(());
+        }
+        self.write(Durability::Normal, Extent::Apart, |connection| {
+            connection.busy_timeout(std::time::Duration::ZERO)?;
+            let shortened = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            connection.busy_timeout(PATIENCE)?;
+            Ok(shortened?)
+        })
+        .await
     }
 
     /// Writes what is waiting and closes the file.
@@ -293,7 +317,8 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     }
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
-    connection.pragma_update(None, "journal_size_limit", 4 << 20)?;
+    connection.pragma_update(None, "journal_size_limit", SMALL_WAL.cast_signed())?;
+    connection.pragma_update(None, "wal_autocheckpoint", PAGES_A_CHECKPOINT)?;
     connection.pragma_update(None, "cache_size", -49_152)?;
     migrations::apply(&mut connection)?;
     Ok(connection)
@@ -334,9 +359,41 @@ fn open_reader(path: &Path, facts: Option<&Path>) -> Result<Connection, StoreErr
 }
 
 fn prepare(connection: &Connection) -> Result<(), StoreError> {
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_write_ahead_log_is_short_again_after_a_burst_and_no_reader_is_waited_for() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("clarion.db");
+        let sqlite = Sqlite::open(&path).unwrap();
+        let reader = open_reader(&path, None).unwrap();
+        reader.execute_batch("BEGIN").unwrap();
+        let before: i64 = reader.query_row("SELECT count(*) FROM meta", [], |row| row.get(0)).unwrap();
+        let burst = |connection: &Connection| Ok(connection.execute("INSERT INTO meta VALUES ('burst', hex(zeroblob(3000000)))", [])?);
+        sqlite.write(Durability::Normal, Extent::Small, burst).await.unwrap();
+        let length = || std::fs::metadata(scratch.path().join("clarion.db-wal")).unwrap().len();
+        assert!(length() > SMALL_WAL, "{}", length());
+
+        let asked = std::time::Instant::now();
+        sqlite.shorten_wal().await.unwrap();
+        assert!(asked.elapsed() < PATIENCE / 2, "it waited for a reader");
+        assert_eq!(reader.query_row("SELECT count(*) FROM meta", [], |row| row.get::<_, i64>(0)).unwrap(), before);
+
+        reader.execute_batch("COMMIT").unwrap();
+        sqlite.shorten_wal().await.unwrap();
+        assert!(length() <= SMALL_WAL, "{}", length());
+        let kept = |connection: &Connection| {
+            Ok(connection.query_row("SELECT length(value) FROM meta WHERE key = 'burst'", [], |row| row.get::<_, i64>(0))?)
+        };
+        assert_eq!(sqlite.read(kept).await.unwrap(), 6_000_000);
+    }
 }

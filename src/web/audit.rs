@@ -13,7 +13,7 @@ use super::error::WebError;
 use super::frame::{Frame, Moment, NAME, Pager, TITLE};
 use super::public::answer;
 use super::state::AppState;
-use crate::model::AuditLine;
+use crate::model::{AuditLine, masked_text};
 use crate::render::short;
 
 /// Lines on one page.
@@ -91,7 +91,7 @@ impl Line {
             who_query: url::form_urlencoded::byte_serialize(line.who.as_bytes()).collect(),
             who: if who.is_empty() { "nobody known".to_owned() } else { who },
             what: what(line),
-            about: short(&line.about, TITLE),
+            about: short(&masked_text(&line.about), TITLE),
             details: line.detail.as_deref().map(details).unwrap_or_default(),
         }
     }
@@ -116,7 +116,7 @@ fn details(body: &str) -> Vec<(String, String)> {
     };
     told.iter()
         .filter(|(key, value)| !matches!(key.as_str(), "by" | "decision") && !value.is_null())
-        .map(|(key, value)| (key.replace('_', " "), short(&shown(value), TITLE)))
+        .map(|(key, value)| (key.replace('_', " "), short(&masked_text(&shown(value)), TITLE)))
         .collect()
 }
 

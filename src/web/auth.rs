@@ -20,13 +20,13 @@ use tokio::sync::Semaphore;
 
 use super::BODY_LIMIT;
 use super::error::{WebError, message};
-use super::routes::Access;
+use super::routes::{Access, OPERATORS};
 use super::staff::{Glances, Published, Running};
 use super::state::AppState;
 use super::throttle::Throttle;
 use crate::config::WebConfig;
 use crate::flow::{self, Context, account_key, secret_hash};
-use crate::model::{BuilderId, SignedIn, UserRole, sha256_hex};
+use crate::model::{BuilderId, Sight, SignedIn, Slug, UserRole, sha256_hex};
 use crate::store::{NewSession, StoreError};
 
 /// How long a session lasts without being used: of staff and operators, and of builders.
@@ -91,9 +91,9 @@ impl Visitor {
         self.roles.contains(&UserRole::Staff)
     }
 
-    /// Whether they see the whole record of a builder, public or not: staff, and the builder.
-    pub(crate) fn sees_record_of(&self, builder: BuilderId) -> bool {
-        self.is_staff() || self.builder == Some(builder)
+    /// Whether they look after the program: staff and operators.
+    pub(crate) fn looks_after(&self) -> bool {
+        OPERATORS.allows(self.roles.iter().copied())
     }
 
     fn of(signed_in: SignedIn, cookie: &str) -> Self {
@@ -257,13 +257,34 @@ fn denied(state: &AppState, visitor: &Visitor, parts: &Parts) -> Response {
 
 /// On a machine of one's own, while nobody can sign in: its operator sees what an operator sees. Nobody edits.
 async fn is_open(state: &AppState, access: Access) -> Result<bool, StoreError> {
-    if !state.web.is_local() || !access.allows([UserRole::Operator]) || access.allows([UserRole::Builder]) {
+    if !access.allows([UserRole::Operator]) || access.allows([UserRole::Builder]) {
+        return Ok(false);
+    }
+    is_own_machine(state).await
+}
+
+/// Whether the pages are this machine's own and nobody can sign in: then whoever asks is the one who runs it.
+async fn is_own_machine(state: &AppState) -> Result<bool, StoreError> {
+    if !state.web.is_local() {
         return Ok(false);
     }
     match &state.desk {
         Some(desk) => Ok(!desk.ctx.store.has_accounts().await?),
         None => Ok(true),
     }
+}
+
+/// How far a visitor sees into the record of a builder; without one, into the list of all.
+pub(crate) async fn sight_of(state: &AppState, visitor: &Visitor, slug: Option<&Slug>) -> Result<Sight, StoreError> {
+    if visitor.looks_after() {
+        return Ok(Sight::Inside);
+    }
+    if let (Some(desk), Some(own), Some(slug)) = (&state.desk, visitor.builder, slug)
+        && desk.ctx.store.builder(slug).await?.is_some_and(|builder| builder.id == own)
+    {
+        return Ok(Sight::Inside);
+    }
+    Ok(if is_own_machine(state).await? { Sight::Machine } else { Sight::Public })
 }
 
 /// Whether a program asks from an address of `web.metrics_from`, and not through a proxy.

@@ -1,4 +1,4 @@
-//! One builder's record.
+//! One builder's page: the whole record for whoever may see it, else the name and what was featured.
 
 use askama::Template;
 use axum::Extension;
@@ -9,16 +9,17 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::auth::Visitor;
+use super::auth::{Visitor, sight_of};
 use super::error::WebError;
 use super::frame::{Frame, Moment, NAME, Pager, TITLE, counted};
 use super::public::answer;
 use super::sources::{self, SourceLine, kind_name};
 use super::state::AppState;
 use crate::model::{
-    ActivityKind, BuilderRecordView, MergeRule, MergedView, OutcomeCode, RecordQuery, SightingView, Slug, SourceRow, TimelineItem, Week,
+    ActivityKind, BuilderRecordView, BuilderView, FeaturedView, FeaturedWork, MergeRule, MergedView, OutcomeCode, RecordQuery,
+    SightingView, Slug, SourceRow, TimelineItem, Week,
 };
-use crate::render::{Calendar, country_name, day_of, kind_label, language_tag, month_name, number, short, web_address};
+use crate::render::{Calendar, country_name, date_span, day_of, kind_label, language_tag, month_name, number, short, web_address};
 
 /// Items of the timeline on one page.
 const ITEMS: u64 = 40;
@@ -132,20 +133,58 @@ pub(crate) async fn record(
         let slug = Slug::parse(&given).map_err(|_| WebError::NotFound)?;
         let kind = ActivityKind::parse(&query.kind);
         let page = query.page.parse::<u64>().unwrap_or(1).clamp(1, 1 << 32);
-        let private = sees(&state, &visitor, &slug).await?;
-        let asked = RecordQuery { kind, private, skip: (page - 1) * ITEMS, take: ITEMS };
-        let view = state.pages.builder(&slug, asked).await?.ok_or(WebError::NotFound)?;
-        let record = put_together(&state, &view, kind, page);
-        Ok(Html(record.render()?).into_response())
+        let sight = sight_of(&state, &visitor, Some(&slug)).await?;
+        let asked = RecordQuery { kind, sight, skip: (page - 1) * ITEMS, take: ITEMS };
+        let page = match state.pages.builder(&slug, asked).await?.ok_or(WebError::NotFound)? {
+            BuilderView::Record(view) => put_together(&state, &view, kind, page).render()?,
+            BuilderView::Featured(view) => Featured::of(&state, &view, page).render()?,
+        };
+        Ok(Html(page).into_response())
     })
     .await
 }
 
-/// Whether the visitor sees this record although it may not be public.
-async fn sees(state: &AppState, visitor: &Visitor, slug: &Slug) -> Result<bool, WebError> {
-    let Some(desk) = state.desk.as_ref().filter(|_| visitor.is_signed_in()) else { return Ok(false) };
-    let builder = desk.ctx.store.builder(slug).await?;
-    Ok(builder.is_some_and(|builder| visitor.sees_record_of(builder.id)))
+struct FeaturedLine {
+    title: String,
+    lang: Option<String>,
+    url: Option<String>,
+    kind: &'static str,
+    week: String,
+    span: String,
+}
+
+/// What everybody sees of a builder.
+#[derive(Template)]
+#[template(path = "pages/featured.html", whitespace = "minimize")]
+struct Featured {
+    frame: Frame,
+    name: String,
+    place: Option<&'static str>,
+    counts: String,
+    works: Vec<FeaturedLine>,
+    pager: Pager,
+}
+
+impl Featured {
+    fn of(state: &AppState, view: &FeaturedView, page: u64) -> Self {
+        let link = |page: u64| format!("{}/builders/{}?page={page}", state.base, view.slug);
+        let shown = |work: &FeaturedWork| FeaturedLine {
+            title: titled(&work.title),
+            lang: work.language.as_deref().and_then(language_tag),
+            url: web_address(&work.url),
+            kind: kind_label(work.kind),
+            week: work.week.to_string(),
+            span: format!("week {} · {}", work.week.number(), date_span(work.week)),
+        };
+        Self {
+            frame: Frame::of(state, ""),
+            name: short(&view.name, NAME),
+            place: view.country.as_deref().and_then(country_name),
+            counts: counted(view.found, "work was featured", "works were featured"),
+            works: view.works.iter().map(shown).collect(),
+            pager: Pager::of(page, view.found, ITEMS, link),
+        }
+    }
 }
 
 fn put_together(state: &AppState, view: &BuilderRecordView, kind: Option<ActivityKind>, page: u64) -> Record {

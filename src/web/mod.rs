@@ -97,7 +97,7 @@ fn routes(state: &AppState) -> Routes {
         .get("/digest/latest", Access::Everyone, public::latest)
         .get("/digest/feed.atom", Access::Everyone, public::feed)
         .get("/digest/{name}", Access::Everyone, public::digest)
-        .get("/builders", Access::Everyone, public::builders)
+        .get("/builders", Access::Personal, public::builders)
         .get("/builders/{slug}", Access::Personal, builder::record)
         .get("/how", Access::Everyone, public::how)
         .get("/healthz", Access::Everyone, health::live)
@@ -363,6 +363,39 @@ mod tests {
                         ["https://", "http://", "/", "#", "mailto:"].iter().any(|start| target.starts_with(start)) || target.is_empty();
                     assert!(fits && !target.starts_with("//"), "{path} {hostile}: {target}");
                 }
+            }
+        }
+    }
+
+    /// A page as everybody sees it where pages are for others.
+    async fn get_from_outside(sample: Sample, path: &str) -> String {
+        let mut config = crate::config::Config::default();
+        config.web.public_url = "https://digest.example".parse().unwrap();
+        let state = AppState { web: Arc::new(config.web), ..sample::state(sample) };
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = router(state).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        let bytes = axum::body::to_bytes(response.into_body(), 1 << 24).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_everybody_sees_of_builders_is_as_sound() {
+        for (name, path) in [("featured", "/builders/member-1"), ("builders_from_outside", "/builders")] {
+            let body = get_from_outside(Sample::rich(), path).await;
+            assert_eq!((body.matches("<h1").count(), body.matches("<main id=\"main\"").count()), (1, 1), "{path}");
+            insta::assert_snapshot!(name, &body);
+            assert!(get_from_outside(Sample::large(5_000), path).await.len() <= 100 * 1024, "{path}");
+            let known = shape(&get_from_outside(Sample::full("plain"), path).await).0;
+            let known: BTreeSet<_> = known.union(&shape(&body).0).cloned().collect();
+            for hostile in crate::render::sample::HOSTILE {
+                let (parts, targets) = shape(&get_from_outside(Sample::full(hostile), path).await);
+                let new: Vec<_> = parts.difference(&known).collect();
+                assert!(new.is_empty(), "{path} {hostile}: {new:?}");
+                let fits = |target: &String| {
+                    target.is_empty() || ["https://", "http://", "/", "#", "mailto:"].iter().any(|start| target.starts_with(start))
+                };
+                assert!(targets.iter().all(|target| fits(target) && !target.starts_with("//")), "{path} {hostile}: {targets:?}");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Pages for readers: the front page, digests in their formats, the archive, the list of builders, and how it is made.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -8,6 +9,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use super::auth::{Visitor, sight_of};
 use super::error::WebError;
 use super::frame::{Frame, Moment, NAME, Pager, TITLE, counted};
 use super::state::AppState;
@@ -201,7 +203,8 @@ struct BuilderLine {
     name: String,
     category: Option<String>,
     place: Option<&'static str>,
-    activities: String,
+    not_public: bool,
+    activities: Option<String>,
     featured: String,
     latest: Option<Moment>,
 }
@@ -212,17 +215,24 @@ struct Builders {
     frame: Frame,
     counts: String,
     q: String,
+    /// Whether anything is told of records, or names and places in digests alone.
+    records: bool,
     rows: Vec<BuilderLine>,
     pager: Pager,
 }
 
 /// `GET /builders`
-pub(crate) async fn builders(State(state): State<AppState>, query: Result<Query<BuildersQuery>, QueryRejection>) -> Response {
+pub(crate) async fn builders(
+    State(state): State<AppState>,
+    Extension(visitor): Extension<Visitor>,
+    query: Result<Query<BuildersQuery>, QueryRejection>,
+) -> Response {
     answer(&state, async {
         let Query(query) = query.map_err(|_| WebError::BadRequest)?;
         let q = short(&query.q, 100);
         let now = state.clock.now();
-        let all = state.pages.builders().await?;
+        let all = state.pages.builders(sight_of(&state, &visitor, None).await?).await?;
+        let records = all.iter().any(|row| row.activities.is_some());
         let total = all.len() as u64;
         let found = matching(all, &q);
         let link = |page: u64| {
@@ -239,14 +249,15 @@ pub(crate) async fn builders(State(state): State<AppState>, query: Result<Query<
         };
         let rows = found.into_iter().skip(skip).take(usize::try_from(ROWS).unwrap_or(usize::MAX)).map(|row| BuilderLine {
             place: row.country.as_deref().and_then(country_name),
-            activities: number(row.activities),
+            not_public: row.not_public,
+            activities: row.activities.map(number),
             featured: number(row.featured),
             latest: Moment::maybe(row.latest_at, now),
             slug: row.slug,
             name: short(&row.name, NAME),
             category: row.category.map(|category| short(&category, NAME)),
         });
-        let page = Builders { frame: Frame::of(&state, "builders"), counts, rows: rows.collect(), q, pager };
+        let page = Builders { frame: Frame::of(&state, "builders"), counts, records, rows: rows.collect(), q, pager };
         Ok(Html(page.render()?).into_response())
     })
     .await
@@ -396,8 +407,9 @@ mod tests {
             name: name.into(),
             category: Some("Serverless".into()),
             country: None,
-            activities: 0,
+            activities: Some(0),
             featured: 0,
+            not_public: false,
             latest_at: None,
         };
         let found = |q: &str| matching(vec![row("Şükrü Özgür"), row("ＡＤＡ")], q).into_iter().map(|row| row.name).collect::<Vec<_>>();

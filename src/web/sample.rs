@@ -12,9 +12,9 @@ use super::state::{Answer, AppState, Pages, PagesError};
 use crate::clock::ManualClock;
 use crate::config::Config;
 use crate::model::{
-    ActivityId, ActivityKind, AmplifiedView, BuilderRecordView, BuilderRow, Digest, DigestSummary, HealthView, HomeView, HostRow,
-    MergeRule, MergedView, OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, SourceId, SourceKind, SourceRow, SourceStatus,
-    TaskRow, TimelineItem, Week,
+    ActivityId, ActivityKind, AmplifiedView, BuilderRecordView, BuilderRow, BuilderView, Digest, DigestSummary, FeaturedView, FeaturedWork,
+    HealthView, HomeView, HostRow, MergeRule, MergedView, OperatorView, OutcomeCode, RecordQuery, Sight, SightingView, Slug, SourceId,
+    SourceKind, SourceRow, SourceStatus, TaskRow, TimelineItem, Week,
 };
 use crate::render::sample as digests;
 use crate::render::{FeedEntry, Format, feed, render};
@@ -175,6 +175,16 @@ impl Sample {
         }
     }
 
+    fn featured(&self, query: RecordQuery) -> FeaturedView {
+        let week: Week = "2026-W47".parse().unwrap();
+        let work = |at: i64| {
+            let item = self.item(at, None, "2026-11-25".parse().unwrap());
+            FeaturedWork { week, title: item.title, language: item.language, kind: item.kind, url: item.url.unwrap() }
+        };
+        let works = (0..3i64).skip(query.skip as usize).map(work).collect();
+        FeaturedView { slug: "member-1".into(), name: self.name(0), country: Some(self.say("JP")), found: 3, works }
+    }
+
     fn item(&self, at: i64, kind: Option<ActivityKind>, today: Date) -> TimelineItem {
         let titles = [
             ("ja", "サーバーレスで作る全国気象データの配信基盤：設計から運用まで"),
@@ -245,24 +255,29 @@ impl Pages for Sample {
         self.answer(feed(&[entry], &digests::context()).unwrap())
     }
 
-    fn builders(&self) -> Answer<'_, Vec<BuilderRow>> {
+    fn builders(&self, sight: Sight) -> Answer<'_, Vec<BuilderRow>> {
+        let whole = sight != Sight::Public;
         self.answer(
             (0..self.builders)
                 .map(|at| BuilderRow {
                     slug: format!("member-{}", at + 1),
                     name: self.name(at),
-                    category: Some(self.say(["Serverless", "Databases", "Community & Culture"][at % 3])),
+                    category: whole.then(|| self.say(["Serverless", "Databases", "Community & Culture"][at % 3])),
                     country: (at % 2 == 0).then(|| self.say("NG")),
-                    activities: 1_214 / (at as u64 + 1),
+                    activities: whole.then_some(1_214 / (at as u64 + 1)),
                     featured: (at % 3) as u64,
-                    latest_at: (at % 7 != 6).then(|| now().saturating_sub(SignedDuration::from_hours(5 * at as i64)).unwrap()),
+                    not_public: false,
+                    latest_at: (whole && at % 7 != 6).then(|| now().saturating_sub(SignedDuration::from_hours(5 * at as i64)).unwrap()),
                 })
                 .collect(),
         )
     }
 
-    fn builder<'a>(&'a self, slug: &'a Slug, query: RecordQuery) -> Answer<'a, Option<BuilderRecordView>> {
-        self.answer((slug.as_str() == "member-1").then(|| self.record(query)))
+    fn builder<'a>(&'a self, slug: &'a Slug, query: RecordQuery) -> Answer<'a, Option<BuilderView>> {
+        self.answer((slug.as_str() == "member-1").then(|| match query.sight {
+            Sight::Public => BuilderView::Featured(self.featured(query)),
+            Sight::Machine | Sight::Inside => BuilderView::Record(Box::new(self.record(query))),
+        }))
     }
 
     fn operator(&self) -> Answer<'_, OperatorView> {

@@ -133,7 +133,8 @@ impl SourceLine {
             id: row.id.to_string(),
             kind: kind_name(row.kind),
             name: name(row),
-            url: web_address(&row.url).unwrap_or_default(),
+            // Where something is hidden, the address leads nowhere.
+            url: web_address(&row.url).filter(|_| !row.url.contains('…')).unwrap_or_default(),
             owners: row.owners.iter().map(|(slug, name)| (slug.clone(), short(name, NAME))).collect(),
             state: state.word(),
             tone: state.tone(),

@@ -8,7 +8,7 @@ use super::auth::Desk;
 use crate::clock::Clock;
 use crate::config::{Config, DigestConfig, ProgramConfig, WebConfig};
 use crate::flow::Context;
-use crate::model::{BuilderRecordView, BuilderRow, DigestSummary, HealthView, HomeView, OperatorView, RecordQuery, Slug, Week};
+use crate::model::{BuilderRow, BuilderView, DigestSummary, HealthView, HomeView, OperatorView, RecordQuery, Sight, Slug, Week};
 use crate::render::Format;
 
 /// Why the data of a page could not be had. Logged where it is handled, never shown.
@@ -31,10 +31,10 @@ pub trait Pages: Send + Sync {
     fn latest(&self) -> Answer<'_, Option<Week>>;
     /// The Atom feed of published digests ([`crate::render::feed`]).
     fn feed(&self) -> Answer<'_, String>;
-    /// Builders with a public page, ordered by name and then slug.
-    fn builders(&self) -> Answer<'_, Vec<BuilderRow>>;
-    /// One builder's record.
-    fn builder<'a>(&'a self, slug: &'a Slug, query: RecordQuery) -> Answer<'a, Option<BuilderRecordView>>;
+    /// Builders whom one with this sight finds, ordered by name and then slug.
+    fn builders(&self, sight: Sight) -> Answer<'_, Vec<BuilderRow>>;
+    /// One builder's page.
+    fn builder<'a>(&'a self, slug: &'a Slug, query: RecordQuery) -> Answer<'a, Option<BuilderView>>;
     /// Sources, hosts and tasks.
     fn operator(&self) -> Answer<'_, OperatorView>;
     /// Whether the daemon can do its work.

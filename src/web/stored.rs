@@ -11,9 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::state::{Answer, Pages, PagesError};
 use crate::flow::Context;
 use crate::model::{
-    ActivityId, AmplifiedView, Builder, BuilderId, BuilderRecordView, BuilderRow, Correction, DeliveryState, DigestSummary, HealthView,
-    HomeView, HostRow, Mark, MergedView, OperatorView, OutcomeCode, RecordQuery, SightingView, Slug, Source, SourceRow, SourceState,
-    TaskRow, TimelineItem, Week, WordView,
+    ActivityId, AmplifiedView, Builder, BuilderId, BuilderRecordView, BuilderRow, BuilderView, Correction, DeliveryState, DigestSummary,
+    FeaturedView, FeaturedWork, HealthView, HomeView, HostRow, Mark, MergedView, OperatorView, OutcomeCode, RecordQuery, Sight,
+    SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week, WordView, masked, masked_text,
 };
 use crate::render::{self, FeedEntry, Format};
 use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError, WorkRow};
@@ -34,8 +34,8 @@ struct Published {
     summaries: Vec<DigestSummary>,
     /// The newest ones whole.
     newest: Vec<DigestRow>,
-    /// How often each builder was featured.
-    featured: HashMap<BuilderId, u64>,
+    /// What of each builder was featured, newest first.
+    featured: HashMap<BuilderId, Vec<FeaturedWork>>,
     /// Of all weeks, oldest first.
     corrections: Vec<Correction>,
 }
@@ -49,10 +49,17 @@ const FEED: usize = 20;
 
 impl Published {
     fn of(weeks: Vec<(Week, u32)>, mut rows: Vec<DigestRow>, corrections: Vec<Correction>) -> Self {
-        let mut featured = HashMap::new();
-        for builder in rows.iter().flat_map(|row| row.digest.picks()).filter(|pick| pick.removed.is_none()).flat_map(|pick| &pick.builders)
-        {
-            *featured.entry(builder.id).or_insert(0) += 1;
+        let mut featured: HashMap<_, Vec<_>> = HashMap::new();
+        for (row, pick) in rows.iter().flat_map(|row| row.digest.picks().map(move |pick| (row, pick))) {
+            for builder in pick.builders.iter().filter(|_| pick.removed.is_none()) {
+                featured.entry(builder.id).or_default().push(FeaturedWork {
+                    week: row.week,
+                    title: pick.title.clone(),
+                    language: pick.language.clone(),
+                    kind: pick.kind,
+                    url: pick.url.clone(),
+                });
+            }
         }
         for row in &mut rows {
             row.digest = row.digest.for_readers();
@@ -61,6 +68,10 @@ impl Published {
         let summaries = rows.iter().map(|row| DigestSummary { corrected: corrected(row), ..summary(row) }).collect();
         rows.truncate(FEED);
         Self { weeks, summaries, newest: rows, featured, corrections }
+    }
+
+    fn times_featured(&self, builder: BuilderId) -> u64 {
+        self.featured.get(&builder).map_or(0, |works| works.len() as u64)
     }
 }
 
@@ -104,7 +115,7 @@ impl StoredPages {
             .map(|source| {
                 let state = states.remove(&source.id).unwrap_or_default();
                 let entries = entries.get(&source.id).copied().unwrap_or(0);
-                source_row(source, state, entries, &builders)
+                source_row(&source, state, entries, &builders)
             })
             .collect())
     }
@@ -120,15 +131,30 @@ impl StoredPages {
             .into_iter()
             .map(|(source, state)| {
                 let entries = entries.get(&source.id).copied().unwrap_or(0);
-                source_row(source, state, entries, &builders)
+                source_row(&source, state, entries, &builders)
             })
             .collect())
     }
 
-    async fn record(&self, slug: &Slug, query: RecordQuery) -> Result<Option<BuilderRecordView>, StoreError> {
-        let Some(builder) = self.ctx.store.builder(slug).await?.filter(|builder| query.private || !builder.switches.not_public) else {
-            return Ok(None);
-        };
+    async fn page_of(&self, slug: &Slug, query: RecordQuery) -> Result<Option<BuilderView>, StoreError> {
+        let builder = self.ctx.store.builder(slug).await?;
+        let Some(builder) = builder.filter(|builder| query.sight.finds(builder.switches)) else { return Ok(None) };
+        if query.sight.sees_record(builder.switches) {
+            return Ok(Some(BuilderView::Record(Box::new(self.record(builder, query).await?))));
+        }
+        let published = self.published().await?;
+        let works = published.featured.get(&builder.id).map(Vec::as_slice).unwrap_or_default();
+        let bounded = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        Ok(Some(BuilderView::Featured(FeaturedView {
+            slug: builder.slug.to_string(),
+            name: builder.name,
+            country: builder.country.filter(|_| builder.switches.show_place),
+            found: works.len() as u64,
+            works: works.iter().skip(bounded(query.skip)).take(bounded(query.take)).cloned().collect(),
+        })))
+    }
+
+    async fn record(&self, builder: Builder, query: RecordQuery) -> Result<BuilderRecordView, StoreError> {
         let zone = builder.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
         let times = self.ctx.store.activity_times(builder.id).await?;
         let sources = self.own_sources(&builder).await?;
@@ -160,9 +186,9 @@ impl StoredPages {
         let outcomes = self.ctx.store.verdicts(shown.clone()).await?;
         let works = self.ctx.store.works_of(shown).await?;
         let amplified = self.amplified(builder.id).await?;
-        let told_alone = if query.private { self.words(builder.id).await? } else { Vec::new() };
+        let told_alone = if query.sight == Sight::Inside { self.words(builder.id).await? } else { Vec::new() };
         let timeline = rows.iter().map(|row| self.timeline_item(row, works.get(&row.activity.id), &zone, &sources, &outcomes)).collect();
-        Ok(Some(BuilderRecordView {
+        Ok(BuilderRecordView {
             slug: builder.slug.to_string(),
             name: builder.name,
             category: builder.categories.first().and_then(|key| self.category_name(key)),
@@ -170,7 +196,7 @@ impl StoredPages {
             timezone: builder.timezone,
             activities: times.len() as u64,
             days: days.len() as u64,
-            featured: published.featured.get(&builder.id).copied().unwrap_or(0),
+            featured: published.times_featured(builder.id),
             kinds,
             today,
             calendar,
@@ -179,7 +205,7 @@ impl StoredPages {
             timeline,
             amplified,
             words: told_alone,
-        }))
+        })
     }
 
     /// What staff told a builder in private about works of theirs, latest first.
@@ -342,7 +368,7 @@ fn by_id(builders: Vec<Builder>) -> HashMap<BuilderId, Builder> {
     builders.into_iter().map(|builder| (builder.id, builder)).collect()
 }
 
-fn source_row(source: Source, state: SourceState, entries: u64, builders: &HashMap<BuilderId, Builder>) -> SourceRow {
+fn source_row(source: &Source, state: SourceState, entries: u64, builders: &HashMap<BuilderId, Builder>) -> SourceRow {
     SourceRow {
         id: source.id,
         kind: source.kind,
@@ -353,11 +379,11 @@ fn source_row(source: Source, state: SourceState, entries: u64, builders: &HashM
             .filter_map(|owner| builders.get(&owner.builder))
             .map(|builder| (builder.slug.to_string(), builder.name.clone()))
             .collect(),
-        url: source.url,
+        url: masked(&source.url),
         status: state.status,
         paused: source.paused,
         left: source.left,
-        error: state.error,
+        error: state.error.as_deref().map(masked_text),
         failing_since: state.failing_since,
         failures: state.failures,
         last_poll_at: state.last_poll_at,
@@ -428,28 +454,33 @@ impl Pages for StoredPages {
         })
     }
 
-    fn builders(&self) -> Answer<'_, Vec<BuilderRow>> {
+    fn builders(&self, sight: Sight) -> Answer<'_, Vec<BuilderRow>> {
         Box::pin(async move {
             let counts = self.ctx.store.builder_counts().await?;
             let published = self.published().await?;
             let mut builders = self.ctx.store.builders().await?;
-            builders.retain(|builder| !builder.switches.not_public && builder.is_active(self.ctx.clock.now()));
+            builders.retain(|builder| sight.finds(builder.switches) && builder.is_active(self.ctx.clock.now()));
             builders.sort_by(|one, other| (crate::text::fold(&one.name), &one.slug).cmp(&(crate::text::fold(&other.name), &other.slug)));
-            let row = |builder: Builder| BuilderRow {
-                category: builder.categories.first().and_then(|key| self.category_name(key)),
-                country: builder.country.filter(|_| builder.switches.show_place),
-                activities: counts.get(&builder.id).map_or(0, |(all, _)| *all),
-                latest_at: counts.get(&builder.id).map(|(_, latest)| *latest),
-                featured: published.featured.get(&builder.id).copied().unwrap_or(0),
-                slug: builder.slug.to_string(),
-                name: builder.name,
+            let row = |builder: Builder| {
+                let whole = sight.sees_record(builder.switches);
+                let told = counts.get(&builder.id).filter(|_| whole);
+                BuilderRow {
+                    category: builder.categories.first().filter(|_| whole).and_then(|key| self.category_name(key)),
+                    activities: whole.then(|| told.map_or(0, |(all, _)| *all)),
+                    latest_at: told.map(|(_, latest)| *latest),
+                    country: builder.country.filter(|_| builder.switches.show_place),
+                    featured: published.times_featured(builder.id),
+                    not_public: builder.switches.not_public,
+                    slug: builder.slug.to_string(),
+                    name: builder.name,
+                }
             };
             Ok(builders.into_iter().map(row).collect())
         })
     }
 
-    fn builder<'a>(&'a self, slug: &'a Slug, query: RecordQuery) -> Answer<'a, Option<BuilderRecordView>> {
-        Box::pin(async move { Ok(self.record(slug, query).await?) })
+    fn builder<'a>(&'a self, slug: &'a Slug, query: RecordQuery) -> Answer<'a, Option<BuilderView>> {
+        Box::pin(async move { Ok(self.page_of(slug, query).await?) })
     }
 
     fn operator(&self) -> Answer<'_, OperatorView> {

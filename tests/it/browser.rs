@@ -302,8 +302,11 @@ fn a_post_is_put_on_record(browser: &mut Browser, edith: &Window, page: &str, da
     browser.tab_to(edith, "button[value=posted]");
     browser.and_load(edith, |browser| browser.press(edith, "Enter"));
     assert!(browser.text(edith, "document.querySelector('.posted').textContent").contains("Posted on X by Edith"));
-    assert!(daemon.get(author).2.contains("https://social.example/@us/1"));
     browser.picture(edith, "posted-1200");
+    let base = page.split_once("/staff").unwrap().0;
+    browser.go(edith, &format!("{base}{author}"));
+    assert!(browser.text(edith, "document.querySelector('main').innerHTML").contains("https://social.example/@us/1"));
+    assert!(!daemon.get(author).2.contains("https://social.example/@us/1"), "the record is for its builder and for staff");
 }
 
 /// Looks at every page of staff and of readers, narrow and wide, light and dark, and with the system's own colors.

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use clarion::clock::{Clock, SystemClock};
-use clarion::model::Week;
+use clarion::flow::{self, EditError, Warnings, Wish};
+use clarion::model::{DigestState, Edit, Level, Mark, MarkRecord, Week};
+use clarion::store::Taken;
 use serde_json::Value;
 
 use crate::digest::start;
+use crate::support::world::{World, post, rss};
 use crate::support::{good, json, run};
 
 fn last_week() -> String {
@@ -156,4 +159,45 @@ fn a_correction_is_an_edition_that_names_the_one_before() {
         assert!(!text.contains(work["url"].as_str().unwrap()) && text.contains("taken out"), "{format}: {text}");
     }
     run(folder, &["digest", "remove", week, "1", "--reason", "again"]).refused(1, &["already"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_of_what_moved_meanwhile_keeps_none_of_its_ticks() {
+    let world = World::at("2026-11-16T08:00:00Z").await;
+    world.feed("Ada Loam", "/feed").await;
+    world.origin.serve("/feed", rss(&[]));
+    world.poll().await;
+    let date = "18 Nov 2026 09:00:00 GMT";
+    world.origin.serve("/feed", rss(&[post("one", "One of Ada", date)]));
+    world.clock.set("2026-11-20T08:00:00Z".parse().unwrap());
+    world.poll().await;
+    let draft = world.draft("2026-W47", "2026-11-23T07:00:00Z").await;
+    let (ctx, week) = (&world.ctx, draft.week);
+    let seen = flow::draft_view(ctx, week).await.unwrap();
+    let warning = seen.findings.iter().find(|finding| finding.level == Level::Warning).unwrap();
+    let opened = Mark::Opened { work: seen.picks[0].pick.work.clone() };
+    let ticks = vec![opened.clone(), Mark::Accepted { key: warning.key.clone() }];
+    let wish = |on: u32| Wish { on: Some(on), ..Wish::by("Edith") };
+    let intro = Edit::Intro { section: None, text: Some("A short week.".into()) };
+    let now = flow::edit(ctx, week, &intro, &Wish::by("Otto")).await.unwrap().revision;
+    let refused = flow::approve_with(ctx, week, Warnings::Ticked, ticks, &wish(seen.revision)).await;
+    assert!(matches!(refused, Err(EditError::Clash { .. })), "{refused:?}");
+    assert_eq!(ctx.store.marks(week).await.unwrap(), []);
+    // An edit that comes between the look and the writing is noticed as well.
+    let record = MarkRecord { at: world.clock_now(), by: "Edith".into(), what: opened.clone(), note: None };
+    let kept = ctx.store.record_marks_on(week, seen.revision, seen.draft_hash.clone(), vec![record]).await.unwrap();
+    assert!(matches!(kept, Taken::Clash(revision) if revision == now), "{kept:?}");
+    // A tick of what is no warning refuses the whole; where something is still open, what was ticked stays ticked.
+    let wrong = vec![opened.clone(), Mark::Accepted { key: "feedbeef".into() }];
+    assert!(matches!(flow::approve_with(ctx, week, Warnings::Ticked, wrong, &wish(now)).await, Err(EditError::Refused(_))));
+    assert_eq!(ctx.store.marks(week).await.unwrap(), []);
+    let open = flow::approve_with(ctx, week, Warnings::Ticked, vec![opened], &wish(now)).await;
+    assert!(matches!(open, Err(EditError::Unticked { .. })), "{open:?}");
+    assert_eq!(ctx.store.marks(week).await.unwrap().len(), 1);
+    let rest = flow::draft_view(ctx, week).await.unwrap().findings.into_iter().filter(|finding| finding.ticked_by.is_none());
+    let rest: Vec<Mark> = rest.map(|finding| Mark::Accepted { key: finding.key }).collect();
+    let approved = flow::approve_with(ctx, week, Warnings::Ticked, rest, &wish(now)).await.unwrap();
+    assert_eq!(approved.state, DigestState::Approved);
+    let told = flow::edit(ctx, week, &intro, &Wish::by("Otto")).await.unwrap_err().to_string();
+    assert_eq!(told, "the digest of 2026-W47 is approved: pull it back to edit it");
 }

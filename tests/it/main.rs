@@ -49,6 +49,10 @@ mod poll;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
+mod secret;
+#[cfg(test)]
+mod sight;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod user;

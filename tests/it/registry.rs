@@ -30,13 +30,18 @@ fn every_line_is_accounted_for_and_what_is_not_http_is_refused() {
         roster.push_str(&format!("ada,,rss,{pasted}\n"));
     }
     std::fs::write(folder.join("roster.csv"), &roster).unwrap();
-    // An import takes what can be taken; a check is a failure, and needs no configuration.
+    // A check needs no configuration.
     let checked = run(folder, &["registry", "check", "roster.csv"]);
     assert_eq!(checked.code, 1);
-    let dry = json(folder, &["registry", "import", "roster.csv", "--dry-run"]);
+    // What can be taken is taken, and the exit code tells scripts that it was not all: dry or not, printed or as JSON.
+    let tried = run(folder, &["registry", "import", "roster.csv", "--dry-run", "--json"]);
+    assert!(tried.code == 0 && tried.err.contains("10 of 12 lines were refused; the rest would be taken"), "{tried:?}");
+    let dry = tried.json();
     assert_eq!((&dry["dry_run"], &dry["added"], &dry["refused"]), (&true.into(), &2.into(), &10.into()), "{dry}");
     assert_eq!(json(folder, &["registry", "list"]), serde_json::json!([]));
-    let told = good(folder, &["registry", "import", "roster.csv"]);
+    let taken = run(folder, &["registry", "import", "roster.csv"]);
+    assert!(taken.code == 0 && taken.err.contains("10 of 12 lines were refused; the rest was taken"), "{taken:?}");
+    let told = taken.out;
     for line in 4..14 {
         let said = told.lines().find(|said| said.starts_with(&format!("line {line}: ada "))).unwrap();
         assert!(said.contains("refused: ") && !said.contains("secret"), "{said}");
@@ -46,7 +51,8 @@ fn every_line_is_accounted_for_and_what_is_not_http_is_refused() {
     assert_eq!(urls, ["http://a.example/feed", "https://b.example/feed"]);
 
     // The same again, and each export in turn, change nothing.
-    assert!(good(folder, &["registry", "import", "roster.csv"]).contains("0 added, 0 changed, 2 unchanged, 10 refused"));
+    let again = run(folder, &["registry", "import", "roster.csv"]);
+    assert!(again.code == 0 && again.out.contains("0 added, 0 changed, 2 unchanged, 10 refused"), "{again:?}");
     for format in ["csv", "toml", "opml"] {
         let name = format!("again.{format}");
         std::fs::write(folder.join(&name), good(folder, &["registry", "export", "--format", format])).unwrap();

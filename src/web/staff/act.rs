@@ -19,6 +19,7 @@ use crate::digest::EditRefused;
 use crate::flow::{self, EditError, LedgerError, Warnings, Wish};
 use crate::model::{ActivityId, DraftView, Edit, Mark, Network, PickView, Week, Wording};
 use crate::render;
+use crate::store::StoreError;
 
 /// Where the reader goes after something was done.
 struct Back {
@@ -76,7 +77,7 @@ pub(crate) async fn act(
                     let kept = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "token" | "on")).cloned().collect();
                     trouble(&state, me, week, Trouble::Clash { since, fields: kept }, StatusCode::CONFLICT).await
                 }
-                Err(EditError::Store(error)) if !matches!(error, crate::store::StoreError::Refused(_)) => Err(error.into()),
+                Err(EditError::Store(error)) if !matches!(error, StoreError::Refused(_) | StoreError::Standing(_)) => Err(error.into()),
                 Err(error) => {
                     let fault = for_people(&error);
                     trouble(&state, me, week, Trouble::Fault(fault), StatusCode::UNPROCESSABLE_ENTITY).await
@@ -91,7 +92,7 @@ async fn trouble(state: &AppState, me: Visitor, week: Week, trouble: Trouble, st
     show(state, me, week, &WeekQuery::default(), Some(trouble), status).await
 }
 
-/// An error without the commands that its text offers to those who type.
+/// An error as a sentence.
 fn for_people(error: &EditError) -> String {
     let text = match error {
         EditError::Unticked { findings, .. } => {
@@ -104,7 +105,6 @@ fn for_people(error: &EditError) -> String {
         }
         other => other.to_string(),
     };
-    let text = text.split(": make it with `clarion").next().unwrap_or_default();
     let mut chars = text.chars();
     let sentence: String = chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect());
     if sentence.ends_with(['.', '?', '!']) { sentence } else { format!("{sentence}.") }
@@ -134,7 +134,7 @@ async fn perform(state: &AppState, me: &Visitor, before: &DraftView, task: Task,
     let wish = Wish { by: me.name.clone(), note, on: Some(on) };
     let of_publish = |error: crate::flow::PublishError| match error {
         crate::flow::PublishError::Store(error) => EditError::Store(error),
-        other => EditError::Store(crate::store::StoreError::Refused(other.to_string())),
+        other => EditError::Store(StoreError::Refused(other.to_string())),
     };
     let of_ledger = |error: LedgerError| match error {
         LedgerError::Store(error) => EditError::Store(error),
@@ -157,16 +157,14 @@ async fn perform(state: &AppState, me: &Visitor, before: &DraftView, task: Task,
             None
         }
         Task::Approve => {
-            for key in fields.all("accept").flat_map(|keys| keys.split(' ')).filter(|key| !key.is_empty()) {
-                flow::mark(ctx, week, Mark::Accepted { key: key.to_owned() }, &wish).await?;
-            }
+            let accepted = fields.all("accept").flat_map(|keys| keys.split(' ')).filter(|key| !key.is_empty());
+            let mut ticks: Vec<Mark> = accepted.map(|key| Mark::Accepted { key: key.to_owned() }).collect();
             // Only of what was on the page that was ticked.
             if fields.get("opened") == "all" && before.revision == on {
-                for pick in before.picks.iter().filter(|pick| pick.opened.iter().all(|(who, _)| *who != me.name)) {
-                    flow::mark(ctx, week, Mark::Opened { work: pick.pick.work.clone() }, &wish).await?;
-                }
+                let unopened = before.picks.iter().filter(|pick| pick.opened.iter().all(|(who, _)| *who != me.name));
+                ticks.extend(unopened.map(|pick| Mark::Opened { work: pick.pick.work.clone() }));
             }
-            flow::approve_draft(ctx, week, Warnings::Ticked, &wish).await?;
+            flow::approve_with(ctx, week, Warnings::Ticked, ticks, &wish).await?;
             None
         }
         Task::PullBack => {
@@ -307,7 +305,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_read_as_sentences_and_offer_no_commands() {
+    fn errors_read_as_sentences() {
         let week = "2026-W47".parse().unwrap();
         assert_eq!(for_people(&EditError::NoDraft(week)), "There is no draft of 2026-W47 yet.");
         let refused = EditError::Refused(EditRefused("the pick leads already".into()));

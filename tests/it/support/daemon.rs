@@ -42,8 +42,8 @@ impl Daemon {
         let mut daemon = Self { child, address: String::new(), told };
         daemon.address = daemon.wait_for("it is ready", |daemon| {
             let told = daemon.told();
-            let ready = told.lines().find_map(|line| line.strip_prefix("ready http://"));
-            ready.map(|address| address.trim_end_matches('/').to_owned())
+            let ready = told.lines().find_map(|line| Some(line.split_once("ready http://")?.1));
+            ready.and_then(|address| Some(address.split('/').next()?.to_owned()))
         });
         daemon
     }
