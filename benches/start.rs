@@ -120,7 +120,7 @@ fn visit_pages(address: &str, process: u32, week: Week, builders: usize) {
         format!("/staff/week/{next}"),
         format!("/staff/week/{week}/refresh"),
         format!("/staff/week/{week}/posts"),
-        format!("/staff/week/{week}/preview/html"),
+        format!("/staff/week/{week}/preview/mail-light"),
         format!("/staff/compare?week={week}"),
         "/staff/archive".into(),
         "/staff/archive?q=lambda".into(),

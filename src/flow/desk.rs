@@ -39,16 +39,16 @@ pub async fn draft_view(ctx: &Context, week: Week) -> Result<DraftView, EditErro
 
 /// What differs between a week's digest as it stands and the draft before its edits.
 pub async fn compare_with_computed(ctx: &Context, week: Week) -> Result<Difference, EditError> {
-    let parts = ctx.store.draft_parts(week).await?.ok_or(EditError::NoDraft(week))?;
-    let row = ctx.store.digest(week).await?.ok_or(EditError::NoDraft(week))?;
-    Ok(digest::difference(&parts.base, &row.digest))
+    let row = ctx.store.desk(week).await?.ok_or(EditError::NoDraft(week))?;
+    let before = ctx.store.draft_before_edits(week).await?;
+    Ok(before.map(|before| digest::difference(&before, &row.desk.digest)).unwrap_or_default())
 }
 
 /// What differs between a week's digest as it stands and that of another week.
 pub async fn compare_with_week(ctx: &Context, week: Week, other: Week) -> Result<Difference, EditError> {
-    let row = ctx.store.digest(week).await?.ok_or(EditError::NoDraft(week))?;
-    let before = ctx.store.digest(other).await?.ok_or(EditError::NoDraft(other))?;
-    Ok(digest::difference(&before.digest, &row.digest))
+    let row = ctx.store.desk(week).await?.ok_or(EditError::NoDraft(week))?;
+    let before = ctx.store.desk(other).await?.ok_or(EditError::NoDraft(other))?;
+    Ok(digest::difference(&before.desk.digest, &row.desk.digest))
 }
 
 /// What the checks find now.

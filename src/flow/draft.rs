@@ -131,8 +131,7 @@ pub(super) async fn standing(ctx: &Context, week: Week, members: &[ActivityId]) 
     // What the choice did not even look at stands as it would alone.
     let (now, cut_off) = (ctx.clock.now(), cut_off(ctx, week)?);
     let mut frame = Frame::of(ctx, week, cut_off, now).await?;
-    let nothing = (Timestamp::MIN, Timestamp::MIN);
-    let alone = Wanted { window: nothing, since: cut_off, by: Vec::new(), found: nothing, named: members.to_vec() };
+    let alone = Wanted { named: members.to_vec(), ..Wanted::nothing(cut_off) };
     let mut candidates = frame.candidates(ctx, alone).await?;
     // Of what came out long before, no draft has anything to say.
     let reach = frame.wanted().since;
@@ -253,18 +252,31 @@ impl Frame {
         }
         let late_days = i64::from(self.effective.config.late_days).max(window + 7 * LONGEST_PAUSE_WEEKS);
         let late_since = late_finds.after.saturating_sub(SignedDuration::from_hours(24 * late_days)).unwrap_or(Timestamp::MIN);
-        // Digests are a week apart at least, and each was in the cool-down of those before it.
-        let near = usize::try_from(window / 7 + 1 + LONGEST_PAUSE_WEEKS).unwrap_or(0) + self.effective.config.cool_down as usize;
-        let earlier = history.partition_point(|past| past.week < self.week);
-        let by: BTreeSet<BuilderId> =
-            history[earlier.saturating_sub(near)..].iter().flat_map(|past| &past.picks).flat_map(|pick| pick.builders.clone()).collect();
         Wanted {
             window: (from, self.cut_off),
+            by: self.paused(window),
             since: since.min(late_since),
-            by: by.into_iter().collect(),
             found: (late_finds.after, late_finds.until),
             named: self.edits.holds.keys().cloned().collect(),
         }
+    }
+
+    /// The builders whose cool-downs may have paused windows, each with how long ago a work of theirs may have come out.
+    fn paused(&self, window_days: i64) -> Vec<(BuilderId, Timestamp)> {
+        let history = &self.past.history;
+        let pause = usize::try_from(self.effective.config.cool_down).unwrap_or(usize::MAX);
+        let before = history.partition_point(|past| past.week < self.week);
+        let longest = window_days / 7 + 1 + LONGEST_PAUSE_WEEKS;
+        let mut pauses: BTreeMap<BuilderId, i64> = BTreeMap::new();
+        for then in (0..before).filter(|then| self.week.weeks_since(history[*then].week) <= longest) {
+            let near = history[then.saturating_sub(pause)..].iter().take(then.min(pause).saturating_add(pause).saturating_add(1));
+            let cooling: BTreeSet<BuilderId> = near.flat_map(|past| &past.picks).flat_map(|pick| pick.builders.iter().copied()).collect();
+            for builder in cooling {
+                *pauses.entry(builder).or_default() += 1;
+            }
+        }
+        let since = |pauses: i64| self.before(window_days + 7 * pauses.min(LONGEST_PAUSE_WEEKS));
+        pauses.into_iter().map(|(builder, pauses)| (builder, since(pauses))).collect()
     }
 
     async fn candidates(&mut self, ctx: &Context, wanted: Wanted) -> Result<Vec<Candidate>, StoreError> {
@@ -319,9 +331,9 @@ async fn compute(
     let mut highest: Vec<&Outcome> = digest.outcomes.iter().filter(|outcome| outcome.gain.is_some()).collect();
     highest.sort_by_key(|outcome| (std::cmp::Reverse(outcome.gain), &outcome.work));
     let by: BTreeSet<BuilderId> = highest.iter().take(SWAPPED).flat_map(|outcome| outcome.builders.iter().copied()).collect();
-    let nothing = (Timestamp::MIN, Timestamp::MIN);
     let since = frame.before(digest::POOL_DAYS);
-    let older = Wanted { window: (cut_off, cut_off), since, by: by.into_iter().collect(), found: nothing, named: Vec::new() };
+    let by = by.into_iter().map(|builder| (builder, since)).collect();
+    let older = Wanted { by, ..Wanted::nothing(cut_off) };
     let mut older = frame.candidates(ctx, older).await?;
     let known: BTreeSet<&ActivityId> = digest.outcomes.iter().map(|outcome| &outcome.work).collect();
     older.retain(|candidate| !known.contains(&candidate.work));

@@ -212,6 +212,17 @@ impl Store {
         .await
     }
 
+    /// A draft as computed; `None` while it is still as it was computed.
+    pub async fn draft_before_edits(&self, week: Week) -> Result<Option<Digest>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT payload.body FROM digests JOIN desks USING (week) JOIN payload ON payload.seq = draft_seq
+                       WHERE week = ?1 AND desks.body IS NOT NULL";
+            let base: Option<String> = connection.query_row(sql, [week.to_string()], |row| row.get(0)).optional()?;
+            base.map(|base| serde_json::from_str(&base).map_err(StoreError::from)).transpose()
+        })
+        .await
+    }
+
     /// A draft as computed, with what could have a place in it and its edits.
     pub async fn draft_parts(&self, week: Week) -> Result<Option<DraftParts>, StoreError> {
         self.read(move |connection| {

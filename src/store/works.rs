@@ -1,6 +1,6 @@
 //! Works with all that a choice among them asks about.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -127,29 +127,29 @@ fn with_answers(connection: &Connection, work: Work, activities: Vec<Activity>) 
     Ok(WorkRow { work, activities, received, gone })
 }
 
-/// The works of which something came out from the one instant on, and before the other, that have no other members; and of
-/// those that have, the ids. Most works stand for themselves, and these are read in the order in which they are kept.
-fn works_in(connection: &Connection, from: i64, to: i64) -> Result<(Vec<WorkRow>, BTreeSet<String>), StoreError> {
+/// The works of which something came out from the one instant on, and before the other, that stand alone; and what belongs to
+/// others. Most works stand alone, have the id of their one activity, and are read in the order in which they are kept.
+fn works_in(connection: &Connection, from: i64, to: i64) -> Result<(Vec<WorkRow>, Vec<String>), StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT activity, rule, joined_to, primary_id, topic, body, members, work
-         FROM activities JOIN work_members ON activity = activities.id JOIN works ON works.id = work
+        "SELECT activities.id, members, topic, body FROM activities LEFT JOIN works ON works.id = activities.id
          WHERE effective_at >= ?1 AND effective_at < ?2",
     )?;
     let mut rows = statement.query([from, to])?;
-    let (mut alone, mut joined) = (Vec::new(), BTreeSet::new());
+    let (mut alone, mut joined) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let id: String = row.get(7)?;
-        if row.get::<_, i64>(6)? > 1 {
-            joined.insert(id);
+        let id: String = row.get(0)?;
+        if row.get::<_, Option<i64>>(1)? != Some(1) {
+            joined.push(id);
             continue;
         }
+        let id = ActivityId(id);
         let work = Work {
-            id: ActivityId(id),
-            primary: ActivityId(row.get(3)?),
-            members: vec![member_in(row)?],
-            topic: serde_json::from_str(text(row.get_ref(4)?)?)?,
+            id: id.clone(),
+            primary: id.clone(),
+            members: vec![WorkMember { activity: id, rule: MergeRule::Alone, joined_to: None }],
+            topic: serde_json::from_str(text(row.get_ref(2)?)?)?,
         };
-        alone.push(with_answers(connection, work, vec![serde_json::from_str(text(row.get_ref(5)?)?)?])?);
+        alone.push(with_answers(connection, work, vec![serde_json::from_str(text(row.get_ref(3)?)?)?])?);
     }
     Ok((alone, joined))
 }
@@ -243,18 +243,25 @@ pub struct Compared {
 pub struct Wanted {
     /// Works of which something came out from the one instant on, and before the other.
     pub window: (Timestamp, Timestamp),
-    /// What came out before the window, from that instant on, …
+    /// What came out before the window, by these builders, from that instant on, …
+    pub by: Vec<(BuilderId, Timestamp)>,
+    /// … or since this one, …
     pub since: Timestamp,
-    /// … by these builders, …
-    pub by: Vec<BuilderId>,
-    /// … or was found after the one instant, and at or before the other, and not in a back catalogue.
+    /// … and was found after the one instant, and at or before the other, and not in a back catalogue.
     pub found: (Timestamp, Timestamp),
     /// Works by any of their activities, whatever their dates.
     pub named: Vec<ActivityId>,
 }
 
-/// The works that are wanted beside those of the window.
-fn wanted_beside(connection: &Connection, wanted: &Wanted) -> Result<BTreeSet<String>, StoreError> {
+impl Wanted {
+    /// Nothing at all, before an instant.
+    pub fn nothing(at: Timestamp) -> Self {
+        Self { window: (at, at), by: Vec::new(), since: at, found: (at, at), named: Vec::new() }
+    }
+}
+
+/// What is wanted beside the window, by any activity.
+fn wanted_beside(connection: &Connection, wanted: &Wanted) -> Result<Vec<String>, StoreError> {
     let from = to_millis(wanted.window.0);
     let since = to_millis(wanted.since);
     let mut activities: Vec<String> = Vec::new();
@@ -266,8 +273,11 @@ fn wanted_beside(connection: &Connection, wanted: &Wanted) -> Result<BTreeSet<St
         }
         Ok(())
     };
-    for builder in &wanted.by {
-        take("SELECT activity FROM credits WHERE builder = ?1 AND effective_at >= ?2 AND effective_at < ?3", &[builder.0, since, from])?;
+    for (builder, since) in &wanted.by {
+        take(
+            "SELECT activity FROM credits WHERE builder = ?1 AND effective_at >= ?2 AND effective_at < ?3",
+            &[builder.0, to_millis(*since), from],
+        )?;
     }
     // A work is of a back catalogue where all its activities are.
     take(
@@ -277,12 +287,7 @@ fn wanted_beside(connection: &Connection, wanted: &Wanted) -> Result<BTreeSet<St
         &[to_millis(wanted.found.0), to_millis(wanted.found.1), since, from],
     )?;
     activities.extend(wanted.named.iter().map(|activity| activity.0.clone()));
-    let mut work_of = connection.prepare_cached("SELECT work FROM work_members WHERE activity = ?1")?;
-    let mut works = BTreeSet::new();
-    for activity in activities {
-        works.extend(work_of.query_row([activity], |row| row.get::<_, String>(0)).optional()?);
-    }
-    Ok(works)
+    Ok(activities)
 }
 
 impl Store {
@@ -293,23 +298,28 @@ impl Store {
         let middle = from.midpoint(to);
         let window = |from: i64, to: i64| self.read(move |connection| works_in(connection, from, to));
         let beside = self.read(move |connection| wanted_beside(connection, &which));
-        let ((mut works, mut ids), (more, more_ids), beside) = tokio::try_join!(window(from, middle), window(middle, to), beside)?;
+        let ((mut works, mut activities), (more, more_joined), beside) =
+            tokio::try_join!(window(from, middle), window(middle, to), beside)?;
         works.extend(more);
-        ids.extend(more_ids);
-        ids.extend(beside);
-        for work in &works {
-            ids.remove(work.work.id.as_str());
-        }
-        works.extend(self.work_rows(ids.into_iter().collect()).await?);
+        activities.extend(more_joined);
+        activities.extend(beside);
+        let known: HashSet<ActivityId> = works.iter().map(|row| row.work.id.clone()).collect();
+        works.extend(self.work_rows(activities, known).await?);
         works.sort_unstable_by(|one, other| one.work.id.cmp(&other.work.id));
         Ok(works)
     }
 
-    async fn work_rows(&self, ids: Vec<String>) -> Result<Vec<WorkRow>, StoreError> {
+    /// The works of these activities, but for those that are known.
+    async fn work_rows(&self, activities: Vec<String>, known: HashSet<ActivityId>) -> Result<Vec<WorkRow>, StoreError> {
         self.read(move |connection| {
+            let mut work_of = connection.prepare_cached("SELECT work FROM work_members WHERE activity = ?1")?;
+            let mut ids: BTreeSet<String> = BTreeSet::new();
+            for activity in activities {
+                ids.extend(work_of.query_row([activity], |row| row.get::<_, String>(0)).optional()?);
+            }
             let mut works = Vec::with_capacity(ids.len());
-            for id in ids {
-                works.extend(work_row(connection, &id)?);
+            for id in ids.into_iter().map(ActivityId).filter(|id| !known.contains(id)) {
+                works.extend(work_row(connection, id.as_str())?);
             }
             Ok(works)
         })

@@ -109,7 +109,7 @@ impl StoredPages {
         let store = &self.ctx.store;
         let mut states = store.source_states().await?;
         let entries = store.entries_by_source().await?;
-        let builders = by_id(store.builders().await?);
+        let builders = store.builder_names().await?;
         let sources = store.sources().await?.into_iter();
         Ok(sources
             .map(|source| {
@@ -126,7 +126,8 @@ impl StoredPages {
         let entries = store.entries_of(builder.id).await?;
         let sources = store.sources_of(builder.id).await?;
         let shared = sources.iter().flat_map(|(source, _)| &source.owners).any(|owner| owner.builder != builder.id);
-        let builders = by_id(if shared { store.builders().await? } else { vec![builder.clone()] });
+        let own = HashMap::from([(builder.id, (builder.slug.to_string(), builder.name.clone()))]);
+        let builders = if shared { store.builder_names().await? } else { own };
         Ok(sources
             .into_iter()
             .map(|(source, state)| {
@@ -364,21 +365,12 @@ impl StoredPages {
     }
 }
 
-fn by_id(builders: Vec<Builder>) -> HashMap<BuilderId, Builder> {
-    builders.into_iter().map(|builder| (builder.id, builder)).collect()
-}
-
-fn source_row(source: &Source, state: SourceState, entries: u64, builders: &HashMap<BuilderId, Builder>) -> SourceRow {
+fn source_row(source: &Source, state: SourceState, entries: u64, builders: &HashMap<BuilderId, (String, String)>) -> SourceRow {
     SourceRow {
         id: source.id,
         kind: source.kind,
         title: state.title,
-        owners: source
-            .owners
-            .iter()
-            .filter_map(|owner| builders.get(&owner.builder))
-            .map(|builder| (builder.slug.to_string(), builder.name.clone()))
-            .collect(),
+        owners: source.owners.iter().filter_map(|owner| builders.get(&owner.builder).cloned()).collect(),
         url: masked(&source.url),
         status: state.status,
         paused: source.paused,
@@ -460,7 +452,7 @@ impl Pages for StoredPages {
             let published = self.published().await?;
             let mut builders = self.ctx.store.builders().await?;
             builders.retain(|builder| sight.finds(builder.switches) && builder.is_active(self.ctx.clock.now()));
-            builders.sort_by(|one, other| (crate::text::fold(&one.name), &one.slug).cmp(&(crate::text::fold(&other.name), &other.slug)));
+            builders.sort_by_cached_key(|builder| (crate::text::fold(&builder.name), builder.slug.to_string()));
             let row = |builder: Builder| {
                 let whole = sight.sees_record(builder.switches);
                 let told = counts.get(&builder.id).filter(|_| whole);
