@@ -33,14 +33,6 @@ pub(crate) fn run(command: &mut Command) -> Took {
     Took { elapsed: started.elapsed(), peak_kib }
 }
 
-/// The processor time that a process has had so far, to a hundredth of a second; it is the same on a busy machine.
-pub(crate) fn cpu_of(process: u32) -> Duration {
-    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    let after_name = status.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 10)
-}
-
 /// The most memory that a running process has had, in KiB; 0 once it is over.
 pub(crate) fn peak_of(child: &Child) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
