@@ -505,10 +505,18 @@ fn put_activity(connection: &Connection, settled: &SettledActivity) -> Result<()
         sighting.execute(params![entry, id])?;
     }
     let mut credit = connection.prepare_cached(
-        "INSERT OR REPLACE INTO credits (activity, builder, role, basis, effective_at, host) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR REPLACE INTO credits (activity, builder, role, basis, effective_at, host, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for one in &activity.credits {
-        credit.execute(params![id, one.builder.0, one.role.as_str(), one.basis.as_str(), to_millis(activity.effective_at), host])?;
+        credit.execute(params![
+            id,
+            one.builder.0,
+            one.role.as_str(),
+            one.basis.as_str(),
+            to_millis(activity.effective_at),
+            host,
+            activity.kind.as_str()
+        ])?;
     }
     let mut alias = connection.prepare_cached("INSERT OR REPLACE INTO aliases (alias, activity) VALUES (?1, ?2)")?;
     for other in aliases {

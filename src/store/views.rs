@@ -196,14 +196,12 @@ impl Store {
     /// What a builder is credited with, in its barest form: the kind and the effective time of each activity.
     pub async fn activity_times(&self, builder: BuilderId) -> Result<Vec<(ActivityKind, Timestamp)>, StoreError> {
         self.read(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT a.kind, a.effective_at FROM credits c JOIN activities a ON a.id = c.activity WHERE c.builder = ?1",
-            )?;
+            let mut statement = connection.prepare_cached("SELECT kind, effective_at FROM credits WHERE builder = ?1")?;
             let mut rows = statement.query([builder.0])?;
             let mut times = Vec::new();
             while let Some(row) = rows.next()? {
-                let kind: String = row.get(0)?;
-                let kind = ActivityKind::parse(&kind).ok_or_else(|| StoreError::Broken(format!("unknown kind `{kind}`")))?;
+                let kind = row.get_ref(0)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
+                let kind = ActivityKind::parse(kind).ok_or_else(|| StoreError::Broken(format!("unknown kind `{kind}`")))?;
                 times.push((kind, from_millis(row.get(1)?)?));
             }
             Ok(times)

@@ -184,9 +184,10 @@ CREATE TABLE credits (
     basis    TEXT NOT NULL,
     effective_at INTEGER NOT NULL,
     host     TEXT NOT NULL,                  -- where it stands, if it may be compared with pieces on other hosts
+    kind     TEXT NOT NULL,                  -- of the activity
     PRIMARY KEY (activity, builder)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX credits_of_builder ON credits (builder, effective_at, host);
+CREATE INDEX credits_of_builder ON credits (builder, effective_at, host, kind);
 CREATE TABLE activity_keys (
     key      TEXT NOT NULL,
     activity TEXT NOT NULL,

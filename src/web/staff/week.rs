@@ -25,7 +25,7 @@ use crate::schedule;
 /// Edits that are shown without being asked for.
 const LATEST: usize = 8;
 /// Of works that were found late, so many are shown: the best ones.
-const LATE: usize = 20;
+const LATE: usize = 10;
 /// Weeks that a work may be held for.
 const HOLD_WEEKS: usize = 8;
 
