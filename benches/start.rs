@@ -151,7 +151,7 @@ fn visit_pages(address: &str, process: u32, week: Week, builders: usize) {
                 elapsed
             })
             .collect();
-        let busy = (cpu_of(process) - before).as_secs_f64() * 1e3 / f64::from(visits);
+        let busy = cpu_of(process).saturating_sub(before).as_secs_f64() * 1e3 / f64::from(visits);
         let (_, packed) = reader.get(&path(0), "gzip");
         times.sort_unstable();
         let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1e3;
@@ -178,7 +178,7 @@ async fn timed(runs: usize, mut run: impl AsyncFnMut()) -> String {
         run().await;
         times.push(started.elapsed());
     }
-    let busy = (cpu_of(std::process::id()) - before).as_millis() / runs as u128;
+    let busy = cpu_of(std::process::id()).saturating_sub(before).as_millis() / runs as u128;
     let worst = times.iter().max().map_or(0.0, Duration::as_secs_f64) * 1e3;
     format!("{:.0} ms, at worst {worst:.0} ms; {busy} ms of processor time each", measure::median(times) * 1e3)
 }
