@@ -16,7 +16,9 @@ use crate::model::{
     ActivityId, CanonicalUrl, Contender, DecisionKind, Difference, Digest, DraftView, Edit, EditRecord, Finding, Level, Mark, MarkRecord,
     Outcome, Pool, Seq, SourceId, Week,
 };
-use crate::store::{DigestRow, DraftParts, Head, NewApproval, NewDraft, NewEdit, Refresh, RosterChange, Standing, StoreError, Taken};
+use crate::store::{
+    DeskRow, DigestRow, DraftParts, Head, NewApproval, NewDraft, NewEdit, Refresh, RosterChange, Standing, StoreError, Taken,
+};
 
 /// Why something was not done to a draft.
 #[derive(Debug, thiserror::Error)]
@@ -171,17 +173,15 @@ pub struct RefreshPreview {
 
 /// What would change if the draft were computed anew, from the log as it is now.
 pub async fn preview_refresh(ctx: &Context, week: Week) -> Result<RefreshPreview, EditError> {
-    let parts = parts(ctx, week).await?;
-    let running = running_with(ctx, week, named(&parts)).await?;
+    let DeskRow { head, desk: before } = ctx.store.desk(week).await?.ok_or(EditError::NoDraft(week))?;
+    let edits = ctx.store.edits(week).await?;
+    let running = running_with(ctx, week, named(&edits)).await?;
     let (digest, pool) = (&running.0, &running.1);
     let token = token_of(digest)?;
-    let (before, desk) = tokio::task::block_in_place(|| {
-        let before = digest::lay(&parts.base, &parts.pool, &parts.edits);
-        digest::try_edit(digest, pool, &parts.edits, &Edit::Refresh).map(|laid| (before, laid.desk))
-    })?;
+    let desk = tokio::task::block_in_place(|| digest::try_edit(digest, pool, &edits, &Edit::Refresh))?.desk;
     Ok(RefreshPreview {
         week,
-        revision: parts.head.revision,
+        revision: head.revision,
         token,
         difference: digest::difference(&before.digest, &desk.digest),
         notices: desk.notices,
@@ -197,7 +197,7 @@ pub async fn refresh(ctx: &Context, week: Week, token: Option<&str>, wish: &Wish
         return Err(DraftError::Settled { week, state: parts.head.state }.into());
     }
     adopt_for(ctx, week).await?;
-    let (digest, pool) = Arc::unwrap_or_clone(running_with(ctx, week, named(&parts)).await?);
+    let (digest, pool) = Arc::unwrap_or_clone(running_with(ctx, week, named(&parts.edits)).await?);
     if token.is_some_and(|token| token_of(&digest).ok().as_deref() != Some(token)) {
         return Err(EditRefused("the log moved meanwhile: look again at what a refresh would change".to_owned()).into());
     }
@@ -206,8 +206,8 @@ pub async fn refresh(ctx: &Context, week: Week, token: Option<&str>, wish: &Wish
 }
 
 /// All works that the edits of a draft name: they are looked at again, however long ago they came out.
-fn named(parts: &DraftParts) -> Vec<ActivityId> {
-    parts.edits.iter().filter(|record| record.undone_by.is_none()).flat_map(|record| record.what.works()).cloned().collect()
+fn named(edits: &[EditRecord]) -> Vec<ActivityId> {
+    edits.iter().filter(|record| record.undone_by.is_none()).flat_map(|record| record.what.works()).cloned().collect()
 }
 
 async fn keep_refresh(
