@@ -77,6 +77,11 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// What is compared: views where the platform counts them, else reactions, else stars.
+    pub fn response(&self) -> Option<u64> {
+        self.views.or_else(|| self.likes.map(|likes| likes.saturating_add(self.comments.unwrap_or(0)))).or(self.stars)
+    }
+
     /// Whether the platform gave no count at all.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

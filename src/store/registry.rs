@@ -260,6 +260,16 @@ impl Store {
         self.read(builders).await
     }
 
+    /// The slugs and names of all builders.
+    pub async fn builder_names(&self) -> Result<HashMap<BuilderId, (String, String)>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT id, slug, name FROM builders")?;
+            let names = statement.query_map([], |row| Ok((BuilderId(row.get(0)?), (row.get(1)?, row.get(2)?))))?;
+            Ok(names.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
     /// The builder of that slug.
     pub async fn builder(&self, slug: &Slug) -> Result<Option<Builder>, StoreError> {
         let slug = slug.clone();
