@@ -220,7 +220,7 @@ async fn dispatch(global: &Global, ctx: &Context, command: DigestCommand) -> any
         }
         DigestCommand::Show(args) => {
             let week = week_of(&args);
-            let Some(row) = ctx.store.digest(week).await? else {
+            let Some(row) = flow::digest_now(ctx, week).await? else {
                 flow::may_draft(ctx, week)?;
                 return Err(crate::store::Standing::NoDraft(week).into());
             };

@@ -10,7 +10,7 @@ use super::Global;
 use super::output;
 use crate::config::ChannelKind;
 use crate::flow::{self, Context, Wish};
-use crate::model::{ActivityId, BuilderId, DeliveryState, Difference, DraftView, Edit, Level, Mark, Slug, Week, Wording};
+use crate::model::{ActivityId, BuilderId, DeliveryState, Difference, DigestState, DraftView, Edit, Level, Mark, Slug, Week, Wording};
 use crate::store::DeliveryRow;
 
 #[derive(Debug, Subcommand)]
@@ -53,7 +53,7 @@ pub(super) enum EditCommand {
     PullBack(NotedWeek),
     /// Put a mistake in a published digest right: a new edition tells it, the old one stays as it was.
     Correct(CorrectArgs),
-    /// Take a work out of a published digest for legal or safety reasons; a line in its place says so.
+    /// Take a work, or what is coming up, out of a published digest for legal or safety reasons; a line says so.
     Remove(RemoveArgs),
     /// Show what differs from the draft before its edits, or from another week.
     Diff(DiffArgs),
@@ -271,7 +271,8 @@ pub(super) struct CorrectArgs {
 pub(super) struct RemoveArgs {
     /// The week, such as 2026-W47.
     week: Week,
-    /// The work: its position in the digest, the beginning of its id, or its address.
+    /// The work: its position in the digest, the beginning of its id, or its address. An entry of "Coming up": its
+    /// address, or the beginning of its id.
     work: String,
     /// Why, in words that readers see.
     #[arg(long, value_name = "TEXT")]
@@ -481,6 +482,9 @@ async fn list_edits(global: &Global, ctx: &Context, week: Week) -> anyhow::Resul
 
 async fn check(global: &Global, ctx: &Context, week: Week) -> anyhow::Result<()> {
     let view = flow::draft_view(ctx, week).await?;
+    if view.state == DigestState::Collecting {
+        return Err(flow::EditError::NoDraft(week).into());
+    }
     let errors = view.findings.iter().filter(|finding| finding.level == Level::Error).count();
     if global.json {
         output::print_json(&json!({

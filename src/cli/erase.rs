@@ -36,7 +36,7 @@ pub(super) async fn run(global: &Global, args: EraseArgs) -> anyhow::Result<()> 
         ));
     }
     if !erased.drafts.is_empty() {
-        text.push_str(&format!("to be drafted and approved again: {}\n", weeks(&erased.drafts)));
+        text.push_str(&format!("drafts that were computed anew, with their edits, and want to be approved: {}\n", weeks(&erased.drafts)));
     }
     if !erased.editions.is_empty() {
         text.push_str(&format!("new editions of published digests, the old bytes are gone: {}\n", weeks(&erased.editions)));

@@ -167,7 +167,7 @@ fn errors_of(pick: &Pick, desk: &Desk, facts: &CheckFacts, findings: &mut Findin
         findings.error(
             "opted_out",
             Some(pick),
-            format!("{name} does not want to be featured (any more), but has a place with {}", quoted(pick)),
+            format!("{name} does not want to be featured, or to be public (any more), but has a place with {}", quoted(pick)),
         );
     }
 }

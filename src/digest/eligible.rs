@@ -207,6 +207,17 @@ impl<'a> Rules<'a> {
             && !candidate.members.iter().chain([&candidate.work]).any(taken)
     }
 
+    /// What the active builders of a work chose, who all stay out of digests.
+    fn choice_of(&self, candidate: &Candidate) -> &'static str {
+        let builders = candidate.builders.iter().filter_map(|builder| self.inputs.builders.get(builder));
+        let choices: BTreeSet<bool> = builders.filter(|builder| builder.active).map(|builder| builder.not_featured).collect();
+        match (choices.contains(&true), choices.contains(&false)) {
+            (true, true) => "its builders chose not to be featured, or not to be public",
+            (false, true) => "its builders chose not to be public",
+            (_, false) => "its builders chose not to be featured",
+        }
+    }
+
     /// Rules 0 to 13.
     fn fault_before_cool_down(&self, candidate: &Candidate, shown: &[&Credited], points: i64) -> Option<(OutcomeCode, String)> {
         let fault = |code, text: &str| Some((code, text.to_owned()));
@@ -245,7 +256,7 @@ impl<'a> Rules<'a> {
             return fault(OutcomeCode::Inactive, "none of its builders is an active member");
         }
         if !shown.iter().any(|builder| builder.active) {
-            return fault(OutcomeCode::OptedOut, "its builders chose not to be featured");
+            return fault(OutcomeCode::OptedOut, self.choice_of(candidate));
         }
         if candidate.members.iter().chain([&candidate.work]).any(|member| self.past.featured.contains(member)) {
             return fault(OutcomeCode::AlreadyFeatured, "it was featured before");

@@ -398,9 +398,11 @@ pub async fn find_work(ctx: &Context, week: Week, named: &str) -> Result<Activit
             None => refused(format!("the draft of {week} has no pick {named}")),
         };
     }
+    let coming = &desk.digest.coming_up;
     if named.len() >= 6 && named.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let named = named.to_ascii_lowercase();
         let known = parts.base.outcomes.iter().flat_map(|outcome| outcome.members.iter().chain([&outcome.work]));
+        let known = known.chain(coming.iter().map(|coming| &coming.activity));
         let mut found: Vec<&ActivityId> = known.filter(|id| id.as_str().starts_with(&named)).collect();
         found.sort_unstable();
         found.dedup();
@@ -411,6 +413,12 @@ pub async fn find_work(ctx: &Context, week: Week, named: &str) -> Result<Activit
         };
     }
     if let Ok(url) = CanonicalUrl::parse(named) {
+        // An announcement may be gone from the log, or stand at the address of others.
+        let is_there = |url_of: &str| CanonicalUrl::parse(url_of).is_ok_and(|other| other.key() == url.key());
+        let has_place = desk.digest.picks().any(|pick| std::iter::once(&pick.url).chain(&pick.also).any(|url| is_there(url)));
+        if let Some(coming) = coming.iter().find(|coming| !has_place && is_there(&coming.url)) {
+            return Ok(coming.activity.clone());
+        }
         let at = ctx.store.activities_at(&url.key()).await?;
         return match at.into_iter().next() {
             Some(activity) => Ok(activity.id),

@@ -298,7 +298,7 @@ pub async fn send_test(ctx: &Context, week: Week, address: &str, channel: Option
         .iter()
         .find(fits)
         .ok_or_else(|| DeliverError::NoMail(channel.map(|name| format!(" under the name `{name}`")).unwrap_or_default()))?;
-    let row = ctx.store.digest(week).await?.ok_or(DeliverError::NoDraft(week))?;
+    let row = super::draft::digest_now(ctx, week).await?.ok_or(DeliverError::NoDraft(week))?;
     let now = ctx.clock.now();
     // A mail program shows one of two mails with the same id: a test must not hide the real one.
     let body = mail(ctx, &row, config, to, Some(now.as_millisecond().to_string()))?;

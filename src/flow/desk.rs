@@ -8,14 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use super::decide::EditError;
-use super::draft::running;
+use super::draft::{leave_out_unwilling, running};
 use super::{Context, links};
 use crate::config::ChannelKind;
 use crate::digest::{self, CheckFacts, Clash, LinkFact, TextFault};
 use crate::health;
 use crate::model::{
     Activity, ActivityId, BuilderId, CanonicalUrl, Desk, Difference, Digest, DigestState, DraftView, EditRecord, Finding, Gist, LateFind,
-    Level, Mark, MarkRecord, Network, Outcome, OutcomeCode, PastPick, Pick, PickView, Week,
+    Level, Mark, MarkRecord, Network, Notice, Outcome, OutcomeCode, PastPick, Pick, PickView, Week,
 };
 use crate::render::{self, Format, RenderError};
 use crate::store::{DeskRow, Head, LinkAnswer, StoreError, WorkRow};
@@ -29,12 +29,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// All that editors see of a week. Before its draft is made: the running candidates, which nobody can edit yet.
 pub async fn draft_view(ctx: &Context, week: Week) -> Result<DraftView, EditError> {
-    let Some(DeskRow { head, desk }) = ctx.store.desk(week).await? else { return collecting(ctx, week).await };
+    let Some(DeskRow { head, mut desk }) = ctx.store.desk(week).await? else { return collecting(ctx, week).await };
+    if head.state != DigestState::Published {
+        let gone = leave_out_unwilling(ctx, &mut desk.digest).await?;
+        desk.notices.extend((gone > 0).then(|| Notice { code: "coming_up".to_owned(), work: None, text: left_out(gone) }));
+    }
     let edits = ctx.store.edits(week).await?;
     let marks = ctx.store.marks(week).await?;
     let findings = findings(ctx, &desk, &marks).await?;
     let late_shelf = late_shelf(ctx, &desk.digest).await?;
     Ok(DraftView { late_shelf, ..view(&head, desk, edits, &marks, findings) })
+}
+
+/// That entries of what is coming up are not shown, in a sentence that names nobody.
+pub(super) fn left_out(entries: usize) -> String {
+    let what = if entries == 1 { "1 entry is".to_owned() } else { format!("{entries} entries are") };
+    format!("{what} left out of \u{201c}Coming up\u{201d}: nobody who made it may be named any more")
 }
 
 /// What differs between a week's digest as it stands and the draft before its edits.

@@ -350,10 +350,15 @@ async fn coming_up(ctx: &Context, regions: &[Region], cut_off: Timestamp) -> Res
     let builders = ctx.store.builders_by_id(credits.into_iter().collect()).await?;
     let credited: BTreeMap<BuilderId, Credited> =
         builders.iter().map(|builder| (builder.id, credited(regions, builder, cut_off))).collect();
+    let removed = ctx.store.removed_works().await?;
     let mut coming = Vec::new();
     let mut works = BTreeSet::new();
     for row in rows {
         let activity = row.activity;
+        // What was taken out of one digest is not announced in the next.
+        if removed.contains(&activity.id) {
+            continue;
+        }
         let builders: Vec<Credited> = activity
             .credits
             .iter()
@@ -361,7 +366,7 @@ async fn coming_up(ctx: &Context, regions: &[Region], cut_off: Timestamp) -> Res
             .collect::<BTreeSet<_>>()
             .iter()
             .filter_map(|id| credited.get(id))
-            .filter(|builder| builder.active && !builder.not_featured)
+            .filter(|builder| builder.active && !builder.not_featured && !builder.not_public)
             .cloned()
             .collect();
         if let Some(starts_at) = activity.published_at
@@ -381,6 +386,29 @@ async fn coming_up(ctx: &Context, regions: &[Region], cut_off: Timestamp) -> Res
         }
     }
     Ok(coming)
+}
+
+/// Leaves out of what is coming up whoever may not be named any more, however long ago the digest was drafted, and what
+/// nobody else announces. Answers how many entries are gone. A published digest is not asked about: it stays as it is.
+pub(super) async fn leave_out_unwilling(ctx: &Context, digest: &mut Digest) -> Result<usize, StoreError> {
+    if digest.coming_up.is_empty() {
+        return Ok(0);
+    }
+    let now = ctx.clock.now();
+    let ids: BTreeSet<BuilderId> = digest.coming_up.iter().flat_map(|coming| &coming.builders).map(|builder| builder.id).collect();
+    let builders = ctx.store.builders_by_id(ids.into_iter().collect()).await?;
+    let may_be_named = |builder: &&Builder| builder.is_active(now) && !builder.switches.not_featured && !builder.switches.not_public;
+    let willing: BTreeSet<BuilderId> = builders.iter().filter(may_be_named).map(|builder| builder.id).collect();
+    Ok(digest.keep_coming(|credited| willing.contains(&credited.id)))
+}
+
+/// A week's digest as it would go out now; a published one as it went out.
+pub async fn digest_now(ctx: &Context, week: Week) -> Result<Option<DigestRow>, StoreError> {
+    let Some(mut row) = ctx.store.digest(week).await? else { return Ok(None) };
+    if row.state != DigestState::Published {
+        leave_out_unwilling(ctx, &mut row.digest).await?;
+    }
+    Ok(Some(row))
 }
 
 fn credited(regions: &[Region], builder: &Builder, at: Timestamp) -> Credited {

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::decide::{EditError, Wish, refresh};
+use super::draft::draft;
 use super::publish::{next_context, sealing};
 use super::{Context, settle};
-use crate::model::{DigestState, Slug};
-use crate::store::{DigestRow, Erased, Erasing, ErasureRecord, Store, StoreError};
+use crate::model::{DigestState, Slug, Week};
+use crate::store::{DeskRow, DigestRow, Erased, Erasing, ErasureRecord, Store, StoreError};
 
 /// What came of it, and what nobody can undo.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -37,8 +39,9 @@ pub async fn erase(ctx: &Context, slug: &Slug, by: &str) -> Result<ErasureReport
     let at = ctx.clock.now();
     let told = told(at);
     let mut editions = Vec::new();
+    let is_out = |row: &DigestRow| row.state == DigestState::Published;
     for row in ctx.store.digests().await? {
-        let Some(rest) = row.digest.without(builder.id, &told).filter(|_| row.state == DigestState::Published) else { continue };
+        let Some(rest) = row.digest.without(builder.id, &told).filter(|_| is_out(&row) && row.digest.shows(builder.id)) else { continue };
         let row = DigestRow { digest: rest, ..row };
         let context = next_context(ctx, &row).await?;
         let sealed = sealing(&row, &context, at).map_err(|error| StoreError::Broken(error.to_string()))?;
@@ -53,6 +56,12 @@ pub async fn erase(ctx: &Context, slug: &Slug, by: &str) -> Result<ErasureReport
     settle(ctx).await?;
     let mut remains =
         vec!["backups made before this still hold the data: restore them only with the file of erasures beside them".to_owned()];
+    for week in &erased.drafts {
+        // The draft stands without them already; their place is filled here.
+        if let Err(error) = drafted_anew(ctx, *week, by).await {
+            remains.push(format!("the draft of {week} could not be computed anew, do it with `clarion digest refresh`: {error}"));
+        }
+    }
     if !erased.editions.is_empty() {
         remains.push("mails, posts, feeds and copies of digests that went out before cannot be recalled".to_owned());
         remains.push("introductions and corrections that editors wrote may name the person".to_owned());
@@ -61,6 +70,17 @@ pub async fn erase(ctx: &Context, slug: &Slug, by: &str) -> Result<ErasureReport
         remains.push("works that others made too stay theirs; their texts may name the person".to_owned());
     }
     Ok(ErasureReport { builder: slug.to_string(), erased, file, remains })
+}
+
+/// Computes an open draft anew, with the edits that it has.
+async fn drafted_anew(ctx: &Context, week: Week, by: &str) -> Result<(), EditError> {
+    let Some(DeskRow { head, .. }) = ctx.store.desk(week).await? else { return Ok(()) };
+    if head.revision == 0 {
+        draft(ctx, week).await?;
+    } else {
+        refresh(ctx, week, None, &Wish::by(by)).await?;
+    }
+    Ok(())
 }
 
 /// What readers of a digest are told where a work stood.

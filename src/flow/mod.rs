@@ -55,7 +55,7 @@ pub use decide::{
 pub use deliver::{DeliverError, Sending, plan_deliveries, plan_missing, resolve_delivery, send, send_due, send_test};
 pub use desk::{ask_links_of, compare_with_computed, compare_with_week, draft_view, waiting_against_their_word};
 pub use discover::{Discovered, add_source, check_pasted};
-pub use draft::{DraftError, RunningWeeks, default_week, draft, may_draft, preview};
+pub use draft::{DraftError, RunningWeeks, default_week, digest_now, draft, may_draft, preview};
 pub use engagement::{Engagement, EngagementReport, engagement};
 pub use erase::{ErasureReport, apply_erasures, carry_erasures, erase, erasures_beside};
 pub use explain::{Check, Explanation, explain};

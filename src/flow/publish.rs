@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::Context;
-use super::desk::{address_keys, findings};
+use super::desk::{address_keys, findings, left_out};
+use super::draft::leave_out_unwilling;
 use crate::model::{ActivityId, Correction, DigestState, Finding, Level, OutcomeCode, Week, sha256_hex};
 use crate::render::{self, Format, RenderError};
 use crate::store::{DigestRow, EditionKind, NewEdition, Sealing, Standing, StoreError};
@@ -63,7 +64,7 @@ pub async fn edition_context(ctx: &Context, row: &DigestRow) -> Result<render::C
 /// Renders every format of an approved digest and seals the bytes. Published already: nothing happens.
 pub async fn publish(ctx: &Context, week: Week, by: &str) -> Result<DigestRow, PublishError> {
     let now = ctx.clock.now();
-    let row = ctx.store.digest(week).await?.ok_or(PublishError::NoDraft(week))?;
+    let mut row = ctx.store.digest(week).await?.ok_or(PublishError::NoDraft(week))?;
     match row.state {
         DigestState::Published => return Ok(row),
         DigestState::Approved => {}
@@ -73,8 +74,10 @@ pub async fn publish(ctx: &Context, week: Week, by: &str) -> Result<DigestRow, P
         return Err(PublishError::CoolingOff { week, until });
     }
     refuse_unwanted(ctx, week, now).await?;
+    let gone = leave_out_unwilling(ctx, &mut row.digest).await?;
     let context = edition_context(ctx, &row).await?.published(now);
-    let edition = edition(&row, &context, EditionKind::Publication, by, None, now)?;
+    let why = EditionKind::Publication { digest: (gone > 0).then(|| Box::new(row.digest.clone())) };
+    let edition = edition(&row, &context, why, by, (gone > 0).then(|| left_out(gone)), now)?;
     ctx.store.seal(edition).await?;
     tracing::info!(week = %week, "published the digest of {week}");
     // It is out, whatever becomes of sending it: what is not planned here is planned at the next tick.
@@ -119,25 +122,37 @@ pub async fn correct(ctx: &Context, week: Week, text: &str, by: &str, note: Opti
 }
 
 /// Takes a work out of a published digest, for legal or safety reasons: a new edition has a line in its place that says
-/// so, and the bytes of earlier editions go. The work was featured all the same, and is not featured again.
+/// so, and the bytes of earlier editions go. The work was featured all the same, and is not featured again. So goes what
+/// is only announced in it, and is not announced again.
 pub async fn remove(ctx: &Context, week: Week, work: &ActivityId, reason: &str, by: &str) -> Result<DigestRow, PublishError> {
     let row = published(ctx, week).await?;
     let reason = sentence(reason).ok_or_else(|| StoreError::Refused("say why it is taken out: readers are told".to_owned()))?;
     let now = ctx.clock.now();
-    let text = format!("A work was taken out of this digest on {}: {reason}", now.strftime("%-d %B %Y"));
+    let told = |what: &str| format!("{what} was taken out of this digest on {}: {reason}", now.strftime("%-d %B %Y"));
+    let mut text = told("A work");
     let mut digest = row.digest.clone();
     let about = |id: &ActivityId, members: &[ActivityId]| id == work || members.contains(work);
-    let pick = digest
-        .sections
-        .iter_mut()
-        .flat_map(|section| &mut section.picks)
-        .find(|pick| about(&pick.work, &pick.members))
-        .ok_or_else(|| StoreError::Refused(format!("{work} is not in the digest of {week}")))?;
-    if pick.removed.is_some() {
-        return Err(StoreError::Refused(format!("{work} was taken out of the digest of {week} already")).into());
-    }
-    pick.take_out(text.clone());
-    let work = pick.work.clone();
+    let pick = digest.sections.iter_mut().flat_map(|section| &mut section.picks).find(|pick| about(&pick.work, &pick.members));
+    let work = match pick {
+        Some(pick) if pick.removed.is_some() => {
+            return Err(StoreError::Refused(format!("{work} was taken out of the digest of {week} already")).into());
+        }
+        Some(pick) => {
+            pick.take_out(text.clone());
+            pick.work.clone()
+        }
+        // What is only announced leaves no line behind; the correction tells of it.
+        None => {
+            let before = digest.coming_up.len();
+            digest.coming_up.retain(|coming| coming.activity != *work);
+            if digest.coming_up.len() == before {
+                return Err(StoreError::Refused(format!("{work} is not in the digest of {week}")).into());
+            }
+            text = told("An entry of \u{201c}Coming up\u{201d}");
+            work.clone()
+        }
+    };
+    let about = |id: &ActivityId, members: &[ActivityId]| *id == work || members.contains(&work);
     for outcome in digest.outcomes.iter_mut().filter(|outcome| about(&outcome.work, &outcome.members)) {
         outcome.title.clear();
         outcome.url = None;

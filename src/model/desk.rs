@@ -247,7 +247,7 @@ pub struct Rewording {
 /// Something that editors should know of their edits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// `pin_overrules`, `no_longer_applies`, `leads_again`, `split_later`.
+    /// `pin_overrules`, `no_longer_applies`, `leads_again`, `split_later`, `coming_up`.
     pub code: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work: Option<ActivityId>,

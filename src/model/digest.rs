@@ -443,15 +443,24 @@ impl Digest {
         digest
     }
 
+    /// Whether readers see a builder in it: beside a work that has a place, or among what is coming up.
+    pub fn shows(&self, builder: BuilderId) -> bool {
+        let names = |credited: &[Credited]| credited.iter().any(|credited| credited.id == builder);
+        self.picks().any(|pick| pick.removed.is_none() && names(&pick.builders))
+            || self.coming_up.iter().any(|coming| names(&coming.builders))
+    }
+
     /// The same without a builder: of works that nobody else shares a line is left where they stood, and nothing of why
-    /// they stood there. `None` where it does not name them.
+    /// they stood there; what they alone announced is gone. `None` where it does not name them.
     pub fn without(&self, builder: BuilderId, told: &str) -> Option<Self> {
-        let is_named = self.picks().any(|pick| pick.builders.iter().any(|credited| credited.id == builder))
+        let is_named = self.shows(builder)
+            || self.picks().any(|pick| pick.builders.iter().any(|credited| credited.id == builder))
             || self.outcomes.iter().any(|outcome| outcome.builders.contains(&builder));
         if !is_named {
             return None;
         }
         let mut rest = self.clone();
+        rest.keep_coming(|credited| credited.id != builder);
         for pick in rest.sections.iter_mut().flat_map(|section| &mut section.picks) {
             let was_theirs = pick.builders.iter().any(|credited| credited.id == builder);
             pick.builders.retain(|credited| credited.id != builder);
@@ -465,6 +474,25 @@ impl Digest {
             !was_theirs || !outcome.builders.is_empty()
         });
         Some(rest)
+    }
+
+    /// Leaves nothing where works were taken out, not even a line: for a draft that nobody read yet.
+    pub fn forget_removed(&mut self) {
+        for section in &mut self.sections {
+            section.picks.retain(|pick| pick.removed.is_none());
+        }
+        self.sections.retain(|section| !section.picks.is_empty());
+    }
+
+    /// Keeps of those who announce something the ones that may be named, and what at least one of them announces. Answers
+    /// how many entries are gone.
+    pub fn keep_coming(&mut self, may_be_named: impl Fn(&Credited) -> bool) -> usize {
+        let before = self.coming_up.len();
+        self.coming_up.retain_mut(|coming| {
+            coming.builders.retain(|credited| may_be_named(credited));
+            !coming.builders.is_empty()
+        });
+        before - self.coming_up.len()
     }
 
     /// Forgets all outcomes but the best of its late shelf, best first: what is looked at again and again needs no more, and

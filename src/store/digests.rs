@@ -1,6 +1,6 @@
 //! Digests: drafts and what became of them, and the sealed bytes of what was published.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -139,8 +139,8 @@ pub struct NewApproval {
 /// Why an edition is made.
 #[derive(Debug, Clone)]
 pub enum EditionKind {
-    /// The first one.
-    Publication,
+    /// The first one; with the digest as it is sealed where that is not quite the draft that was approved.
+    Publication { digest: Option<Box<Digest>> },
     /// A mistake is put right in words.
     Correction { text: String },
     /// A work is taken out; with the digest as it stands then. The bytes of earlier editions go.
@@ -416,7 +416,7 @@ impl Store {
             let NewEdition { sealing, by, why, note } = edition;
             let (week, at, follows) = (sealing.week, sealing.at, sealing.follows.0);
             let row = head(connection, week)?.ok_or_else(|| desks::missing(week))?;
-            let first = matches!(why, EditionKind::Publication);
+            let first = matches!(why, EditionKind::Publication { .. });
             match row.state {
                 DigestState::Published if first => {
                     return Err(StoreError::Refused(format!("the digest of {week} is published already")));
@@ -436,7 +436,7 @@ impl Store {
                 return Err(StoreError::Refused(format!("another edition of {week} was sealed meanwhile: try again")));
             }
             let what = match &why {
-                EditionKind::Publication => DecisionKind::Publish { week },
+                EditionKind::Publication { .. } => DecisionKind::Publish { week },
                 EditionKind::Correction { text } => DecisionKind::Correct { week, text: text.clone() },
                 EditionKind::Removal { work, reason, .. } => DecisionKind::Remove { week, work: work.clone(), reason: reason.clone() },
             };
@@ -446,7 +446,7 @@ impl Store {
             }
             put_sealing(connection, row.draft_seq, &sealing)?;
             let told = match &why {
-                EditionKind::Publication => None,
+                EditionKind::Publication { .. } => None,
                 EditionKind::Correction { text } | EditionKind::Removal { text, .. } => Some(text),
             };
             if let Some(text) = told {
@@ -455,6 +455,9 @@ impl Store {
                     params![decided.0, week.to_string(), to_millis(at), text],
                 )?;
             }
+            if let EditionKind::Publication { digest: Some(digest) } = &why {
+                desks::put_published(connection, week, digest)?;
+            }
             if let EditionKind::Removal { digest, .. } = &why {
                 // The bytes go; their hashes stay in the log.
                 connection.execute("DELETE FROM editions WHERE week = ?1 AND edition < ?2", params![week.to_string(), follows + 1])?;
@@ -462,6 +465,25 @@ impl Store {
                 deliveries::plan_anew(connection, week)?;
             }
             Ok(())
+        })
+        .await
+    }
+
+    /// All that was taken out of published digests.
+    pub async fn removed_works(&self) -> Result<BTreeSet<ActivityId>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT body FROM log JOIN payload USING (seq) WHERE kind = 'Decision'
+                   AND kind NOT IN ('EntrySeen', 'EntryChanged', 'EntryLeft', 'Sampled') AND body LIKE '%\"decision\":\"remove\"%'",
+            )?;
+            let bodies = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+            let mut removed = BTreeSet::new();
+            for body in bodies {
+                if let DecisionKind::Remove { work, .. } = serde_json::from_str::<Decision>(&body)?.what {
+                    removed.insert(work);
+                }
+            }
+            Ok(removed)
         })
         .await
     }

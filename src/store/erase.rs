@@ -43,7 +43,7 @@ pub struct Erased {
     pub texts: u64,
     pub documents: u64,
     pub links: u64,
-    /// Weeks whose draft was dropped: they have to be drafted, and approved, again.
+    /// Weeks whose open draft showed the person: it stands without them and has to be computed anew, and approved.
     pub drafts: Vec<Week>,
     /// Published weeks that have a new edition.
     pub editions: Vec<Week>,

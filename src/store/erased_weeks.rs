@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::desks::{pool, put_pool, put_published_desk};
+use super::desks::{decide, pool, put_desk, put_pool, put_published_desk};
 use super::digests::{Sealing, put_sealing};
 use super::erase::{Erased, Erasing, drop_text};
 use super::{StoreError, to_millis};
-use crate::model::{ActivityId, Desk, Digest, Edit, EditRecord, Seq, Week, sha256_hex};
+use crate::model::{ActivityId, BuilderId, Credited, Decision, DecisionKind, Desk, Digest, Edit, EditRecord, Pool, Seq, Week, sha256_hex};
 
-/// Drafts that name the person go; published digests get a new edition and lose the old bytes.
+/// What drafts know of the person goes. Published digests in which readers see them get a new edition and lose the old
+/// bytes; the bytes of others stay as they are. An open draft stays with its edits: where it shows the person, it has to be
+/// computed anew, and approved again.
 pub(super) fn drop_from_digests(connection: &Connection, erasing: &Erasing, erased: &mut Erased) -> Result<(), StoreError> {
     let builder = erasing.builder.id;
     let mut drafts = connection.prepare(
@@ -22,19 +24,42 @@ pub(super) fn drop_from_digests(connection: &Connection, erasing: &Erasing, eras
         .collect::<Result<Vec<_>, _>>()?;
     for (seq, body, state) in drafts {
         let digest: Digest = serde_json::from_str(&body)?;
-        let Some(rest) = digest.without(builder, &erasing.told) else { continue };
-        let works = works_of(&digest, erasing);
-        if state.as_deref() == Some("published") {
-            connection.execute("UPDATE payload SET body = ?2 WHERE seq = ?1", params![seq, serde_json::to_string(&rest)?])?;
-            thin_pool(connection, seq, erasing)?;
-            new_edition(connection, Seq(seq), rest, &works, erasing, erased)?;
-        } else {
-            erased.texts += drop_text(connection, seq)?;
-            connection.execute("DELETE FROM pools WHERE draft = ?1", [seq])?;
-            if connection.execute("DELETE FROM digests WHERE draft_seq = ?1", [seq])? > 0 {
-                drop_desk(connection, digest.week, erased)?;
-                erased.drafts.push(digest.week);
+        let pool = pool(connection, Seq(seq))?;
+        let in_pool = pool.as_ref().is_some_and(|pool| pool.contenders.iter().any(|contender| contender.credited.contains(&builder)));
+        let rest = digest.without(builder, &erasing.told);
+        let Some(state) = state else {
+            // A draft that another one replaced.
+            if rest.is_some() || in_pool {
+                erased.texts += drop_text(connection, seq)?;
+                connection.execute("DELETE FROM pools WHERE draft = ?1", [seq])?;
             }
+            continue;
+        };
+        let Some(laid) = laid(connection, &digest)? else { continue };
+        let after = laid.digest.without(builder, &erasing.told);
+        if rest.is_none() && after.is_none() && !in_pool {
+            continue;
+        }
+        let mut draft = Thinned {
+            seq: Seq(seq),
+            works: works_of([&digest, &laid.digest], pool.as_ref(), builder),
+            shown: laid.digest.shows(builder),
+            rest: rest.unwrap_or(digest),
+            laid: Laid { digest: after.unwrap_or_else(|| laid.digest.clone()), ..laid },
+        };
+        if state != "published" {
+            draft.rest.forget_removed();
+            draft.laid.digest.forget_removed();
+        }
+        connection.execute("UPDATE payload SET body = ?2 WHERE seq = ?1", params![seq, serde_json::to_string(&draft.rest)?])?;
+        if let Some(mut pool) = pool {
+            pool.contenders.retain(|contender| !contender.credited.contains(&builder));
+            put_pool(connection, Seq(seq), &pool)?;
+        }
+        match (state.as_str(), draft.shown) {
+            ("published", true) => new_edition(connection, draft, erasing, erased)?,
+            ("published", false) => thin_published(connection, draft.laid, &draft.works, erasing, erased)?,
+            _ => thin_open(connection, draft, &state, erasing, erased)?,
         }
     }
     erased.drafts.sort();
@@ -42,72 +67,120 @@ pub(super) fn drop_from_digests(connection: &Connection, erasing: &Erasing, eras
     drop_posts(connection, builder.0, erased)
 }
 
-/// The works that the person alone made, each with all its places.
-fn works_of(digest: &Digest, erasing: &Erasing) -> BTreeSet<ActivityId> {
-    let outcomes = digest.outcomes.iter().filter(|outcome| outcome.builders.contains(&erasing.builder.id));
-    let picks = digest.picks().filter(|pick| pick.builders.iter().any(|credited| credited.id == erasing.builder.id));
-    let of_outcomes = outcomes.flat_map(|outcome| outcome.members.iter().chain([&outcome.work]).cloned());
-    of_outcomes.chain(picks.flat_map(|pick| pick.members.iter().chain([&pick.work]).cloned())).collect()
-}
-
-fn thin_pool(connection: &Connection, draft: i64, erasing: &Erasing) -> Result<(), StoreError> {
-    let Some(mut pool) = pool(connection, Seq(draft))? else { return Ok(()) };
-    pool.contenders.retain(|contender| !contender.credited.contains(&erasing.builder.id));
-    put_pool(connection, Seq(draft), &pool)
-}
-
-/// The edits and marks of a draft that goes.
-fn drop_desk(connection: &Connection, week: Week, erased: &mut Erased) -> Result<(), StoreError> {
-    let week = week.to_string();
-    for table in ["edits", "marks"] {
-        let mut statement = connection.prepare(&format!("SELECT seq FROM {table} WHERE week = ?1"))?;
-        for seq in statement.query_map([&week], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()? {
-            erased.texts += drop_text(connection, seq)?;
-        }
-    }
-    for table in ["edits", "marks", "desks"] {
-        connection.execute(&format!("DELETE FROM {table} WHERE week = ?1"), [&week])?;
-    }
-    Ok(())
-}
-
-/// Seals what is left of a published digest, and thins out what editors see of it.
-fn new_edition(
-    connection: &Connection,
-    draft: Seq,
+/// A draft of which the person was taken out.
+struct Thinned {
+    seq: Seq,
+    /// The works that the person alone made, each with all its places.
+    works: BTreeSet<ActivityId>,
+    /// Whether readers saw the person in it.
+    shown: bool,
+    /// As computed.
     rest: Digest,
+    laid: Laid,
+}
+
+/// A digest with its edits laid over, as it lies on its desk.
+struct Laid {
+    digest: Digest,
+    desk: Desk,
+    revision: u32,
+    edit_hash: Option<String>,
+}
+
+/// Reads the desk of a draft; as long as nobody edited it, the digest is as computed.
+fn laid(connection: &Connection, computed: &Digest) -> Result<Option<Laid>, StoreError> {
+    let row: Option<(String, Option<String>, u32, Option<String>)> = connection
+        .query_row("SELECT desk, body, revision, edit_hash FROM desks WHERE week = ?1", [computed.week.to_string()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((desk, body, revision, edit_hash)) = row else { return Ok(None) };
+    let digest = body.map(|body| serde_json::from_str(&body)).transpose()?.unwrap_or_else(|| computed.clone());
+    Ok(Some(Laid { digest, desk: serde_json::from_str(&desk)?, revision, edit_hash }))
+}
+
+fn works_of(digests: [&Digest; 2], pool: Option<&Pool>, builder: BuilderId) -> BTreeSet<ActivityId> {
+    let mut works = BTreeSet::new();
+    let mut add = |work: &ActivityId, members: &[ActivityId]| works.extend(members.iter().chain([work]).cloned());
+    for digest in digests {
+        let is_theirs = |credited: &[Credited]| credited.iter().all(|credited| credited.id == builder) && !credited.is_empty();
+        digest.outcomes.iter().filter(|outcome| outcome.builders == [builder]).for_each(|outcome| add(&outcome.work, &outcome.members));
+        digest.picks().filter(|pick| is_theirs(&pick.builders)).for_each(|pick| add(&pick.work, &pick.members));
+        digest.coming_up.iter().filter(|coming| is_theirs(&coming.builders)).for_each(|coming| add(&coming.activity, &[]));
+    }
+    let contenders = pool.into_iter().flat_map(|pool| &pool.contenders);
+    contenders.filter(|contender| contender.credited == [builder]).for_each(|contender| add(&contender.pick.work, &contender.pick.members));
+    works
+}
+
+/// What editors see of a digest, without what speaks of the works that went.
+fn thin_desk(laid: Laid, works: &BTreeSet<ActivityId>) -> Desk {
+    let mut desk = laid.desk;
+    desk.digest = laid.digest;
+    (desk.next, desk.notices) = (Vec::new(), Vec::new());
+    desk.others.clear();
+    desk.pinned.retain(|work| !works.contains(work));
+    desk.rewordings.retain(|rewording| !works.contains(&rewording.work));
+    desk
+}
+
+/// A published digest in which readers never saw the person: what was sealed stays, what stands beside it forgets them.
+fn thin_published(
+    connection: &Connection,
+    laid: Laid,
     works: &BTreeSet<ActivityId>,
     erasing: &Erasing,
     erased: &mut Erased,
 ) -> Result<(), StoreError> {
-    let week = rest.week;
+    let week = laid.digest.week;
+    let mut forget = connection.prepare_cached("DELETE FROM verdicts WHERE activity = ?1 AND week = ?2")?;
+    for work in works {
+        forget.execute(params![work.as_str(), week.to_string()])?;
+    }
+    put_published_desk(connection, &thin_desk(laid, works))?;
+    hush_edits(connection, week, works, erasing, erased)
+}
+
+/// A draft that is not published: its edits stay, but for words about the person. Where it shows the person, an approval
+/// of it is taken back.
+fn thin_open(connection: &Connection, draft: Thinned, state: &str, erasing: &Erasing, erased: &mut Erased) -> Result<(), StoreError> {
+    let Thinned { works, shown, laid, .. } = draft;
+    let (week, revision, edit_hash) = (laid.digest.week, laid.revision, laid.edit_hash.clone());
+    put_desk(connection, week, revision, edit_hash.as_deref(), &thin_desk(laid, &works))?;
+    hush_edits(connection, week, &works, erasing, erased)?;
+    if !shown {
+        return Ok(());
+    }
+    if state == "approved" {
+        let note = Some("somebody in it was erased".to_owned());
+        decide(connection, &Decision { by: erasing.by.clone(), what: DecisionKind::PullBack { week }, note }, week, erasing.at)?;
+    }
+    connection.execute(
+        "UPDATE digests SET state = CASE WHEN state = 'approved' THEN 'in_review' ELSE state END,
+           approved_at = NULL, approved_by = NULL, publish_at = NULL WHERE week = ?1",
+        [week.to_string()],
+    )?;
+    erased.drafts.push(week);
+    Ok(())
+}
+
+/// Seals what is left of a published digest, and thins out what editors see of it.
+fn new_edition(connection: &Connection, draft: Thinned, erasing: &Erasing, erased: &mut Erased) -> Result<(), StoreError> {
+    let Thinned { seq, works, mut laid, .. } = draft;
+    let week = laid.digest.week;
     let made = erasing.editions.iter().find(|(sealing, _)| sealing.week == week);
     // A restored backup has nobody to render: the digest stays, its bytes go.
-    let (sealing, shown) = match made {
-        Some((sealing, shown)) => (sealing.clone(), shown.clone()),
-        None => (nothing(connection, week, erasing)?, rest),
+    let sealing = match made {
+        Some((sealing, shown)) => {
+            laid.digest = shown.clone();
+            sealing.clone()
+        }
+        None => nothing(connection, week, erasing)?,
     };
     connection.execute("DELETE FROM editions WHERE week = ?1", [week.to_string()])?;
     connection.execute("DELETE FROM featured_addresses WHERE week = ?1", [week.to_string()])?;
-    put_sealing(connection, draft, &sealing)?;
-    let desk: Option<String> =
-        connection.query_row("SELECT desk FROM desks WHERE week = ?1", [week.to_string()], |row| row.get(0)).optional()?;
-    if let Some(desk) = desk {
-        let mut desk: Desk = serde_json::from_str(&desk)?;
-        desk.digest = shown;
-        // Nobody edits what is published.
-        (desk.next, desk.notices) = (Vec::new(), Vec::new());
-        desk.others.clear();
-        desk.pinned.retain(|work| !works.contains(work));
-        desk.rewordings.retain(|rewording| !works.contains(&rewording.work));
-        for work in works {
-            connection
-                .prepare_cached("DELETE FROM verdicts WHERE activity = ?1 AND week = ?2")?
-                .execute(params![work.as_str(), week.to_string()])?;
-        }
-        put_published_desk(connection, &desk)?;
-    }
-    hush_edits(connection, week, works, erasing, erased)?;
+    put_sealing(connection, seq, &sealing)?;
+    thin_published(connection, laid, &works, erasing, erased)?;
     // Messages that went out cannot be recalled; those that did not are not sent any more.
     connection.execute(
         "UPDATE deliveries SET body = x'', fallback = NULL,

@@ -36,6 +36,10 @@ fn edits_are_kept_with_their_author_and_can_be_taken_back() {
     start(folder, "[digest]\ncooling_off = 0\n");
     let week = &last_week();
     run(folder, &["digest", "pin", week, "1"]).refused(1, &["no draft", "clarion digest draft"]);
+    for never_drafted in [week.as_str(), "2020-W01"] {
+        run(folder, &["digest", "check", never_drafted]).refused(1, &["no draft"]);
+        run(folder, &["--json", "digest", "check", never_drafted]).refused(1, &["no draft"]);
+    }
     let draft = json(folder, &["digest", "draft"]);
     let plain = good(folder, &["digest", "show"]);
     // Two who looked at the same draft: one is taken, the other is told.

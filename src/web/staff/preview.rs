@@ -13,6 +13,7 @@ use super::super::public::answer;
 use super::super::state::AppState;
 use super::chat::{self, Count, Message};
 use super::{KindPath, WeekPath, ctx, kind_in, view, week_in};
+use crate::flow;
 use crate::model::{Digest, Week};
 use crate::render::{self, Format, Used};
 use crate::store::DigestRow;
@@ -126,7 +127,7 @@ pub(crate) async fn framed(State(state): State<AppState>, path: KindPath) -> Res
 }
 
 async fn output(state: &AppState, week: Week, kind: &str) -> Result<String, WebError> {
-    let (digest, context) = match ctx(state)?.store.digest(week).await? {
+    let (digest, context) = match flow::digest_now(ctx(state)?, week).await? {
         Some(row) => (row.digest.clone(), context(state, Some(&row))?),
         None => (view(state, week).await?.digest.clone(), context(state, None)?),
     };
