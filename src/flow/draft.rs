@@ -435,6 +435,7 @@ fn candidate(row: &WorkRow, cut_off: Timestamp) -> Option<(Candidate, Option<Com
         first_seen_at: row.activities.iter().map(|activity| activity.first_seen_at).min()?,
         backfill: all_of(|activity| activity.backfill),
         paywalled: all_of(|activity| activity.paywalled),
+        unproven: all_of(|activity| activity.unproven),
         link_gone: row.gone,
         held_until: row.activities.iter().filter_map(|activity| activity.held_until).min(),
         left: all_of(|activity| activity.left),
