@@ -282,7 +282,11 @@ fn compute(roster: &Roster, group: &pieces::Group<'_>, keys: &HashMap<i64, Vec<S
             identity_keys: keys.get(&row.id).map_or(&[][..], Vec::as_slice),
             first_seen_at: row.first_seen_at,
             entry: &row.entry,
-            first_published: normalize::published(row.first.as_ref().map_or(&row.entry, |(_, first)| first)),
+            first_published: normalize::first_published(
+                row.first.as_ref().map_or(&row.entry, |(_, first)| first),
+                &row.entry,
+                row.first_seen_at,
+            ),
             aired_at: row.aired_at,
             revised_at: row.changed_at,
             left_at: row.left_at,

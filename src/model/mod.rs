@@ -40,7 +40,7 @@ pub use digest::{
     Pick, Reason, ReasonTerm, Section, Upcoming, WeekSupply,
 };
 pub use document::{Auth, Document, Freshness, Request, Validators};
-pub use entry::{Arrival, Author, Content, Counts, Entry, EntryKey, FeedHints, Media, ReadError, Reading, Repair};
+pub use entry::{Arrival, Author, Content, Counts, Ending, Entry, EntryKey, FeedHints, Media, ReadError, Reading, Repair};
 pub use fact::{Fact, FactKind, Seq};
 pub use filter::{Filtered, Filters, names_of_author, names_of_builder};
 pub use hash::{hex, sha256_hex};
