@@ -110,6 +110,9 @@ async fn import(global: &Global, ctx: &Context, file: &Path, dry_run: bool) -> a
                 output::safe(&name)
             ));
         }
+        for (week, left_out) in flow::waiting_left_out(ctx).await? {
+            output::tell(&format!("the digest of {week} is approved: {left_out}"));
+        }
     }
     report(global, &plan, &doubts, dry_run, false)
 }

@@ -292,6 +292,17 @@ pub async fn waiting_against_their_word(ctx: &Context) -> Result<Vec<(Week, Stri
     Ok(waiting)
 }
 
+/// Digests that are approved and not out yet, and will go out without some of what they announce; each with a sentence.
+pub async fn waiting_left_out(ctx: &Context) -> Result<Vec<(Week, String)>, StoreError> {
+    let mut waiting = Vec::new();
+    for (week, ..) in ctx.store.gists().await?.into_iter().filter(|(_, state, _)| *state == DigestState::Approved) {
+        let Some(mut row) = ctx.store.desk(week).await? else { continue };
+        let gone = leave_out_unwilling(ctx, &mut row.desk.digest).await?;
+        waiting.extend((gone > 0).then(|| (week, left_out(gone))));
+    }
+    Ok(waiting)
+}
+
 /// The keys of all addresses that a pick links to.
 pub(super) fn address_keys(pick: &Pick) -> Vec<String> {
     std::iter::once(&pick.url).chain(&pick.also).filter_map(|url| CanonicalUrl::parse(url).ok()).map(|url| url.key()).collect()

@@ -53,7 +53,7 @@ pub use decide::{
     refresh, set_paused,
 };
 pub use deliver::{DeliverError, Sending, plan_deliveries, plan_missing, resolve_delivery, send, send_due, send_test};
-pub use desk::{ask_links_of, compare_with_computed, compare_with_week, draft_view, waiting_against_their_word};
+pub use desk::{ask_links_of, compare_with_computed, compare_with_week, draft_view, waiting_against_their_word, waiting_left_out};
 pub use discover::{Discovered, add_source, check_pasted};
 pub use draft::{DraftError, RunningWeeks, default_week, digest_now, draft, may_draft, preview};
 pub use engagement::{Engagement, EngagementReport, engagement};

@@ -390,6 +390,16 @@ fn state_line(state: &AppState, seen: &DraftView) -> (String, Option<Timestamp>)
                 let end = seen.week.end().saturating_sub(SignedDuration::from_millis(1)).ok()?;
                 schedule::next_slot(&config.cut_off, &config.zone, end).ok()
             });
+            // A week that was never drafted, or whose slot was missed.
+            if let (Some(desk), Some(cut_off)) = (state.desk.as_ref(), cut_off)
+                && cut_off <= desk.ctx.clock.now()
+            {
+                let text = format!(
+                    "These are the candidates as they stand now. There is no draft: `clarion digest draft {}` makes it; its cut-off was",
+                    seen.week
+                );
+                return (text, Some(cut_off));
+            }
             ("These are the candidates as they stand now. The draft is made, and can be edited, at the cut-off".to_owned(), cut_off)
         }
         DigestState::Draft | DigestState::InReview => {
