@@ -18,7 +18,9 @@ pub struct WorkRow {
     pub samples: BTreeMap<ActivityId, BTreeMap<GridAge, Counts>>,
     /// The kinds of the sources that show each activity.
     pub platforms: BTreeMap<ActivityId, Vec<SourceKind>>,
-    /// What each address of the work last answered, `None` where there was no answer.
+    /// The address that the work is shown with: the canonical one, unless it is gone and a copy is not.
+    pub link: Option<String>,
+    /// Whether that address is gone.
     pub gone: bool,
 }
 
@@ -103,12 +105,18 @@ fn work_row(connection: &Connection, kinds: &HashMap<SourceId, SourceKind>, id: 
         platforms.insert(activity.id.clone(), shown);
         activities.push(activity);
     }
-    let primary_url = activities.iter().find(|activity| activity.id == work.primary).and_then(|activity| activity.url.as_deref());
-    let gone = match primary_url {
-        Some(url) => is_gone(connection, url)?,
-        None => false,
-    };
-    Ok(Some(WorkRow { work, activities, samples, platforms, gone }))
+    let primary = activities.iter().find(|activity| activity.id == work.primary);
+    let (mut link, mut gone) = (None, false);
+    for url in primary.into_iter().flat_map(|activity| [activity.link(), activity.url.as_deref()]).flatten() {
+        let is_gone = is_gone(connection, url)?;
+        if link.is_none() || !is_gone {
+            (link, gone) = (Some(url.to_owned()), is_gone);
+        }
+        if !is_gone {
+            break;
+        }
+    }
+    Ok(Some(WorkRow { work, activities, samples, platforms, link, gone }))
 }
 
 impl Store {
