@@ -1,7 +1,9 @@
-//! How long the choice among 5,000 candidates takes.
+//! How long the choice among 5,000 candidates takes, and how long it takes to tell which of 5,000 activities of one builder
+//! are one work.
 //!
 //! `cargo bench --bench digest`. The candidates are made up: 400 builders in all categories and regions, a past of ten
-//! digests. Prints the median and the worst; nothing here fails on a slow machine.
+//! digests. So are the activities: on three hosts, every tenth a copy of the one before. Prints the median and the worst;
+//! nothing here fails on a slow machine.
 
 #![expect(clippy::print_stdout, reason = "figures are what a bench is for")]
 
@@ -11,16 +13,52 @@ use std::time::{Duration, Instant};
 use clarion::config::DigestConfig;
 use clarion::digest::{self, Edits, Inputs};
 use clarion::model::{
-    ActivityId, ActivityKind, BuilderId, Candidate, Credited, EarlierWork, PastDigest, PastPick, Seq, Substance, Topic, Week,
+    Activity, ActivityId, ActivityKind, BuilderId, Candidate, Credited, EarlierWork, PastDigest, PastPick, Seq, Substance, Topic, Week,
 };
+use clarion::work;
 use jiff::SignedDuration;
 
 const CANDIDATES: usize = 5_000;
 const BUILDERS: usize = 400;
 const RUNS: usize = 21;
 
+const ACTIVITIES: usize = 5_000;
+
+/// An activity of one builder. Every tenth has the words of the one before, elsewhere.
+fn activity(n: usize) -> Activity {
+    let told = if n % 10 == 9 { n - 1 } else { n };
+    let words = ["queue", "table", "stream", "cache", "deploy", "alarm", "bucket", "token", "cluster", "shard", "trace", "retry", "backup"];
+    let text =
+        |count: usize| (0..count).map(|place| words[(told / 7 + told * place * 5 + place) % words.len()]).collect::<Vec<_>>().join(" ");
+    let at = jiff::Timestamp::UNIX_EPOCH + SignedDuration::from_hours(i64::try_from(told).expect("small") * 9);
+    let host = ["notes.example.org", "dev.to/ada", "ada.example.net"][n % 3];
+    let url = format!("https://{host}/{n}");
+    serde_json::from_value(serde_json::json!({
+        "id": ActivityId::of_key(&url), "kind": "article", "url": url, "canonical_url": null, "title": format!("{} {told}", text(7)),
+        "summary": text(30), "language": "en", "tags": [], "published_at": at, "published_trust": "stated", "effective_at": at,
+        "first_seen_at": at, "revised_at": null, "backfill": false, "paywalled": false, "left": false, "substance": Substance::default(),
+        "links": [], "excerpt": text(90), "credits": [{ "builder": 1, "role": "author", "basis": "owner" }], "sightings": [],
+    }))
+    .expect("an activity")
+}
+
+fn resolve() {
+    let activities: Vec<Activity> = (0..ACTIVITIES).map(activity).collect();
+    let mut times: Vec<Duration> = Vec::new();
+    let mut works = 0;
+    for _ in 0..RUNS {
+        let started = Instant::now();
+        works = work::cluster(&activities, &[]).len();
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    let at = |place: usize| times[place].as_secs_f64() * 1e3;
+    println!("{ACTIVITIES} activities of one builder are {works} works: {:.1} ms, at worst {:.1} ms", at(RUNS / 2), at(RUNS - 1));
+}
+
 #[expect(clippy::too_many_lines, reason = "one measurement told from top to bottom")]
 fn main() {
+    resolve();
     let week: Week = "2026-W47".parse().expect("a week");
     let cutoff_at = week.end() + SignedDuration::from_hours(6);
     let (categories, regions) = (digest::builtin_categories(), digest::builtin_regions());

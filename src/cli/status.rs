@@ -16,7 +16,10 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
     let counters = ctx.store.counters().await?;
     let states = ctx.store.source_states().await?;
     let sources = ctx.store.sources().await?;
-    let digests = ctx.store.digests().await?;
+    let last = match ctx.store.digest_states().await?.first() {
+        Some((week, _)) => ctx.store.head(*week).await?,
+        None => None,
+    };
     let overdue = ctx.store.oldest_overdue(now).await?.as_secs();
     let slots = ctx.store.slots_of("cut_off", 1).await?;
     let running = match ctx.store.lock_collecting() {
@@ -39,12 +42,11 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
             ill.push((source, state));
         }
     }
-    let last = digests.first();
     if global.json {
         return output::print_json(&json!({
             "collector": running, "counters": counters, "sources": by_status, "oldest_overdue_s": overdue,
             "unsettled_facts": counters.facts - counters.settled.min(counters.facts),
-            "last_digest": last.map(|row| json!({"week": row.week, "state": row.state, "made_at": row.made_at})),
+            "last_digest": last.as_ref().map(|row| json!({"week": row.week, "state": row.state, "made_at": row.made_at})),
             "last_cut_off": slots.first(),
             "unsent": unsent.iter().map(|row| json!({
                 "week": row.week, "channel": row.channel, "part": row.part, "state": row.state, "attempts": row.attempts, "note": row.note,

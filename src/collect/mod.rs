@@ -39,7 +39,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::model::{Ask, Auth, Document, Entry, ReadError, Reading, Request, Source, SourceKind, SourceState, Validators};
+use crate::model::{Ask, Auth, Document, Ending, Entry, ReadError, Reading, Request, Source, SourceKind, SourceState, Validators};
 
 pub use feed::read_feed;
 pub use mask::masked_hash;
@@ -241,6 +241,12 @@ fn ask_for(source: &Arc<Source>, state: &SourceState, request: Request) -> Ask {
 }
 
 /// Names the source of a reading: the one that the question was for.
-fn for_source(ask: &Ask, reading: Reading) -> Vec<Reading> {
+///
+/// Half an entry is no entry: it would stand in the record beside the whole one. It waits for the next poll.
+fn for_source(ask: &Ask, mut reading: Reading) -> Vec<Reading> {
+    if reading.ending == Ending::WithinEntry {
+        reading.entries.pop();
+        reading.incomplete = true;
+    }
     vec![Reading { source: ask.sources.first().map(|source| source.id), ..reading }]
 }

@@ -63,27 +63,24 @@ pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>, repairs: &
         others.rotate_left(1);
     }
     // A few bad bytes do not make it another encoding.
-    if if others.is_empty() { good >= bad } else { claims.contains(&Some(UTF_8)) && good > bad } {
+    let is_utf8 = if others.is_empty() { good >= bad } else { claims.contains(&Some(UTF_8)) && good > bad };
+    if is_utf8 {
         repairs.push(named("bytes that are no text replaced"));
         return String::from_utf8_lossy(bytes);
     }
     let mut readings = others.iter().map(|encoding| (*encoding, encoding.decode_without_bom_handling(bytes)));
     let reading = readings.clone().find(|(_, (_, broken))| !broken).or_else(|| readings.find(|(_, (text, _))| is_mostly_text(text)));
-    match reading {
-        Some((encoding, (text, broken))) => {
-            if claimed != Some(encoding) && claimed != Some(WINDOWS_1252) {
-                repairs.push(named("read as the document declares, not as the server says"));
-            }
-            if broken {
-                repairs.push(named("bytes that are no text replaced"));
-            }
-            text
-        }
-        None => {
-            repairs.push(named("read as windows-1252, for it is not UTF-8"));
-            WINDOWS_1252.decode_without_bom_handling(bytes).0
-        }
+    let Some((encoding, (text, broken))) = reading else {
+        repairs.push(named("read as windows-1252, for it is not UTF-8"));
+        return WINDOWS_1252.decode_without_bom_handling(bytes).0;
+    };
+    if claimed != Some(encoding) && claimed != Some(WINDOWS_1252) {
+        repairs.push(named("read as the document declares, not as the server says"));
     }
+    if broken {
+        repairs.push(named("bytes that are no text replaced"));
+    }
+    text
 }
 
 /// Whether of the characters beyond ASCII at least half could be read.

@@ -73,16 +73,17 @@ pub(super) fn wants_older(_request: &Request, told: &mut dyn Iterator<Item = &En
 /// Marks entries whose link stands on several different entries: a show's page, a home page, a change log.
 pub(super) fn mark_shared_links(entries: &mut [Entry]) {
     let keys: Vec<Option<String>> = entries.iter().map(link_key).collect();
-    let mut first: HashMap<&str, usize> = HashMap::new();
+    let mut told: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut shared: Vec<&str> = Vec::new();
     for (index, key) in keys.iter().enumerate() {
         let Some(key) = key.as_deref() else { continue };
-        match first.get(key) {
-            Some(other) if !same_item(&entries[*other], &entries[index]) => shared.push(key),
-            Some(_) => {}
-            None => {
-                first.insert(key, index);
-            }
+        let told = told.entry(key).or_default();
+        let is_new = told.iter().all(|other| alike(&entries[*other], &entries[index]) < 3);
+        // An item and its correction may stand side by side; three tellings that are all different are no corrections.
+        if told.first().is_some_and(|first| !same_item(&entries[*first], &entries[index])) || (is_new && told.len() == 2) {
+            shared.push(key);
+        } else if is_new {
+            told.push(index);
         }
     }
     shared.sort_unstable();
@@ -96,13 +97,16 @@ fn link_key(entry: &Entry) -> Option<String> {
     CanonicalUrl::parse(entry.link.as_deref()?).ok().map(|url| url.key())
 }
 
+/// In how many of title, date and text two entries are alike.
+fn alike(one: &Entry, other: &Entry) -> usize {
+    let alike = [one.title == other.title, one.published == other.published, one.content == other.content];
+    alike.into_iter().filter(|alike| *alike).count()
+}
+
 /// The same item told twice: one id and not much that differs, or neither with an id and all of the rest alike.
 fn same_item(one: &Entry, other: &Entry) -> bool {
     match (&one.id, &other.id) {
-        (Some(one_id), Some(other_id)) if one_id == other_id => {
-            let alike = [one.title == other.title, one.published == other.published, one.content == other.content];
-            alike.into_iter().filter(|alike| *alike).count() >= 2
-        }
+        (Some(one_id), Some(other_id)) if one_id == other_id => alike(one, other) >= 2,
         (None, None) => one.title == other.title && one.published == other.published,
         _ => one.title == other.title && one.published == other.published && one.content == other.content,
     }

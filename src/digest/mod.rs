@@ -27,9 +27,10 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::config::{Category, DigestConfig, Region};
 use crate::model::{
-    ActivityId, Balance, BuilderId, Candidate, Contender, Credited, Digest, FixedPoints, OutcomeCode, PastDigest, PastPick, Pick, Pool,
-    ReasonTerm, Seq, Week, WeekSupply, sha256_hex,
+    ActivityId, Balance, BuilderId, Candidate, Contender, Credited, Digest, EarlierWork, FixedPoints, OutcomeCode, PastDigest, PastPick,
+    Pick, Pool, ReasonTerm, Seq, Week, WeekSupply, sha256_hex,
 };
+use balance::Accounts;
 use eligible::{Past, Rules, Standing};
 use reason::Words;
 use select::{Entrant, Terms};
@@ -154,10 +155,7 @@ fn composed<T>(
     let standings: Vec<Standing<'_>> = candidates.into_iter().map(|candidate| rules.judge(candidate)).collect();
 
     let supply = balance::supply(&standings);
-    let window = balance::window(inputs.week, inputs.history, inputs.config.balance_weeks);
-    let places = inputs.config.places;
-    let categories = balance::accounts(&window, inputs.supply, &supply, places, |week| &week.categories, |pick| &pick.category);
-    let regions = balance::accounts(&window, inputs.supply, &supply, places, |week| &week.regions, |pick| &pick.region);
+    let (categories, regions) = accounts(inputs, &supply);
     let selection = select::select(inputs, &past, &standings, &categories, &regions);
 
     let words = Words::of(inputs, categories_in_effect(inputs.categories, inputs.week));
@@ -194,10 +192,45 @@ fn composed<T>(
 }
 
 /// What a pin can bring in beside the eligible: works that came out at most this long before the cut-off, and late finds.
-const POOL_DAYS: i64 = 35;
+pub const POOL_DAYS: i64 = 35;
+
+/// Works that came out too long ago to be among the candidates of a digest, and could be pinned into it all the same. Of the
+/// inputs, which are those of the digest otherwise, the candidates are the older works.
+pub fn older_contenders(inputs: &Inputs<'_>, digest: &Digest) -> Vec<Contender> {
+    let past = Past::of(inputs.week, inputs.history, inputs.config.cool_down);
+    let rules = Rules::of(inputs, &past);
+    let standings: Vec<Standing<'_>> = inputs.candidates.iter().map(|candidate| rules.judge(candidate)).collect();
+    let (categories, regions) = accounts(inputs, &digest.supply);
+    let entrants: Vec<Entrant<'_>> =
+        standings.iter().map(|standing| select::entrant(inputs, &past, standing, &categories, &regions)).collect();
+    let words = Words::of(inputs, categories_in_effect(inputs.categories, inputs.week));
+    contenders(inputs, &past, &words, &entrants)
+}
+
+/// How categories and regions stand before the choice.
+fn accounts(inputs: &Inputs<'_>, supply: &WeekSupply) -> (Accounts, Accounts) {
+    let window = balance::window(inputs.week, inputs.history, inputs.config.balance_weeks);
+    let places = inputs.config.places;
+    let categories = balance::accounts(&window, inputs.supply, supply, places, |week| &week.categories, |pick| &pick.category);
+    let regions = balance::accounts(&window, inputs.supply, supply, places, |week| &week.regions, |pick| &pick.region);
+    (categories, regions)
+}
 
 fn pool(inputs: &Inputs<'_>, past: &Past, words: &Words<'_>, selection: &select::Selection<'_>, names: &[(String, String)]) -> Pool {
     let weights = &inputs.config.weights;
+    Pool {
+        week: inputs.week,
+        places: inputs.config.places,
+        category: weights.category,
+        region: weights.region,
+        new_service: weights.new_service,
+        categories: names.to_vec(),
+        contenders: contenders(inputs, past, words, &selection.entrants),
+    }
+}
+
+/// Those who could have a place, by the rules or by a pin.
+fn contenders(inputs: &Inputs<'_>, past: &Past, words: &Words<'_>, entrants: &[Entrant<'_>]) -> Vec<Contender> {
     let recent = inputs.cutoff_at.saturating_sub(SignedDuration::from_hours(24 * POOL_DAYS)).unwrap_or(Timestamp::MIN);
     let contends = |entrant: &&Entrant<'_>| match &entrant.standing.fault {
         None => true,
@@ -224,15 +257,7 @@ fn pool(inputs: &Inputs<'_>, past: &Past, words: &Words<'_>, selection: &select:
             led_lately: entrant.standing.shown.iter().any(led),
         }
     };
-    Pool {
-        week: inputs.week,
-        places: inputs.config.places,
-        category: weights.category,
-        region: weights.region,
-        new_service: weights.new_service,
-        categories: names.to_vec(),
-        contenders: selection.entrants.iter().filter(contends).map(contender).collect(),
-    }
+    entrants.iter().filter(contends).map(contender).collect()
 }
 
 /// What later weeks need to know of a digest. Its picks are featured if it is published, else reserved.
@@ -252,6 +277,15 @@ pub fn past_digest(digest: &Digest, published: bool) -> PastDigest {
         picks: digest.picks().map(past_pick).collect(),
         shelved: shelved.flat_map(|outcome| outcome.members.iter().cloned()).collect(),
     }
+}
+
+/// With how many earlier works a response is compared, at most.
+pub use quality::COMPARED;
+
+/// Whether a response with these counts is compared with that earlier work: it has enough substance, and counts at an age at
+/// which both were counted.
+pub fn is_compared(counts: &[Option<u64>; 4], earlier: &EarlierWork, config: &DigestConfig) -> bool {
+    quality::is_compared(counts, earlier, config)
 }
 
 fn count(n: usize) -> u32 {

@@ -9,7 +9,7 @@ use crate::config::{DigestConfig, Weights};
 use crate::model::{ActivityKind, Candidate, EarlierWork, GridAge, Substance};
 
 /// How many earlier works a response is compared with, at most.
-const COMPARED: usize = 20;
+pub const COMPARED: usize = 20;
 
 /// The quality of a work and what it is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ fn response(candidate: &Candidate, config: &DigestConfig, cutoff_at: Timestamp) 
     let comparable = candidate
         .earlier
         .iter()
-        .filter(|earlier| earlier_substance(earlier, &config.weights) >= config.floor_substance)
+        .filter(|earlier| is_compared(&candidate.counts, earlier, config))
         .filter_map(|earlier| at_common_age(&candidate.counts, &earlier.counts))
         .take(COMPARED);
     for (own, other) in comparable {
@@ -67,6 +67,10 @@ fn response(candidate: &Candidate, config: &DigestConfig, cutoff_at: Timestamp) 
 /// Both counts at the greatest age of the grid at which both are known.
 fn at_common_age(own: &[Option<u64>; 4], other: &[Option<u64>; 4]) -> Option<(u64, u64)> {
     own.iter().zip(other).rev().find_map(|(own, other)| Some(((*own)?, (*other)?)))
+}
+
+pub(super) fn is_compared(counts: &[Option<u64>; 4], earlier: &EarlierWork, config: &DigestConfig) -> bool {
+    at_common_age(counts, &earlier.counts).is_some() && earlier_substance(earlier, &config.weights) >= config.floor_substance
 }
 
 fn earlier_substance(earlier: &EarlierWork, weights: &Weights) -> i64 {

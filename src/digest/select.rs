@@ -112,7 +112,14 @@ pub(super) fn select<'a>(
     Selection { entrants, chosen, nominees, nominators, last_round, builder_chosen }
 }
 
-fn entrant<'a>(inputs: &Inputs<'a>, past: &Past, standing: &'a Standing<'a>, categories: &Accounts, regions: &Accounts) -> Entrant<'a> {
+/// A candidate as the choice looks at it.
+pub(super) fn entrant<'a>(
+    inputs: &Inputs<'a>,
+    past: &Past,
+    standing: &'a Standing<'a>,
+    categories: &Accounts,
+    regions: &Accounts,
+) -> Entrant<'a> {
     let weights = &inputs.config.weights;
     let candidate = standing.candidate;
     let category: &str = &candidate.topic.category;

@@ -3,18 +3,22 @@
 //! An edit is laid over the draft first and kept only if it makes sense there; it carries the revision that its author
 //! saw, and is refused with what happened since if somebody else was first.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
 use super::desk::{ask_links, draft_view, findings};
-use super::draft::{DraftError, hash_of, preview_with_pool};
+use super::draft::{DraftError, hash_of, running_with};
 use super::upkeep::adopt_for;
 use crate::digest::{self, EditRefused};
 use crate::model::{
-    ActivityId, CanonicalUrl, DecisionKind, Difference, Digest, DraftView, Edit, EditRecord, Finding, Level, Mark, MarkRecord, Pool, Seq,
-    SourceId, Week,
+    ActivityId, CanonicalUrl, Contender, DecisionKind, Difference, Digest, DraftView, Edit, EditRecord, Finding, Level, Mark, MarkRecord,
+    Outcome, Pool, Seq, SourceId, Week,
 };
-use crate::store::{DigestRow, DraftParts, NewApproval, NewDraft, NewEdit, Refresh, RosterChange, Standing, StoreError, Taken};
+use crate::store::{
+    DeskRow, DigestRow, DraftParts, Head, NewApproval, NewDraft, NewEdit, Refresh, RosterChange, Standing, StoreError, Taken,
+};
 
 /// Why something was not done to a draft.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +91,9 @@ pub async fn edit(ctx: &Context, week: Week, edit: &Edit, wish: &Wish) -> Result
     }
     let parts = parts(ctx, week).await?;
     refuse_clash(&parts, wish)?;
-    let DraftParts { head, base, pool, edits } = parts;
+    let DraftParts { head, base, mut pool, edits } = parts;
+    let brought = older(ctx, &head, &base, &pool, edit).await?;
+    pool.contenders.extend(brought.iter().cloned());
     let laid = tokio::task::block_in_place(|| digest::try_edit(&base, &pool, &edits, edit))?;
     let beside = match &laid.edit {
         Edit::Merge { one, other } => vec![DecisionKind::Merge { one: one.clone(), other: other.clone() }],
@@ -112,10 +118,44 @@ pub async fn edit(ctx: &Context, week: Week, edit: &Edit, wish: &Wish) -> Result
         text: laid.text,
         desk: laid.desk,
         beside,
+        brought,
     };
     match ctx.store.record_edit(new).await? {
         Taken::Done(_) => draft_view(ctx, week).await,
         Taken::Clash(now) => Err(clash(ctx, week, head.revision, now).await?),
+    }
+}
+
+/// The works that an edit names and that came out too long before the draft to be candidates of it, as far as they can be
+/// pinned all the same.
+async fn older(ctx: &Context, head: &Head, base: &Digest, pool: &Pool, edit: &Edit) -> Result<Vec<Contender>, EditError> {
+    let is_known = |work: &ActivityId| {
+        pool.contenders.iter().any(|known| known.pick.work == *work || known.pick.members.contains(work))
+            || base.outcomes.iter().any(|known| known.work == *work || known.members.contains(work))
+    };
+    let mut named = Vec::new();
+    for work in edit.works().into_iter().filter(|work| !is_known(work)) {
+        // What came in after the draft was made is in it after a refresh.
+        let row = ctx.store.work_of(work).await?;
+        let first_seen = row.as_ref().and_then(|row| row.activities.iter().map(|activity| activity.first_seen_at).min());
+        if first_seen.is_some_and(|first_seen| first_seen <= head.made_at) {
+            named.push(work.clone());
+        }
+    }
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = running_with(ctx, head.week, named.clone()).await?;
+    let (digest, now) = (&now.0, &now.1);
+    let about = |work: &ActivityId, members: &[ActivityId]| named.iter().any(|named| named == work || members.contains(named));
+    let brought: Vec<Contender> =
+        now.contenders.iter().filter(|contender| about(&contender.pick.work, &contender.pick.members)).cloned().collect();
+    let is_brought = |work: &ActivityId| brought.iter().any(|contender| contender.pick.work == *work);
+    match digest.outcomes.iter().find(|outcome| about(&outcome.work, &outcome.members) && !is_brought(&outcome.work)) {
+        Some(Outcome { title, text, .. }) => {
+            Err(EditRefused(format!("\u{201c}{title}\u{201d} cannot have a place in this draft: {text}")).into())
+        }
+        None => Ok(brought),
     }
 }
 
@@ -133,16 +173,15 @@ pub struct RefreshPreview {
 
 /// What would change if the draft were computed anew, from the log as it is now.
 pub async fn preview_refresh(ctx: &Context, week: Week) -> Result<RefreshPreview, EditError> {
-    let parts = parts(ctx, week).await?;
-    let (digest, pool) = preview_with_pool(ctx, week).await?;
-    let token = token_of(&digest)?;
-    let (before, desk) = tokio::task::block_in_place(|| {
-        let before = digest::lay(&parts.base, &parts.pool, &parts.edits);
-        digest::try_edit(&digest, &pool, &parts.edits, &Edit::Refresh).map(|laid| (before, laid.desk))
-    })?;
+    let DeskRow { head, desk: before } = ctx.store.desk(week).await?.ok_or(EditError::NoDraft(week))?;
+    let edits = ctx.store.edits(week).await?;
+    let running = running_with(ctx, week, named(&edits)).await?;
+    let (digest, pool) = (&running.0, &running.1);
+    let token = token_of(digest)?;
+    let desk = tokio::task::block_in_place(|| digest::try_edit(digest, pool, &edits, &Edit::Refresh))?.desk;
     Ok(RefreshPreview {
         week,
-        revision: parts.head.revision,
+        revision: head.revision,
         token,
         difference: digest::difference(&before.digest, &desk.digest),
         notices: desk.notices,
@@ -158,12 +197,17 @@ pub async fn refresh(ctx: &Context, week: Week, token: Option<&str>, wish: &Wish
         return Err(DraftError::Settled { week, state: parts.head.state }.into());
     }
     adopt_for(ctx, week).await?;
-    let (digest, pool) = preview_with_pool(ctx, week).await?;
+    let (digest, pool) = Arc::unwrap_or_clone(running_with(ctx, week, named(&parts.edits)).await?);
     if token.is_some_and(|token| token_of(&digest).ok().as_deref() != Some(token)) {
         return Err(EditRefused("the log moved meanwhile: look again at what a refresh would change".to_owned()).into());
     }
     let hash = hash_of(&digest)?;
     keep_refresh(ctx, parts, digest, pool, hash, wish).await
+}
+
+/// All works that the edits of a draft name: they are looked at again, however long ago they came out.
+fn named(edits: &[EditRecord]) -> Vec<ActivityId> {
+    edits.iter().filter(|record| record.undone_by.is_none()).flat_map(|record| record.what.works()).cloned().collect()
 }
 
 async fn keep_refresh(

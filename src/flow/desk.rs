@@ -8,17 +8,17 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use super::decide::EditError;
-use super::draft::{builders_of, preview_with_pool};
+use super::draft::running;
 use super::{Context, links};
 use crate::config::ChannelKind;
 use crate::digest::{self, CheckFacts, Clash, LinkFact, TextFault};
 use crate::health;
 use crate::model::{
-    Activity, ActivityId, BuilderId, CanonicalUrl, Desk, Difference, Digest, DigestState, DraftView, EditRecord, Finding, LateFind, Level,
-    Mark, MarkRecord, Network, Outcome, OutcomeCode, Pick, PickView, Week,
+    Activity, ActivityId, BuilderId, CanonicalUrl, Desk, Difference, Digest, DigestState, DraftView, EditRecord, Finding, Gist, LateFind,
+    Level, Mark, MarkRecord, Network, Outcome, OutcomeCode, PastPick, Pick, PickView, Week,
 };
 use crate::render::{self, Format, RenderError};
-use crate::store::{DeskRow, DigestRow, Head, LinkAnswer, StoreError, WorkRow};
+use crate::store::{DeskRow, Head, LinkAnswer, StoreError, WorkRow};
 
 /// In the last so many digests an address may not have been.
 const SEEN_DIGESTS: u32 = 26;
@@ -39,16 +39,16 @@ pub async fn draft_view(ctx: &Context, week: Week) -> Result<DraftView, EditErro
 
 /// What differs between a week's digest as it stands and the draft before its edits.
 pub async fn compare_with_computed(ctx: &Context, week: Week) -> Result<Difference, EditError> {
-    let parts = ctx.store.draft_parts(week).await?.ok_or(EditError::NoDraft(week))?;
-    let row = ctx.store.digest(week).await?.ok_or(EditError::NoDraft(week))?;
-    Ok(digest::difference(&parts.base, &row.digest))
+    let row = ctx.store.desk(week).await?.ok_or(EditError::NoDraft(week))?;
+    let before = ctx.store.draft_before_edits(week).await?;
+    Ok(before.map(|before| digest::difference(&before, &row.desk.digest)).unwrap_or_default())
 }
 
 /// What differs between a week's digest as it stands and that of another week.
 pub async fn compare_with_week(ctx: &Context, week: Week, other: Week) -> Result<Difference, EditError> {
-    let row = ctx.store.digest(week).await?.ok_or(EditError::NoDraft(week))?;
-    let before = ctx.store.digest(other).await?.ok_or(EditError::NoDraft(other))?;
-    Ok(digest::difference(&before.digest, &row.digest))
+    let row = ctx.store.desk(week).await?.ok_or(EditError::NoDraft(week))?;
+    let before = ctx.store.desk(other).await?.ok_or(EditError::NoDraft(other))?;
+    Ok(digest::difference(&before.desk.digest, &row.desk.digest))
 }
 
 /// What the checks find now.
@@ -85,8 +85,8 @@ fn view(head: &Head, desk: Desk, edits: Vec<EditRecord>, marks: &[MarkRecord], f
 }
 
 async fn collecting(ctx: &Context, week: Week) -> Result<DraftView, EditError> {
-    let (digest, pool) = preview_with_pool(ctx, week).await?;
-    let mut desk = tokio::task::block_in_place(|| digest::lay(&digest, &pool, &[]));
+    let running = running(ctx, week).await?;
+    let mut desk = tokio::task::block_in_place(|| digest::lay(&running.0, &running.1, &[]));
     desk.digest.keep_late_shelf();
     let late_shelf = late_shelf(ctx, &desk.digest).await?;
     Ok(DraftView {
@@ -221,7 +221,7 @@ async fn credited_still(ctx: &Context, picks: &[&Pick]) -> Result<Credited, Stor
             credited.withdrawn.push(pick.work.clone());
             continue;
         }
-        let known: BTreeSet<BuilderId> = rows.iter().flat_map(|row| builders_of(row)).collect();
+        let known: BTreeSet<BuilderId> = rows.iter().flat_map(|row| row.builders()).collect();
         let lost = pick.builders.iter().filter(|builder| !known.contains(&builder.id));
         credited.not_credited.extend(lost.map(|builder| (pick.work.clone(), builder.name.clone())));
     }
@@ -232,31 +232,31 @@ async fn credited_still(ctx: &Context, picks: &[&Pick]) -> Result<Credited, Stor
 /// open, the later one gives way.
 async fn clashes(ctx: &Context, desk: &Desk) -> Result<Vec<Clash>, StoreError> {
     let week = desk.digest.week;
-    let mut states = ctx.store.digest_states().await?;
-    states.retain(|(other, _)| *other != week);
-    states.sort_by_key(|(other, _)| *other);
+    let mut others = ctx.store.gists().await?;
+    others.retain(|(other, ..)| *other != week);
+    others.sort_by_key(|(other, ..)| *other);
     let pause = usize::try_from(super::upkeep::effective(ctx, week).config.cool_down).unwrap_or(usize::MAX);
-    let before = states.partition_point(|(other, _)| *other < week);
-    let near = before.saturating_sub(pause)..states.len().min(before.saturating_add(pause));
+    let before = others.partition_point(|(other, ..)| *other < week);
+    let near = before.saturating_sub(pause)..others.len().min(before.saturating_add(pause));
     // What was published long before is never chosen again; only open drafts and the digests near by are worth a look.
-    let mut rows: Vec<(bool, DigestRow)> = Vec::new();
-    for (index, (other, state)) in states.iter().enumerate() {
-        let settled = *other < week || matches!(state, DigestState::Approved | DigestState::Published);
+    let mut rows: Vec<(bool, Week, Gist)> = Vec::new();
+    for (index, (other, state, gist)) in others.into_iter().enumerate() {
+        let settled = other < week || matches!(state, DigestState::Approved | DigestState::Published);
         let is_near = near.contains(&index);
-        if settled && (is_near || *state != DigestState::Published || *other > week) {
-            rows.extend(ctx.store.digest(*other).await?.map(|row| (is_near, row)));
+        if settled && (is_near || state != DigestState::Published || other > week) {
+            rows.push((is_near, other, gist));
         }
     }
     let mut clashes = Vec::new();
     for pick in desk.digest.picks().filter(|pick| pick.removed.is_none()) {
-        let same = |other: &Pick| other.work == pick.work || other.members.iter().any(|member| pick.members.contains(member));
-        if let Some((_, row)) = rows.iter().find(|(_, row)| row.digest.picks().any(same)) {
-            clashes.push(Clash { work: pick.work.clone(), week: row.week, builder: None });
+        let same = |other: &PastPick| other.members.iter().any(|member| pick.members.contains(member));
+        if let Some((_, week, _)) = rows.iter().find(|(.., gist)| gist.picks.iter().any(same)) {
+            clashes.push(Clash { work: pick.work.clone(), week: *week, builder: None });
             continue;
         }
         let held = |builder: BuilderId| {
-            let has_place = |row: &DigestRow| row.digest.picks().any(|other| other.builders.iter().any(|shown| shown.id == builder));
-            rows.iter().find(|(is_near, row)| *is_near && has_place(row)).map(|(_, row)| row.week)
+            let has_place = |gist: &Gist| gist.picks.iter().any(|other| other.builders.contains(&builder));
+            rows.iter().find(|(is_near, _, gist)| *is_near && has_place(gist)).map(|(_, week, _)| *week)
         };
         let held: Vec<Option<(Week, String)>> =
             pick.builders.iter().map(|builder| held(builder.id).map(|week| (week, builder.name.clone()))).collect();
@@ -273,11 +273,11 @@ async fn clashes(ctx: &Context, desk: &Desk) -> Result<Vec<Clash>, StoreError> {
 /// Digests that are approved and not out yet, and have a place for somebody who does not want one any more, by name.
 pub async fn waiting_against_their_word(ctx: &Context) -> Result<Vec<(Week, String)>, StoreError> {
     let mut waiting = Vec::new();
-    for row in ctx.store.digests().await?.into_iter().filter(|row| row.state == DigestState::Approved) {
-        let ids: Vec<BuilderId> = row.digest.picks().flat_map(|pick| &pick.builders).map(|builder| builder.id).collect();
+    for (week, _, gist) in ctx.store.gists().await?.into_iter().filter(|(_, state, _)| *state == DigestState::Approved) {
+        let ids: Vec<BuilderId> = gist.picks.iter().flat_map(|pick| pick.builders.iter().copied()).collect();
         let builders = ctx.store.builders_by_id(ids).await?;
         let unwilling = builders.into_iter().filter(|builder| builder.switches.not_featured || builder.switches.not_public);
-        waiting.extend(unwilling.map(|builder| (row.week, builder.name)));
+        waiting.extend(unwilling.map(|builder| (week, builder.name)));
     }
     Ok(waiting)
 }

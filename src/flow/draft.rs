@@ -1,6 +1,7 @@
 //! A week's digest, computed at the cut-off from the log alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,11 +10,11 @@ use super::{Context, rules_in_force, settle};
 use crate::config::Region;
 use crate::digest::{self, Edits, Inputs, LateFinds};
 use crate::model::{
-    Activity, ActivityId, Builder, BuilderId, Candidate, Counts, Credited, Digest, DigestState, EarlierWork, GridAge, OutcomeCode,
-    PastDigest, PastPick, Pool, SourceKind, Upcoming, Week, WeekSupply, sha256_hex,
+    Activity, ActivityId, Builder, BuilderId, Candidate, Credited, Digest, DigestState, EarlierWork, GridAge, Outcome, PastDigest,
+    PastPick, Pool, Seq, Upcoming, Week, WeekSupply, sha256_hex,
 };
 use crate::schedule;
-use crate::store::{DigestRow, NewDraft, Standing, StoreError, Taken, WorkRow};
+use crate::store::{Compared, DigestRow, NewDraft, Standing, StoreError, Taken, Wanted, WorkRow};
 
 /// Why no draft was made.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +35,8 @@ pub enum DraftError {
 const LONGEST_PAUSE_WEEKS: i64 = 6;
 /// How far ahead talks are announced.
 const COMING_UP: SignedDuration = SignedDuration::from_hours(24 * 21);
-/// The most works that a response is compared with, and some to spare for other platforms and kinds.
-const EARLIER: u32 = 120;
+/// Of so many builders who stand highest editors see older works too, to swap.
+const SWAPPED: usize = 40;
 
 /// The cut-off of a week; errs while it is too early for its draft.
 pub fn may_draft(ctx: &Context, week: Week) -> Result<Timestamp, DraftError> {
@@ -59,7 +60,7 @@ pub async fn draft(ctx: &Context, week: Week) -> Result<DigestRow, DraftError> {
     }
     adopt_for(ctx, week).await?;
     settle(ctx).await?;
-    let (digest, pool) = compute(ctx, week, cut_off, now).await?;
+    let (digest, pool) = compute(ctx, week, cut_off, now, Vec::new()).await?;
     // A draft is itself a line of the log. One that says the same again would differ from the first in that alone.
     if let Some(row) = before {
         let same = Digest { cutoff_seq: row.digest.cutoff_seq, late: row.digest.late, ..digest.clone() };
@@ -69,23 +70,85 @@ pub async fn draft(ctx: &Context, week: Week) -> Result<DigestRow, DraftError> {
     }
     let hash = hash_of(&digest)?;
     let desk = digest::lay(&digest, &pool, &[]);
-    if let Taken::Clash(_) = ctx.store.put_draft(NewDraft { digest, hash, at: now, pool, desk, refresh: None }).await? {
+    if let Taken::Clash(_) = ctx.store.put_draft(NewDraft { digest: digest.clone(), hash, at: now, pool, desk, refresh: None }).await? {
         return Err(DraftError::Edited(week));
     }
-    ctx.store.digest(week).await?.ok_or(DraftError::Store(StoreError::Closed))
+    let head = ctx.store.head(week).await?.ok_or(DraftError::Store(StoreError::Closed))?;
+    Ok(DigestRow { head, digest })
 }
 
 /// The digest as it would be drafted now, without keeping it: the running candidates of a week that is not over.
 pub async fn preview(ctx: &Context, week: Week) -> Result<Digest, DraftError> {
-    Ok(preview_with_pool(ctx, week).await?.0)
+    Ok(running(ctx, week).await?.0.clone())
 }
 
-/// The same, with all that could have a place in it.
-pub(super) async fn preview_with_pool(ctx: &Context, week: Week) -> Result<(Digest, Pool), DraftError> {
+/// What weeks come to as the log stands: computed once, and again as soon as the log has moved.
+#[derive(Debug, Default)]
+pub struct RunningWeeks(Mutex<Option<((Seq, Seq), ByWeek)>>);
+
+type ByWeek = BTreeMap<Week, Arc<(Digest, Pool)>>;
+
+/// So many weeks are kept at most.
+const RUNNING: usize = 2;
+
+/// A week as it would be drafted now, with all that could have a place in it.
+pub(super) async fn running(ctx: &Context, week: Week) -> Result<Arc<(Digest, Pool)>, DraftError> {
     settle(ctx).await?;
     let now = ctx.clock.now();
     let cut_off = cut_off(ctx, week)?;
-    compute(ctx, week, cut_off, now).await
+    // All that a draft is computed from stands in the log, and whether it is late.
+    let place = ctx.store.settled_and_last().await?;
+    let late = is_late(now, cut_off);
+    let kept = |weeks: &Mutex<Option<((Seq, Seq), ByWeek)>>| {
+        let weeks = weeks.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, by_week) = weeks.as_ref()?;
+        by_week.get(&week).filter(|kept| *at == place && kept.0.late == late).cloned()
+    };
+    if let Some(kept) = kept(&ctx.running.0) {
+        return Ok(kept);
+    }
+    let computed = Arc::new(compute(ctx, week, cut_off, now, Vec::new()).await?);
+    if ctx.store.settled_and_last().await? == place {
+        let mut weeks = ctx.running.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, by_week) = weeks.get_or_insert_with(|| (place, BTreeMap::new()));
+        if *at != place {
+            (*at, *by_week) = (place, BTreeMap::new());
+        }
+        while by_week.len() >= RUNNING {
+            by_week.pop_first();
+        }
+        by_week.insert(week, Arc::clone(&computed));
+    }
+    Ok(computed)
+}
+
+/// How a work stands in a week as it would be drafted now, by any of its activities; `None` where no rule looks at it.
+pub(super) async fn standing(ctx: &Context, week: Week, members: &[ActivityId]) -> Result<Option<Outcome>, DraftError> {
+    let about = |outcome: &&Outcome| outcome.members.iter().any(|member| members.contains(member));
+    if let Some(outcome) = running(ctx, week).await?.0.outcomes.iter().find(about) {
+        return Ok(Some(outcome.clone()));
+    }
+    // What the choice did not even look at stands as it would alone.
+    let (now, cut_off) = (ctx.clock.now(), cut_off(ctx, week)?);
+    let mut frame = Frame::of(ctx, week, cut_off, now).await?;
+    let alone = Wanted { named: members.to_vec(), ..Wanted::nothing(cut_off) };
+    let mut candidates = frame.candidates(ctx, alone).await?;
+    // Of what came out long before, no draft has anything to say.
+    let reach = frame.wanted().since;
+    candidates.retain(|candidate| candidate.effective_at >= reach);
+    let digest = digest::compose(&frame.inputs(&ctx.config.program.name, &candidates));
+    Ok(digest.outcomes.into_iter().find(|outcome| about(&outcome)))
+}
+
+/// The same. Works that are named are looked at whatever their dates.
+pub(super) async fn running_with(ctx: &Context, week: Week, named: Vec<ActivityId>) -> Result<Arc<(Digest, Pool)>, DraftError> {
+    if named.is_empty() {
+        return running(ctx, week).await;
+    }
+    settle(ctx).await?;
+    let now = ctx.clock.now();
+    let cut_off = cut_off(ctx, week)?;
+    Ok(Arc::new(compute(ctx, week, cut_off, now, named).await?))
 }
 
 /// The week that is meant where none is named: the last whole week, or until its cut-off the one before. With it the week
@@ -112,73 +175,184 @@ pub(super) fn cut_off(ctx: &Context, week: Week) -> Result<Timestamp, DraftError
         .map_err(|error| DraftError::Schedule(error.to_string()))
 }
 
-async fn compute(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) -> Result<(Digest, Pool), DraftError> {
-    let (_, cutoff_seq) = ctx.store.settled_and_last().await?;
-    let Effective { config, categories, regions, hash: config_hash } = effective(ctx, week);
-    let config = &config;
-    let days = |days: i64| SignedDuration::from_hours(24 * days);
-    let Past { history, supply, late_finds } = past(ctx, week, cut_off, config.late_days).await?;
-    let open_since = cut_off.saturating_sub(days(i64::from(config.window_days) + 7 * LONGEST_PAUSE_WEEKS)).unwrap_or(Timestamp::MIN);
-    // Found late, or in the running at a cut-off that was missed.
-    let late_days = i64::from(config.late_days).max(i64::from(config.window_days) + 7 * LONGEST_PAUSE_WEEKS);
-    let late_since = late_finds.after.saturating_sub(days(late_days)).unwrap_or(Timestamp::MIN);
-    let from = open_since.min(late_since);
-    let mut works = ctx.store.works_between(from, cut_off).await?;
-    let holds = holds(ctx, week).await?;
-    // What editors hold stays in the running, however long ago it came out.
-    for row in ctx.store.works_of(holds.keys().cloned().collect()).await?.into_values() {
-        if works.iter().all(|known| known.work.id != row.work.id) {
-            works.push(row);
+/// Whether a draft is made up after the fact: the daemon was down, or the week was asked for later.
+fn is_late(now: Timestamp, cut_off: Timestamp) -> bool {
+    now.duration_since(cut_off) > SignedDuration::from_mins(30)
+}
+
+/// What a draft is computed with, but for its candidates.
+struct Frame {
+    week: Week,
+    cut_off: Timestamp,
+    cutoff_seq: Seq,
+    late: bool,
+    rules_version: u32,
+    effective: Effective,
+    past: Past,
+    /// Those whom a candidate credits, as far as candidates were read.
+    builders: BTreeMap<BuilderId, Credited>,
+    edits: Edits,
+}
+
+impl Frame {
+    async fn of(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) -> Result<Self, DraftError> {
+        let (_, cutoff_seq) = ctx.store.settled_and_last().await?;
+        let effective = effective(ctx, week);
+        let past = past(ctx, week, cut_off, effective.config.late_days).await?;
+        Ok(Self {
+            week,
+            cut_off,
+            cutoff_seq,
+            late: is_late(now, cut_off),
+            rules_version: rules_in_force(ctx).await?.unwrap_or(ctx.rules_version),
+            effective,
+            past,
+            builders: BTreeMap::new(),
+            edits: Edits { holds: holds(ctx, week).await?, ..Edits::default() },
+        })
+    }
+
+    fn inputs<'a>(&'a self, program: &'a str, candidates: &'a [Candidate]) -> Inputs<'a> {
+        Inputs {
+            week: self.week,
+            program,
+            cutoff_at: self.cut_off,
+            cutoff_seq: self.cutoff_seq,
+            late_finds: self.past.late_finds,
+            late: self.late,
+            config: &self.effective.config,
+            config_hash: self.effective.hash.clone(),
+            rules_version: self.rules_version,
+            categories: &self.effective.categories,
+            regions: &self.effective.regions,
+            builders: &self.builders,
+            candidates,
+            history: &self.past.history,
+            supply: &self.past.supply,
+            edits: &self.edits,
         }
     }
-    let builders = ctx.store.builders().await?;
-    let credited: BTreeMap<BuilderId, Credited> =
-        builders.iter().map(|builder| (builder.id, credited(&regions, builder, cut_off))).collect();
-    let concerned: Vec<BuilderId> = {
-        let ids: BTreeSet<BuilderId> = works.iter().flat_map(builders_of).collect();
-        ids.into_iter().collect()
-    };
-    let earlier = ctx.store.earlier_works(concerned, cut_off, EARLIER).await?;
-    let mut candidates: Vec<Candidate> = works.iter().filter_map(|row| candidate(row, &earlier, cut_off)).collect();
-    let known: BTreeSet<&str> = categories.iter().map(|category| category.key.as_str()).collect();
-    for candidate in &mut candidates {
-        // A category that the program does not have (any more) in that week gives way to the builder's own.
-        if !known.contains(candidate.topic.category.as_str()) {
-            let own = candidate.builders.iter().filter_map(|builder| credited.get(builder)).map(|builder| builder.category.as_str());
-            candidate.topic.category = own.into_iter().find(|own| known.contains(own)).unwrap_or("general").to_owned();
+
+    fn before(&self, days: i64) -> Timestamp {
+        self.cut_off.saturating_sub(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MIN)
+    }
+
+    /// The works that a rule may have more to say of than that they came out too long ago: those in the window, those of
+    /// builders whose cool-downs may have paused it, late finds, and what editors hold, however long ago it came out. The
+    /// rules themselves are for the digest; here may be more than they need, never less.
+    fn wanted(&self) -> Wanted {
+        let window = i64::from(self.effective.config.window_days);
+        let Past { history, late_finds, .. } = &self.past;
+        let since = self.before(window + 7 * LONGEST_PAUSE_WEEKS);
+        let mut from = self.before(window);
+        // What a week would have held whose draft was never made.
+        let before = history.iter().map(|past| past.week).filter(|week| *week < self.week).max();
+        if before.is_none_or(|before| before < self.week.previous()) {
+            from = from.min(late_finds.after.saturating_sub(SignedDuration::from_hours(24 * window)).unwrap_or(Timestamp::MIN));
+        }
+        let late_days = i64::from(self.effective.config.late_days).max(window + 7 * LONGEST_PAUSE_WEEKS);
+        let late_since = late_finds.after.saturating_sub(SignedDuration::from_hours(24 * late_days)).unwrap_or(Timestamp::MIN);
+        Wanted {
+            window: (from, self.cut_off),
+            by: self.paused(window),
+            since: since.min(late_since),
+            found: (late_finds.after, late_finds.until),
+            named: self.edits.holds.keys().cloned().collect(),
         }
     }
-    let edits = Edits { holds, ..Edits::default() };
-    let inputs = Inputs {
-        week,
-        program: &ctx.config.program.name,
-        cutoff_at: cut_off,
-        cutoff_seq,
-        late_finds,
-        // Made up after the fact: the daemon was down, or the week was asked for later.
-        late: now.duration_since(cut_off) > SignedDuration::from_mins(30),
-        config,
-        config_hash,
-        rules_version: rules_in_force(ctx).await?.unwrap_or(ctx.rules_version),
-        categories: &categories,
-        regions: &regions,
-        builders: &credited,
-        candidates: &candidates,
-        history: &history,
-        supply: &supply,
-        edits: &edits,
-    };
-    let (mut digest, pool) = tokio::task::block_in_place(|| digest::compose_with_pool(&inputs));
-    digest.coming_up = coming_up(ctx, &credited, cut_off).await?;
+
+    /// The builders whose cool-downs may have paused windows, each with how long ago a work of theirs may have come out.
+    fn paused(&self, window_days: i64) -> Vec<(BuilderId, Timestamp)> {
+        let history = &self.past.history;
+        let pause = usize::try_from(self.effective.config.cool_down).unwrap_or(usize::MAX);
+        let before = history.partition_point(|past| past.week < self.week);
+        let longest = window_days / 7 + 1 + LONGEST_PAUSE_WEEKS;
+        let mut pauses: BTreeMap<BuilderId, i64> = BTreeMap::new();
+        for then in (0..before).filter(|then| self.week.weeks_since(history[*then].week) <= longest) {
+            let near = history[then.saturating_sub(pause)..].iter().take(then.min(pause).saturating_add(pause).saturating_add(1));
+            let cooling: BTreeSet<BuilderId> = near.flat_map(|past| &past.picks).flat_map(|pick| pick.builders.iter().copied()).collect();
+            for builder in cooling {
+                *pauses.entry(builder).or_default() += 1;
+            }
+        }
+        let since = |pauses: i64| self.before(window_days + 7 * pauses.min(LONGEST_PAUSE_WEEKS));
+        pauses.into_iter().map(|(builder, pauses)| (builder, since(pauses))).collect()
+    }
+
+    async fn candidates(&mut self, ctx: &Context, wanted: Wanted) -> Result<Vec<Candidate>, StoreError> {
+        let works = ctx.store.works_wanted(wanted).await?;
+        let mut compared = Vec::new();
+        let mut candidates: Vec<(Candidate, Option<usize>)> = Vec::with_capacity(works.len());
+        for row in &works {
+            let Some((candidate, own)) = candidate(row, self.cut_off) else { continue };
+            candidates.push((candidate, own.as_ref().map(|_| compared.len())));
+            compared.extend(own);
+        }
+        let credits: BTreeSet<BuilderId> = candidates.iter().flat_map(|(candidate, _)| candidate.builders.iter().copied()).collect();
+        let unknown = credits.into_iter().filter(|id| !self.builders.contains_key(id)).collect();
+        let builders = ctx.store.builders_by_id(unknown).await?;
+        let Self { cut_off, effective, .. } = &*self;
+        let told: Vec<_> = builders.iter().map(|builder| (builder.id, credited(&effective.regions, builder, *cut_off))).collect();
+        self.builders.extend(told);
+        let config = self.effective.config.clone();
+        let fits = move |own: &Compared, earlier: &EarlierWork| digest::is_compared(&own.counts, earlier, &config);
+        let mut earlier = ctx.store.earlier_works(compared, digest::COMPARED, fits).await?;
+        let known: BTreeSet<&str> = self.effective.categories.iter().map(|category| category.key.as_str()).collect();
+        Ok(candidates
+            .into_iter()
+            .map(|(mut candidate, own)| {
+                candidate.earlier = own.map(|own| std::mem::take(&mut earlier[own])).unwrap_or_default();
+                // A category that the program does not have (any more) in that week gives way to the builder's own.
+                if !known.contains(candidate.topic.category.as_str()) {
+                    let own = candidate.builders.iter().filter_map(|builder| self.builders.get(builder)).map(|builder| &*builder.category);
+                    candidate.topic.category = own.into_iter().find(|own| known.contains(own)).unwrap_or("general").to_owned();
+                }
+                candidate
+            })
+            .collect())
+    }
+}
+
+/// The draft of a week and what could have a place in it. Works that are named are looked at whatever their dates.
+async fn compute(
+    ctx: &Context,
+    week: Week,
+    cut_off: Timestamp,
+    now: Timestamp,
+    named: Vec<ActivityId>,
+) -> Result<(Digest, Pool), DraftError> {
+    let mut frame = Frame::of(ctx, week, cut_off, now).await?;
+    let mut wanted = frame.wanted();
+    wanted.named.extend(named);
+    let program = &ctx.config.program.name;
+    let candidates = frame.candidates(ctx, wanted).await?;
+    let (mut digest, mut pool) = tokio::task::block_in_place(|| digest::compose_with_pool(&frame.inputs(program, &candidates)));
+    // Older works of those who stand highest have no part in the choice; editors may swap them in.
+    let mut highest: Vec<&Outcome> = digest.outcomes.iter().filter(|outcome| outcome.gain.is_some()).collect();
+    highest.sort_by_key(|outcome| (std::cmp::Reverse(outcome.gain), &outcome.work));
+    let by: BTreeSet<BuilderId> = highest.iter().take(SWAPPED).flat_map(|outcome| outcome.builders.iter().copied()).collect();
+    let since = frame.before(digest::POOL_DAYS);
+    let by = by.into_iter().map(|builder| (builder, since)).collect();
+    let older = Wanted { by, ..Wanted::nothing(cut_off) };
+    let mut older = frame.candidates(ctx, older).await?;
+    let known: BTreeSet<&ActivityId> = digest.outcomes.iter().map(|outcome| &outcome.work).collect();
+    older.retain(|candidate| !known.contains(&candidate.work));
+    pool.contenders.extend(tokio::task::block_in_place(|| digest::older_contenders(&frame.inputs(program, &older), &digest)));
+    digest.coming_up = coming_up(ctx, &frame.effective.regions, cut_off).await?;
     Ok((digest, pool))
 }
 
 /// Talks and events of the three weeks after the cut-off, one line a work, by members who may be shown.
-async fn coming_up(ctx: &Context, credited: &BTreeMap<BuilderId, Credited>, cut_off: Timestamp) -> Result<Vec<Upcoming>, StoreError> {
+async fn coming_up(ctx: &Context, regions: &[Region], cut_off: Timestamp) -> Result<Vec<Upcoming>, StoreError> {
     let until = cut_off.saturating_add(COMING_UP).unwrap_or(Timestamp::MAX);
+    let rows = ctx.store.ahead(cut_off, until).await?;
+    let credits: BTreeSet<BuilderId> = rows.iter().flat_map(|row| &row.activity.credits).map(|credit| credit.builder).collect();
+    let builders = ctx.store.builders_by_id(credits.into_iter().collect()).await?;
+    let credited: BTreeMap<BuilderId, Credited> =
+        builders.iter().map(|builder| (builder.id, credited(regions, builder, cut_off))).collect();
     let mut coming = Vec::new();
     let mut works = BTreeSet::new();
-    for row in ctx.store.ahead(cut_off, until).await? {
+    for row in rows {
         let activity = row.activity;
         let builders: Vec<Credited> = activity
             .credits
@@ -228,69 +402,25 @@ fn credited(regions: &[Region], builder: &Builder, at: Timestamp) -> Credited {
     }
 }
 
-pub(super) fn builders_of(row: &WorkRow) -> BTreeSet<BuilderId> {
-    row.activities.iter().flat_map(|activity| &activity.credits).map(|credit| credit.builder).collect()
-}
-
-fn primary(row: &WorkRow) -> Option<&Activity> {
-    let primary = row.activities.iter().find(|activity| activity.id == row.work.primary);
-    // What was taken back speaks for a work only where nothing else does.
-    match primary {
-        Some(primary) if primary.is_withdrawn() => row.activities.iter().find(|activity| !activity.is_withdrawn()).or(Some(primary)),
-        _ => primary,
-    }
-}
-
-/// What is compared: views where the platform counts them, else reactions, else stars.
-fn response(counts: &Counts) -> Option<u64> {
-    counts.views.or_else(|| counts.likes.map(|likes| likes + counts.comments.unwrap_or(0))).or(counts.stars)
-}
-
-/// The activity whose counts speak for the work, with the platform that counted.
-fn counted(row: &WorkRow) -> Option<(&Activity, SourceKind, [Option<u64>; 4])> {
-    let order = primary(row).into_iter().chain(row.activities.iter().filter(|activity| activity.id != row.work.primary));
-    for activity in order {
-        if let Some(samples) = row.samples.get(&activity.id) {
-            let mut counts = [None; 4];
-            for (age, sample) in samples {
-                counts[age.index()] = response(sample);
-            }
-            let platform = row.platforms.get(&activity.id).and_then(|kinds| kinds.first().copied()).unwrap_or(SourceKind::Rss);
-            return Some((activity, platform, counts));
-        }
-    }
-    None
-}
-
-fn candidate(row: &WorkRow, earlier: &HashMap<BuilderId, Vec<WorkRow>>, cut_off: Timestamp) -> Option<Candidate> {
-    let primary = primary(row)?;
+/// A work as the rules look at it, and with what its response is to be compared.
+fn candidate(row: &WorkRow, cut_off: Timestamp) -> Option<(Candidate, Option<Compared>)> {
+    let primary = row.primary()?;
     // What filters keep out is nobody's work.
     if row.activities.iter().all(|activity| activity.filtered.is_some()) {
         return None;
     }
-    let builders: Vec<BuilderId> = builders_of(row).into_iter().collect();
-    let platform = counted(row).map(|(_, platform, _)| platform);
+    let builders: Vec<BuilderId> = row.builders().into_iter().collect();
     let all_of = |pick: fn(&Activity) -> bool| row.activities.iter().all(pick);
-    let counts = known_at(counted(row).map_or([None; 4], |(_, _, counts)| counts), primary, cut_off);
-    let earlier = platform
-        .into_iter()
-        .flat_map(|platform| {
-            let of_builder = builders.first().and_then(|builder| earlier.get(builder)).into_iter().flatten();
-            of_builder.filter_map(move |other| {
-                let (activity, on, counts) = counted(other)?;
-                let fits = on == platform && activity.kind == primary.kind && activity.effective_at < primary.effective_at;
-                fits.then(|| EarlierWork {
-                    work: other.work.id.clone(),
-                    substance: activity.substance.clone(),
-                    topic_confidence: other.work.topic.confidence,
-                    kind: activity.kind,
-                    counts,
-                })
-            })
-        })
-        .collect();
+    let counts = known_at(row.received.map_or([None; 4], |received| received.counts), primary, cut_off);
+    let compared = row.received.zip(builders.first()).map(|(received, builder)| Compared {
+        builder: *builder,
+        platform: received.platform,
+        kind: primary.kind,
+        before: primary.effective_at,
+        counts,
+    });
     let own_urls: BTreeSet<&str> = row.activities.iter().filter_map(|activity| activity.url.as_deref()).collect();
-    Some(Candidate {
+    let candidate = Candidate {
         work: row.work.id.clone(),
         members: row.work.members.iter().map(|member| member.activity.clone()).collect(),
         kind: primary.kind,
@@ -312,8 +442,9 @@ fn candidate(row: &WorkRow, earlier: &HashMap<BuilderId, Vec<WorkRow>>, cut_off:
         substance: primary.substance.clone(),
         topic: row.work.topic.clone(),
         counts,
-        earlier,
-    })
+        earlier: Vec::new(),
+    };
+    Some((candidate, compared))
 }
 
 /// Counts that were not known at the cut-off do not count.
@@ -348,53 +479,37 @@ struct Past {
 
 /// The digests of other weeks: what was featured, what is reserved, and the supply sealed with each.
 async fn past(ctx: &Context, week: Week, cut_off: Timestamp, late_days: u32) -> Result<Past, StoreError> {
-    let rows = ctx.store.digests().await?;
+    let gists = ctx.store.gists().await?;
     let mut ids: Vec<ActivityId> = Vec::new();
-    for row in &rows {
-        ids.extend(row.digest.picks().flat_map(|pick| pick.members.iter().cloned()));
-        ids.extend(shelved(&row.digest).cloned());
+    for (.., gist) in &gists {
+        ids.extend(gist.picks.iter().flat_map(|pick| pick.members.iter().cloned()));
+        ids.extend(gist.shelved.iter().cloned());
     }
     let now = ctx.store.resolve_activities(ids).await?;
     let resolve = |id: &ActivityId| now.get(id).unwrap_or(id).clone();
+    let before = gists.iter().filter(|(other, ..)| *other < week).max_by_key(|(other, ..)| *other).map(|(.., gist)| gist.cutoff_at);
+    let later = gists.iter().filter(|(other, ..)| *other > week).map(|(.., gist)| gist.late_finds_after);
+    let mut late_finds = LateFinds::of_new_draft(cut_off, before, later, late_days);
+    // A draft that is computed again keeps the late finds that are its own, whatever weeks were made up meanwhile.
+    if let Some((.., own)) = gists.iter().find(|(other, ..)| *other == week) {
+        late_finds.after = own.late_finds_after;
+    }
     let mut history = Vec::new();
     let mut supply = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.week != week) {
-        if row.week < week {
-            supply.insert(row.week, row.digest.supply.clone());
+    for (other, state, gist) in gists.into_iter().filter(|(other, ..)| *other != week) {
+        if other < week {
+            supply.insert(other, gist.supply);
         }
         history.push(PastDigest {
-            week: row.week,
-            published: row.state == DigestState::Published,
-            cutoff_seq: row.digest.cutoff_seq,
-            shelved: shelved(&row.digest).map(resolve).collect(),
-            picks: row
-                .digest
-                .picks()
-                .map(|pick| PastPick {
-                    members: pick.members.iter().map(resolve).collect(),
-                    builders: pick.builders.iter().map(|builder| builder.id).collect(),
-                    category: pick.category.clone(),
-                    region: pick.region.clone(),
-                    lead: pick.lead,
-                })
-                .collect(),
+            week: other,
+            published: state == DigestState::Published,
+            cutoff_seq: gist.cutoff_seq,
+            shelved: gist.shelved.iter().map(resolve).collect(),
+            picks: gist.picks.into_iter().map(|pick| PastPick { members: pick.members.iter().map(resolve).collect(), ..pick }).collect(),
         });
     }
     history.sort_by_key(|past| past.week);
-    let before = rows.iter().filter(|row| row.week < week).max_by_key(|row| row.week).map(|row| row.digest.cutoff_at);
-    let later = rows.iter().filter(|row| row.week > week).map(|row| row.digest.late_finds_after);
-    let mut late_finds = LateFinds::of_new_draft(cut_off, before, later, late_days);
-    // A draft that is computed again keeps the late finds that are its own, whatever weeks were made up meanwhile.
-    if let Some(own) = rows.iter().find(|row| row.week == week) {
-        late_finds.after = own.digest.late_finds_after;
-    }
     Ok(Past { history, supply, late_finds })
-}
-
-/// All activities of the works on a late shelf.
-fn shelved(digest: &Digest) -> impl Iterator<Item = &ActivityId> {
-    let late = digest.outcomes.iter().filter(|outcome| outcome.code == OutcomeCode::LateShelf);
-    late.flat_map(|outcome| outcome.members.iter().chain([&outcome.work]))
 }
 
 /// SHA-256, hex, of the digest's canonical JSON.

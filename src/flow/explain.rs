@@ -4,11 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::{Context, DraftError, preview, settle};
+use super::draft::standing;
+use super::{Context, DraftError, settle};
 use crate::diagnose::{self, Facts, Judged, SourceFacts};
-use crate::model::{
-    ActivityId, Builder, BuilderId, CanonicalUrl, DigestState, Outcome, OutcomeCode, Source, SourceId, Week, masked, masked_text,
-};
+use crate::model::{ActivityId, BuilderId, CanonicalUrl, DigestState, Outcome, OutcomeCode, Source, SourceId, Week, masked, masked_text};
 use crate::store::StoreError;
 
 pub use crate::diagnose::Check;
@@ -55,15 +54,7 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
         Err(error) => return Ok(Facts { unusable: Some(error.to_string()), ..Facts::default() }),
     };
     let key = canonical.key();
-    let builders: HashMap<BuilderId, Builder> = ctx.store.builders().await?.into_iter().map(|builder| (builder.id, builder)).collect();
     let sources = ctx.store.sources().await?;
-    let states = ctx.store.source_states().await?;
-    let facts_of = |source: &Source| SourceFacts {
-        state: states.get(&source.id).cloned().unwrap_or_default(),
-        builders: source.owners.iter().filter_map(|owner| builders.get(&owner.builder)).map(|builder| builder.slug.to_string()).collect(),
-        slugs: source.owners.iter().map(|owner| builders.get(&owner.builder).map(|builder| builder.slug.to_string())).collect(),
-        source: source.clone(),
-    };
     // Of all that answer to an address, what stands there itself is meant, and of that what is shown and newest.
     let mut activities = ctx.store.activities_at(&key).await?;
     let key_of = |url: &Option<String>| url.as_deref().and_then(|url| CanonicalUrl::parse(url).ok()).map(|url| url.key());
@@ -72,12 +63,12 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
         .sort_by_key(|one| (!names(&one.url), !names(&one.canonical_url), one.left, std::cmp::Reverse(one.effective_at), one.id.clone()));
     let activity = activities.into_iter().next();
     let is_source = sources.iter().any(|source| is_at(source, &key));
-    let concerned: Vec<SourceFacts> = match &activity {
+    let concerned: Vec<&Source> = match &activity {
         Some(activity) => {
             let seen_at = |source: &&Source| activity.sightings.iter().any(|sighting| sighting.source == source.id);
-            sources.iter().filter(seen_at).map(facts_of).collect()
+            sources.iter().filter(seen_at).collect()
         }
-        None if is_source => sources.iter().filter(|source| is_at(source, &key)).map(facts_of).collect(),
+        None if is_source => sources.iter().filter(|source| is_at(source, &key)).collect(),
         None => {
             // Where many share a host, those whose path has most in common with the address's are meant.
             let held: Vec<(usize, &Source)> = sources
@@ -87,9 +78,10 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
                 .collect();
             let held = if held.is_empty() { shown_beside(ctx, &sources, &key).await? } else { held };
             let most = held.iter().map(|(shared, _)| *shared).max().unwrap_or_default();
-            held.into_iter().filter(|(shared, _)| *shared == most).map(|(_, source)| facts_of(source)).collect()
+            held.into_iter().filter(|(shared, _)| *shared == most).map(|(_, source)| source).collect()
         }
     };
+    let concerned = facts_of(ctx, &concerned).await?;
     let mut facts = Facts { canonical: canonical.to_string(), sources: concerned, is_source, ..Facts::default() };
     if let Some(activity) = activity {
         facts.stands_at = activity.url.clone().filter(|_| {
@@ -127,56 +119,112 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
     Ok(facts)
 }
 
+/// What is known of sources and of those to whom they belong.
+async fn facts_of(ctx: &Context, sources: &[&Source]) -> Result<Vec<SourceFacts>, StoreError> {
+    const FEW: usize = 20;
+    let owners: BTreeSet<BuilderId> = sources.iter().flat_map(|source| &source.owners).map(|owner| owner.builder).collect();
+    let owners: Vec<BuilderId> = owners.into_iter().collect();
+    let builders = ctx.store.builders_by_id(owners.clone()).await?;
+    let slugs: HashMap<BuilderId, String> = builders.into_iter().map(|builder| (builder.id, builder.slug.to_string())).collect();
+    let mut states = HashMap::new();
+    if owners.len() > FEW || sources.iter().any(|source| source.owners.is_empty()) {
+        states = ctx.store.source_states().await?;
+    } else {
+        for owner in owners {
+            states.extend(ctx.store.sources_of(owner).await?.into_iter().map(|(source, state)| (source.id, state)));
+        }
+    }
+    let facts = |source: &&Source| {
+        let slugs: Vec<Option<String>> = source.owners.iter().map(|owner| slugs.get(&owner.builder).cloned()).collect();
+        SourceFacts {
+            state: states.get(&source.id).cloned().unwrap_or_default(),
+            builders: slugs.iter().flatten().cloned().collect(),
+            slugs,
+            source: (*source).clone(),
+        }
+    };
+    Ok(sources.iter().map(facts).collect())
+}
+
 /// The verdict that matters most on a work: that it was chosen; else how the first week to come stands that it may be in;
 /// else the last word of a draft whose window it was in, and since when it is too old; else that it is.
 async fn judged(ctx: &Context, members: &[ActivityId]) -> Result<Option<Judged>, StoreError> {
-    let rows = ctx.store.digests().await?;
+    let weeks = ctx.store.digest_states().await?;
+    let verdicts = ctx.store.verdicts(members.to_vec()).await?;
     let found = |outcomes: &[Outcome]| -> Option<Outcome> {
         outcomes.iter().find(|outcome| outcome.members.iter().any(|member| members.contains(member))).cloned()
     };
-    let mut told: Option<Judged> = None;
-    let mut outside: Option<Judged> = None;
-    for row in &rows {
-        let Some(outcome) = found(&row.digest.outcomes) else { continue };
-        let verdict = Judged {
-            week: row.week,
-            drafted: true,
-            published: row.state == DigestState::Published,
-            code: outcome.code,
-            text: outcome.text.clone(),
-            closed: None,
+    // The week that tells most, with what it says; and the earliest later one by which its window had closed.
+    let mut told: Option<(Week, DigestState)> = None;
+    let mut outside: Option<(Week, DigestState)> = None;
+    let mut closed: Option<Week> = None;
+    for (week, state) in &weeks {
+        let code = match state {
+            DigestState::Published => {
+                let of_week = |told: &Vec<(Week, OutcomeCode)>| told.iter().find(|(known, _)| known == week).map(|(_, code)| *code);
+                members.iter().filter_map(|member| verdicts.get(member)).find_map(of_week)
+            }
+            // What edits may still change is written down nowhere else.
+            _ => ctx.store.digest(*week).await?.and_then(|row| found(&row.digest.outcomes)).map(|outcome| outcome.code),
         };
-        match outcome.code {
-            OutcomeCode::Chosen | OutcomeCode::Removed => return Ok(Some(verdict)),
-            // The earliest of these is when the window was found closed.
-            OutcomeCode::DateOutside if told.is_none() => outside = Some(verdict),
-            OutcomeCode::DateOutside => {}
-            _ => {
-                told.get_or_insert(verdict);
+        match code {
+            Some(OutcomeCode::Chosen | OutcomeCode::Removed) => {
+                (told, closed) = (Some((*week, *state)), None);
+                break;
+            }
+            // A draft has no word for what came out long before its window.
+            None if told.is_none() => closed = Some(*week),
+            Some(OutcomeCode::DateOutside) if told.is_none() => {
+                closed = Some(*week);
+                outside = Some((*week, *state));
+            }
+            None | Some(OutcomeCode::DateOutside) => {}
+            Some(_) => {
+                told.get_or_insert((*week, *state));
             }
         }
     }
+    let verdict = async |(week, state): (Week, DigestState)| -> Result<Option<Judged>, StoreError> {
+        let outcome = ctx.store.digest(week).await?.and_then(|row| found(&row.digest.outcomes));
+        Ok(outcome.map(|Outcome { code, text, .. }| Judged {
+            week,
+            drafted: true,
+            published: state == DigestState::Published,
+            code,
+            text,
+            closed: None,
+        }))
+    };
+    let said = match told {
+        Some(told) => verdict(told).await?,
+        None => None,
+    };
+    if let Some(chosen) = said.as_ref().filter(|said| matches!(said.code, OutcomeCode::Chosen | OutcomeCode::Removed)) {
+        return Ok(Some(chosen.clone()));
+    }
+    let mut outside = match outside {
+        Some(outside) => verdict(outside).await?,
+        None => None,
+    };
     let now: Timestamp = ctx.clock.now();
-    let running = rows.first().map_or_else(|| Week::last_whole(now), |row| row.week.next()).max(Week::last_whole(now));
+    let running = weeks.first().map_or_else(|| Week::last_whole(now), |(week, _)| week.next()).max(Week::last_whole(now));
     // What came out after the cut-off of a week that was never drafted is of the week under way.
-    let weeks: BTreeSet<Week> = [running, Week::of(now).max(running)].into();
-    for week in weeks {
-        match preview(ctx, week).await {
-            Ok(digest) => {
-                let Some(outcome) = found(&digest.outcomes) else { continue };
-                let is_outside = outcome.code == OutcomeCode::DateOutside;
-                let verdict = Judged { week, drafted: false, published: false, code: outcome.code, text: outcome.text, closed: None };
-                if !is_outside {
+    let coming: BTreeSet<Week> = [running, Week::of(now).max(running)].into();
+    for week in coming {
+        match standing(ctx, week, members).await {
+            Ok(Some(Outcome { code, text, .. })) => {
+                let verdict = Judged { week, drafted: false, published: false, code, text, closed: None };
+                if code != OutcomeCode::DateOutside {
                     return Ok(Some(verdict));
                 }
                 outside.get_or_insert(verdict);
             }
             Err(DraftError::Store(error)) => return Err(error),
-            Err(_) => {}
+            Ok(None) | Err(_) => {}
         }
     }
-    Ok(match told {
-        Some(told) => Some(Judged { closed: outside.map(|outside| outside.week), ..told }),
+    Ok(match said {
+        Some(said) => Some(Judged { closed: closed.or(outside.map(|outside| outside.week)), ..said }),
         None => outside,
     })
 }
@@ -209,6 +257,12 @@ fn shared_segments(feed: &str, address: &str) -> usize {
 }
 
 fn same_address(address: &str, key: &str) -> bool {
+    // A host that is written like nothing in the address is not its host: most need not be taken apart.
+    let host = key.split(['/', '?', '#']).next().unwrap_or(key);
+    let is_plain = address.is_ascii() && !address.contains('%') && !host.contains(':') && host.contains('.');
+    if is_plain && !address.as_bytes().windows(host.len()).any(|part| part.eq_ignore_ascii_case(host.as_bytes())) {
+        return false;
+    }
     CanonicalUrl::parse(address).is_ok_and(|canonical| canonical.key() == key)
 }
 

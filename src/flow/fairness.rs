@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::Context;
 use crate::digest;
-use crate::model::{ActivityId, ActivityKind, Balance, Builder, BuilderId, DigestState, Group, OutcomeCode, Week};
+use crate::model::{ActivityId, ActivityKind, Balance, Builder, BuilderId, Gist, Group, Week};
 use crate::store::{DigestRow, StoreError};
 
 /// A place that somebody had.
@@ -93,7 +93,7 @@ pub struct Fairness {
 }
 
 impl PublishedWeek {
-    fn of(row: &DigestRow) -> Self {
+    fn of(row: &DigestRow, gist: &Gist) -> Self {
         let digest = &row.digest;
         let names: BTreeMap<&str, &str> =
             digest.sections.iter().map(|section| (section.category.as_str(), section.name.as_str())).collect();
@@ -119,25 +119,15 @@ impl PublishedWeek {
                 response_known: pick.response != 500,
             })
             .collect();
-        let could = digest
-            .outcomes
-            .iter()
-            .filter(|outcome| {
-                matches!(
-                    outcome.code,
-                    OutcomeCode::Chosen | OutcomeCode::Removed | OutcomeCode::NoPlace | OutcomeCode::NotNominee | OutcomeCode::CoolDown
-                )
-            })
-            .flat_map(|outcome| outcome.builders.iter().copied())
-            .collect();
+        let could = gist.could.iter().copied().collect();
         Self { week: row.week, published_at: row.published_at, places, balance: digest.balance.clone(), could }
     }
 }
 
-/// Every published week, latest first. Reads all of them whole: keep what it answers.
+/// Every published week, latest first. There are many: keep what it answers.
 pub async fn published_weeks(ctx: &Context) -> Result<Vec<PublishedWeek>, StoreError> {
-    let rows = ctx.store.digests().await?;
-    Ok(tokio::task::block_in_place(|| rows.iter().filter(|row| row.state == DigestState::Published).map(PublishedWeek::of).collect()))
+    let rows = ctx.store.published().await?;
+    Ok(rows.iter().map(|(row, gist)| PublishedWeek::of(row, gist)).collect())
 }
 
 /// How fair the latest weeks were, so many at most.

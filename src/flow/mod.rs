@@ -55,7 +55,7 @@ pub use decide::{
 pub use deliver::{DeliverError, Sending, plan_deliveries, plan_missing, resolve_delivery, send, send_due, send_test};
 pub use desk::{ask_links_of, compare_with_computed, compare_with_week, draft_view, waiting_against_their_word};
 pub use discover::{Discovered, add_source, check_pasted};
-pub use draft::{DraftError, default_week, draft, may_draft, preview};
+pub use draft::{DraftError, RunningWeeks, default_week, draft, may_draft, preview};
 pub use engagement::{Engagement, EngagementReport, engagement};
 pub use erase::{ErasureReport, apply_erasures, carry_erasures, erase, erasures_beside};
 pub use explain::{Check, Explanation, explain};
@@ -145,6 +145,8 @@ pub struct Context {
     pub rules_version: u32,
     pub weather: Arc<Weather>,
     pub engagement: Arc<Engagement>,
+    /// What weeks come to as the log stands.
+    pub running: Arc<RunningWeeks>,
     /// The program's categories as effective: the configured ones, or the built-in.
     pub categories: Arc<Vec<Category>>,
     /// The program's regions as effective.
@@ -172,6 +174,7 @@ impl Context {
             rules_version: RULES_VERSION,
             weather: Arc::default(),
             engagement: Arc::default(),
+            running: Arc::default(),
             clock,
         })
     }

@@ -12,8 +12,8 @@ use super::recognize::{new_entry, recognize, told_entry};
 use crate::collect::{self, Collector, Meaning};
 use crate::fetch::{Fetch, FetchOutcome};
 use crate::model::{
-    Account, ActivityKind, Arrival, Ask, Auth, Document, Entry, EntryKey, FeedHints, GridAge, Poll, PollOutcome, ReadError, Reading,
-    Repair, Request, Source, SourceId, SourceKind, SourceState, Validators, masked_text,
+    Account, ActivityKind, Arrival, Ask, Auth, Document, Ending, Entry, EntryKey, FeedHints, GridAge, Poll, PollOutcome, ReadError,
+    Reading, Repair, Request, Source, SourceId, SourceKind, SourceState, Validators, masked_text,
 };
 use crate::normalize::{self, Found};
 use crate::schedule::{self, Observation, Observed};
@@ -427,6 +427,9 @@ fn take(answer: &mut Answer, reading: Reading, waiting: &mut Vec<Request>, ask: 
                 whole.hints = reading.hints;
             }
             whole.incomplete |= reading.incomplete;
+            if reading.ending != Ending::Whole {
+                whole.ending = reading.ending;
+            }
             whole.reached = whole.reached.max(reading.reached);
             whole.wait_s = whole.wait_s.max(reading.wait_s);
             whole.account = reading.account.or(whole.account.take());
@@ -740,7 +743,7 @@ fn compare(
     count_arrivals(&mut diff.new, now);
     // A source that shows nothing at all for once has not withdrawn everything, and what a platform lists is a window: an
     // entry that is not in it is only older.
-    let shows_all = matches!(source.kind, SourceKind::Rss | SourceKind::Podcast) || reading.whole;
+    let shows_all = (matches!(source.kind, SourceKind::Rss | SourceKind::Podcast) || reading.whole) && reading.ending == Ending::Whole;
     if shows_all && !reading.entries.is_empty() {
         diff.left =
             known.values().filter(|before| !before.left && !before.beyond && !told.contains(&before.id)).map(|before| before.id).collect();

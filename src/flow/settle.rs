@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::{Context, pieces};
 use crate::model::{Activity, ActivityId, Builder, BuilderId, DecisionKind, Seq, Source, SourceId};
 use crate::normalize::{self, OwnerFacts, People, Seen};
-use crate::store::{EntryRow, Place, Settled, SettledActivity, StoreError};
+use crate::store::{EntryRow, Moved, Place, Settled, SettledActivity, StoreError};
 use crate::work::{self, Neighborhood};
 
 /// The most entries taken at once, and the most facts. Fewer need less memory; more touch each page of the derived
@@ -38,7 +38,7 @@ pub(super) async fn settle_all(ctx: &Context) -> Result<u64, StoreError> {
 }
 
 async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
-    let (upto, moved) = ctx.store.moved_after(after, STEP).await?;
+    let Moved { upto, entries: moved, counted } = ctx.store.moved_after(after, STEP).await?;
     let roster = Roster::load(ctx).await?;
     let mut keys: HashMap<i64, Vec<String>> = moved.iter().map(|row| (row.id, identity_keys(row))).collect();
     let ids: HashSet<i64> = moved.iter().map(|row| row.id).collect();
@@ -77,7 +77,7 @@ async fn step(ctx: &Context, after: Seq) -> Result<Option<Seq>, StoreError> {
     });
     let mut keys: Vec<_> = keys.into_iter().collect();
     keys.sort_unstable();
-    let done = ctx.store.put_settled(Settled { after, upto, keys, activities, works }).await?;
+    let done = ctx.store.put_settled(Settled { after, upto, keys, activities, works, counted }).await?;
     Ok(done.then_some(upto))
 }
 
@@ -282,7 +282,11 @@ fn compute(roster: &Roster, group: &pieces::Group<'_>, keys: &HashMap<i64, Vec<S
             identity_keys: keys.get(&row.id).map_or(&[][..], Vec::as_slice),
             first_seen_at: row.first_seen_at,
             entry: &row.entry,
-            first_published: normalize::published(row.first.as_ref().map_or(&row.entry, |(_, first)| first)),
+            first_published: normalize::first_published(
+                row.first.as_ref().map_or(&row.entry, |(_, first)| first),
+                &row.entry,
+                row.first_seen_at,
+            ),
             aired_at: row.aired_at,
             revised_at: row.changed_at,
             left_at: row.left_at,

@@ -125,6 +125,23 @@ pub enum Edit {
     Undo { revision: u32 },
 }
 
+impl Edit {
+    /// The works that it names.
+    pub fn works(&self) -> Vec<&ActivityId> {
+        match self {
+            Self::Pin { work }
+            | Self::Drop { work }
+            | Self::Hold { work, .. }
+            | Self::Reword { work, .. }
+            | Self::Move { work, .. }
+            | Self::Lead { work } => vec![work],
+            Self::Swap { work, with } => vec![work, with],
+            Self::Merge { one, other } | Self::Split { one, other } => vec![one, other],
+            Self::DropBuilder { .. } | Self::Intro { .. } | Self::Refresh | Self::Undo { .. } => Vec::new(),
+        }
+    }
+}
+
 /// An edit as it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EditRecord {

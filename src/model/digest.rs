@@ -1,6 +1,6 @@
 //! A week's page as data: what may be chosen, what was chosen and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -355,6 +355,51 @@ pub struct Digest {
     /// How many works could be chosen, and of how many builders.
     pub eligible_works: u32,
     pub nominees: u32,
+}
+
+/// What later weeks and figures ask of a digest: small, beside the digest itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gist {
+    pub cutoff_at: DateStamp,
+    pub cutoff_seq: Seq,
+    pub late_finds_after: DateStamp,
+    pub supply: WeekSupply,
+    pub picks: Vec<PastPick>,
+    /// All activities of the works on its late shelf.
+    pub shelved: Vec<ActivityId>,
+    /// Who had a work that could be chosen, or could but for the cool-down.
+    pub could: Vec<BuilderId>,
+}
+
+impl Gist {
+    /// Of a digest as it stands.
+    pub fn of(digest: &Digest) -> Self {
+        let past_pick = |pick: &Pick| PastPick {
+            members: pick.members.clone(),
+            builders: pick.builders.iter().map(|builder| builder.id).collect(),
+            category: pick.category.clone(),
+            region: pick.region.clone(),
+            lead: pick.lead,
+        };
+        let could = |code| {
+            matches!(
+                code,
+                OutcomeCode::Chosen | OutcomeCode::Removed | OutcomeCode::NoPlace | OutcomeCode::NotNominee | OutcomeCode::CoolDown
+            )
+        };
+        let late = digest.outcomes.iter().filter(|outcome| outcome.code == OutcomeCode::LateShelf);
+        let could: BTreeSet<BuilderId> =
+            digest.outcomes.iter().filter(|outcome| could(outcome.code)).flat_map(|outcome| outcome.builders.iter().copied()).collect();
+        Self {
+            cutoff_at: digest.cutoff_at,
+            cutoff_seq: digest.cutoff_seq,
+            late_finds_after: digest.late_finds_after,
+            supply: digest.supply.clone(),
+            picks: digest.picks().map(past_pick).collect(),
+            shelved: late.flat_map(|outcome| outcome.members.iter().chain([&outcome.work]).cloned()).collect(),
+            could: could.into_iter().collect(),
+        }
+    }
 }
 
 impl Pick {

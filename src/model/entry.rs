@@ -77,6 +77,11 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// What is compared: views where the platform counts them, else reactions, else stars.
+    pub fn response(&self) -> Option<u64> {
+        self.views.or_else(|| self.likes.map(|likes| likes.saturating_add(self.comments.unwrap_or(0)))).or(self.stars)
+    }
+
     /// Whether the platform gave no count at all.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -177,6 +182,18 @@ pub struct FeedHints {
     pub skip_days: Vec<u8>,
 }
 
+/// How a document ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ending {
+    /// As it should, as far as can be told.
+    #[default]
+    Whole,
+    /// Before the feed does: there may be more of it.
+    Early,
+    /// Within its last entry, of which not even what names it is there.
+    WithinEntry,
+}
+
 /// What one document tells of one source.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each says something of its own about the document")]
@@ -211,6 +228,7 @@ pub struct Reading {
     pub reached: Option<Timestamp>,
     /// The platform asks, in the answer itself, not to be asked again for so many seconds.
     pub wait_s: Option<u64>,
+    pub ending: Ending,
     /// Something was left out that the next poll has to ask for: validators of this answer must not be kept.
     pub incomplete: bool,
 }

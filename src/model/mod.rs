@@ -36,11 +36,11 @@ pub use desk::{
     Notice, PickView, Pool, Rewording, Wording, WordingError,
 };
 pub use digest::{
-    Balance, Candidate, Credited, DateStamp, Digest, DigestState, EarlierWork, Group, Outcome, OutcomeCode, PastDigest, PastPick, Pick,
-    Reason, ReasonTerm, Section, Upcoming, WeekSupply,
+    Balance, Candidate, Credited, DateStamp, Digest, DigestState, EarlierWork, Gist, Group, Outcome, OutcomeCode, PastDigest, PastPick,
+    Pick, Reason, ReasonTerm, Section, Upcoming, WeekSupply,
 };
 pub use document::{Auth, Document, Freshness, Request, Validators};
-pub use entry::{Arrival, Author, Content, Counts, Entry, EntryKey, FeedHints, Media, ReadError, Reading, Repair};
+pub use entry::{Arrival, Author, Content, Counts, Ending, Entry, EntryKey, FeedHints, Media, ReadError, Reading, Repair};
 pub use fact::{Fact, FactKind, Seq};
 pub use filter::{Filtered, Filters, names_of_author, names_of_builder};
 pub use hash::{hex, sha256_hex};

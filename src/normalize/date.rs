@@ -1,4 +1,5 @@
-//! Which date counts. What the source says first stays; an update moves nothing; unknown stays unknown, never now.
+//! Which date counts. What the source says first stays; an update moves nothing; unknown stays unknown until the source says
+//! more, never now.
 //!
 //! Rules: RECORD.md section 3. The publication date of a piece is the earliest one that any of its sightings gave when
 //! it was first told. A date more than a day after the sighting is in the future (zones and clocks differ by less); one
@@ -31,9 +32,17 @@ pub(super) struct Dated {
 }
 
 /// The publication date that an entry gives: its own, else, where its format knows no other, that of its last update.
-/// Only the first telling of an entry is asked; later ones may have moved.
 pub fn published(entry: &Entry) -> Option<Timestamp> {
     entry.published.or(entry.updated)
+}
+
+/// The publication date of an entry that was told more than once: that of its first telling, since later ones may have moved.
+/// Where that has none, or none that can be meant, one that was added or corrected later counts, unless it is of a time when
+/// the entry had been seen already.
+pub fn first_published(first: &Entry, newest: &Entry, first_seen_at: Timestamp) -> Option<Timestamp> {
+    let can_be_meant = |published: &Timestamp| published.as_second() >= FIRST_BLOGS && !is_future(*published, first_seen_at);
+    let stated = published(first);
+    stated.filter(can_be_meant).or_else(|| published(newest).filter(can_be_meant)).or(stated)
 }
 
 /// The dates of an activity, from all its sightings.

@@ -3,7 +3,7 @@
 //! Rules: RECORD.md section 2. Parts of an id or address that are known to be accidental count for nothing: the scheme,
 //! an id that is the home page or stands on several entries, and the query of a link where the feed gives no ids.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -17,7 +17,15 @@ const MAX_KEY: usize = 300;
 /// The keys of all entries of one document, in its order.
 pub fn entry_keys(_source: &Source, entries: &[Entry]) -> Vec<EntryKey> {
     let shared = shared_ids(entries);
-    entries.iter().map(|entry| entry_key(entry, entry.id.as_deref().is_some_and(|id| shared.contains(bare_id(id))))).collect()
+    let repeated = repeated_titles(entries);
+    entries
+        .iter()
+        .map(|entry| {
+            let id_shared = entry.id.as_deref().is_some_and(|id| shared.contains(bare_id(id)));
+            let has_title = entry.title.as_deref().is_some_and(|title| !repeated.contains(title));
+            entry_key(entry, id_shared, has_title)
+        })
+        .collect()
 }
 
 /// Whether one id stands on several different entries of the document: then it names none of them.
@@ -135,8 +143,9 @@ fn pairs_of(
     by_trait.into_values().filter(|(gone, fresh)| gone.len() == 1 && fresh.len() == 1).map(|(gone, fresh)| (gone[0], fresh[0])).collect()
 }
 
-/// The key of one entry: the platform's, else the feed's id, else the address, else title and date.
-fn entry_key(entry: &Entry, id_shared: bool) -> EntryKey {
+/// The key of one entry: the platform's, else the feed's id, else the address, else title and date. `has_title`: its title is
+/// that of no other entry of the document.
+fn entry_key(entry: &Entry, id_shared: bool, has_title: bool) -> EntryKey {
     // A show may begin to name itself at any time: within its own feed an episode is known by its id alone.
     if let Some(key) = entry.platform_key.as_ref().filter(|key| !key.starts_with("podcast:") || entry.id.is_none() || id_shared) {
         return EntryKey(bounded(key.clone()));
@@ -150,6 +159,7 @@ fn entry_key(entry: &Entry, id_shared: bool) -> EntryKey {
     match key.split_once('?') {
         // No id, and a query that may hold a token of the day: title and date decide, with the path.
         Some((path, _)) if entry.title.is_some() && entry.published.is_some() => EntryKey(format!("hash:{}", title_and_date(entry, path))),
+        Some((path, _)) if has_title => EntryKey(format!("hash:{}", title_alone(entry, path))),
         _ => EntryKey(bounded(format!("url:{key}"))),
     }
 }
@@ -178,33 +188,39 @@ pub fn may_be_kept(key: &EntryKey, entry: &Entry) -> bool {
     !key.0.starts_with("hash:") || other_keys(entry).contains(key)
 }
 
+/// Titles that stand on several entries.
+fn repeated_titles(entries: &[Entry]) -> HashSet<&str> {
+    let mut told = HashSet::new();
+    entries.iter().filter_map(|entry| entry.title.as_deref()).filter(|title| !told.insert(*title)).collect()
+}
+
 /// Ids that stand on entries which are not the same item told twice.
 fn shared_ids(entries: &[Entry]) -> BTreeSet<&str> {
-    let mut first: BTreeMap<&str, &Entry> = BTreeMap::new();
+    /// An item and its correction may stand side by side, three tellings that are all different are no corrections.
+    const TOO_MANY: usize = 3;
+    let mut told: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
     let mut shared = BTreeSet::new();
     for entry in entries {
-        let Some(id) = entry.id.as_deref() else { continue };
-        match first.get(bare_id(id)) {
-            Some(other) if is_another(other, entry) => {
-                shared.insert(bare_id(id));
-            }
-            Some(_) => {}
-            None => {
-                first.insert(bare_id(id), entry);
-            }
+        let Some(id) = entry.id.as_deref().map(bare_id).filter(|id| !shared.contains(id)) else { continue };
+        let told = told.entry(id).or_default();
+        let is_new = told.iter().all(|other| differences(other, entry) > 0);
+        // A correction changes one thing, another piece differs in two or more.
+        if told.first().is_some_and(|first| differences(first, entry) >= 2) || (is_new && told.len() + 1 >= TOO_MANY) {
+            shared.insert(id);
+        } else if is_new {
+            told.push(entry);
         }
     }
     shared
 }
 
-/// Whether two entries under one id are two pieces: a correction changes one thing or leaves the date, another piece
-/// differs in two or more.
-fn is_another(one: &Entry, other: &Entry) -> bool {
+/// In how many of address, title, date and text two entries differ.
+fn differences(one: &Entry, other: &Entry) -> usize {
     fn text(entry: &Entry) -> Option<&str> {
         entry.content.as_ref().map(|content| content.text.as_str()).or(entry.summary.as_deref())
     }
     let differs = [one.link != other.link, one.title != other.title, one.published != other.published, text(one) != text(other)];
-    differs.into_iter().filter(|differs| *differs).count() >= 2
+    differs.into_iter().filter(|differs| *differs).count()
 }
 
 /// An id without the scheme: sites move from http to https.
@@ -225,13 +241,32 @@ fn is_home_page(id: &str, entry: &Entry) -> bool {
 
 fn title_and_date(entry: &Entry, path: &str) -> String {
     let title = entry.title.as_deref().map(fold).unwrap_or_default();
+    let title = if entry.published.is_some() { without_count(&title) } else { &title };
     // Without a title or date the text has to do.
     let text = match (&entry.title, entry.published) {
         (Some(_), Some(_)) => String::new(),
         _ => entry.summary.as_deref().or(entry.content.as_ref().map(|content| content.text.as_str())).map(fold).unwrap_or_default(),
     };
     let date = entry.published.map(|at| at.to_string()).unwrap_or_default();
-    hex(&Sha256::digest([path, &title, &date, &text].join("\n").as_bytes())[..16])
+    hash_of([path, title, &date, &text])
+}
+
+/// A folded title without the number of comments that some sites put behind it.
+fn without_count(title: &str) -> &str {
+    let title = title.trim_end();
+    let Some((before, count)) = title.strip_suffix(')').and_then(|title| title.rsplit_once('(')) else { return title };
+    let digits = count.trim_start().bytes().take_while(u8::is_ascii_digit).count();
+    let words = &count.trim_start()[digits..];
+    if digits > 0 && words.split_whitespace().count() <= 1 && !before.trim().is_empty() { before.trim_end() } else { title }
+}
+
+/// For entries without a date, whose text may tell anything.
+fn title_alone(entry: &Entry, path: &str) -> String {
+    hash_of([path, &entry.title.as_deref().map(fold).unwrap_or_default(), "", ""])
+}
+
+fn hash_of(parts: [&str; 4]) -> String {
+    hex(&Sha256::digest(parts.join("\n").as_bytes())[..16])
 }
 
 fn bounded(key: String) -> String {

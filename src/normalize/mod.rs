@@ -21,7 +21,7 @@ use crate::model::{Activity, ActivityId, Arrival, CanonicalUrl, Entry, EntryKey,
 use crate::text::{self, collapse, fold};
 
 pub use credit::People;
-pub use date::published;
+pub use date::{first_published, published};
 pub use identity::{address_of, entry_keys, fingerprint, identity_keys, ids_not_unique, may_be_kept, successors};
 pub use recognize::{Found, Piece, in_doubt, recognize};
 
@@ -52,7 +52,7 @@ pub struct Seen<'a> {
     pub first_seen_at: Timestamp,
     /// The newest telling.
     pub entry: &'a Entry,
-    /// As [`published`] reads it from the first telling.
+    /// As [`first_published`] reads it from the first telling and the newest one.
     pub first_published: Option<Timestamp>,
     /// When what was first told as upcoming was first told to be out; `None` where it never was upcoming.
     pub aired_at: Option<Timestamp>,

@@ -4,12 +4,16 @@
 //! number their items by place, make ids anew on every request, or begin to count again after a move, and writers give a
 //! piece another address. Where the two speak of different pieces, title, date and text decide; where these are silent,
 //! the address. An id at an address that was never seen is the old piece if something else of it is the same, or if the
-//! rest of the document shows that this feed keeps its ids; else the id was given to another piece.
+//! rest of the document shows that this feed keeps its ids; else the id was given to another piece. A known address under
+//! an id that was never seen, or under none, is the old piece too, unless all that can be told of both is different and the
+//! rest of the document does not show that this feed makes its ids anew; then the address was given to another piece.
 //!
 //! In: the entries of a document with their keys, and the pieces that are known of its source. Out: for each entry which
 //! piece it is, or the key by which a new one is known from now on. Pure, and independent of the order of the pieces.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use jiff::SignedDuration;
 
 use super::{fold, identity, published};
 use crate::model::{Entry, EntryKey};
@@ -54,7 +58,9 @@ pub fn in_doubt(entries: &[Entry], keys: &[EntryKey], pieces: &[Piece<'_>]) -> V
         }
         let by_key = shelf.by_key(key);
         let address = shelf.address(entry);
-        if by_key.is_some_and(|place| address.is_some() && shelf.own_address(place) == address.as_deref()) {
+        // An id and its address say enough, an address alone does not.
+        let is_sure = !is_address_key(key);
+        if is_sure && by_key.is_some_and(|place| address.is_some() && shelf.own_address(place) == address.as_deref()) {
             continue;
         }
         let places = by_key.into_iter().chain(shelf.at(address.as_deref())).chain(shelf.formerly_at(address.as_deref()));
@@ -129,7 +135,9 @@ fn pairs(entries: &[Entry], keys: &[EntryKey], again: &[bool], shelf: &Shelf<'_>
     // Entries whose id is that of a piece at another address with nothing else in common, and what the others tell of ids.
     let mut unlike: Vec<(usize, usize)> = Vec::new();
     let mut weak: Vec<(usize, usize)> = Vec::new();
-    let (mut kept, mut reused) = (0_usize, 0_usize);
+    // Entries at the address of a piece with nothing in common, and how many show that ids are made anew.
+    let mut astray: Vec<(usize, usize)> = Vec::new();
+    let (mut kept, mut reused, mut renewed) = (0_usize, 0_usize, 0_usize);
     for (at, (entry, key)) in entries.iter().zip(keys).enumerate().filter(|(at, _)| !again[*at]) {
         let by_key = shelf.by_key(key);
         if is_named_by_platform(entry, key) {
@@ -138,7 +146,9 @@ fn pairs(entries: &[Entry], keys: &[EntryKey], again: &[bool], shelf: &Shelf<'_>
         }
         let address = shelf.address(entry);
         let address = address.as_deref();
-        if let Some(place) = by_key.filter(|place| address.is_some() && shelf.own_address(*place) == address) {
+        if let Some(place) = by_key.filter(|place| address.is_some() && shelf.own_address(*place) == address)
+            && !(is_address_key(key) && shelf.likeness(place, entry).is_apart())
+        {
             kept += 1;
             pairs.push((BY_BOTH, at, place));
         }
@@ -146,8 +156,13 @@ fn pairs(entries: &[Entry], keys: &[EntryKey], again: &[bool], shelf: &Shelf<'_>
         for place in shelf.at(address).filter(|place| Some(*place) != by_key) {
             let like = shelf.likeness(place, entry);
             best = best.max(like.score());
-            pairs.push((2 * like.score() + 1, at, place));
+            if like.is_apart() {
+                astray.push((at, place));
+            } else {
+                pairs.push((2 * like.score() + 1, at, place));
+            }
         }
+        renewed += usize::from(best > 0 && by_key.is_none());
         for place in shelf.formerly_at(address).filter(|place| Some(*place) != by_key) {
             let like = shelf.likeness(place, entry);
             if like.score() > 0 && !like.is_weak() {
@@ -167,6 +182,9 @@ fn pairs(entries: &[Entry], keys: &[EntryKey], again: &[bool], shelf: &Shelf<'_>
                 pairs.push((2 * score, at, place));
             }
         }
+    }
+    if renewed > astray.len() {
+        pairs.extend(astray.into_iter().map(|(at, place)| (1, at, place)));
     }
     // Where ids are given again, a date or a text alone is not enough.
     if reused == 0 {
@@ -248,11 +266,15 @@ impl<'a> Shelf<'a> {
 
 /// What two tellings have in common.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "four answers that do not exclude one another")]
+#[expect(clippy::struct_excessive_bools, reason = "six answers that do not exclude one another")]
 struct Likeness {
     title: bool,
     date: bool,
     text: bool,
+    /// Both have a title, and these have other numbers or less than half of their words in common.
+    other_title: bool,
+    /// Both have a date, and these are more than an hour apart.
+    other_date: bool,
     /// Both have a text, and these have next to nothing in common.
     other_text: bool,
 }
@@ -268,12 +290,22 @@ impl Likeness {
             }
             _ => (false, false),
         };
+        let titles = title(one).zip(title(other));
+        let dates = published(one).zip(published(other));
         Self {
-            title: title(one).is_some_and(|one| title(other).is_some_and(|other| one == other)),
-            date: published(one).is_some() && published(one) == published(other),
+            title: titles.as_ref().is_some_and(|(one, other)| one == other),
+            date: dates.is_some_and(|(one, other)| one == other),
             text: same,
+            other_title: titles.is_some_and(|(one, other)| are_apart(&one, &other)),
+            other_date: dates.is_some_and(|(one, other)| one.duration_since(other).abs() > SignedDuration::from_hours(1)),
             other_text: parts,
         }
+    }
+
+    /// Whether nothing is the same, and at least two things are known to be different.
+    fn is_apart(self) -> bool {
+        let different = [self.other_title, self.other_date, self.other_text].into_iter().filter(|is| *is).count();
+        self.score() == 0 && different >= 2
     }
 
     /// From nothing, 0, to everything, 3. A date alone counts for nothing beside another text.
@@ -285,6 +317,18 @@ impl Likeness {
     fn is_weak(self) -> bool {
         !(self.title || self.date && self.text)
     }
+}
+
+/// Whether two folded titles speak of different things.
+fn are_apart(one: &str, other: &str) -> bool {
+    fn words(title: &str) -> BTreeSet<&str> {
+        title.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
+    }
+    let is_number = |word: &&&str| word.chars().any(char::is_numeric);
+    let (one, other) = (words(one), words(other));
+    let common = one.intersection(&other).count();
+    let all = one.len() + other.len() - common;
+    common * 2 < all || !one.iter().filter(is_number).eq(other.iter().filter(is_number))
 }
 
 /// The words of a text that is long enough to be told from others.
@@ -303,6 +347,11 @@ fn is_named_by_platform(entry: &Entry, key: &EntryKey) -> bool {
 
 fn is_platform_key(key: &EntryKey) -> bool {
     !["id:", "url:", "hash:", "podcast:", "sha256:"].iter().any(|begin| key.0.starts_with(begin))
+}
+
+/// Whether an entry is known by its address, since its feed gives it no id.
+fn is_address_key(key: &EntryKey) -> bool {
+    key.0.starts_with("url:")
 }
 
 /// Whether an id is of a kind that is made once: a tag URI (RFC 4151), a URN, a UUID (RFC 9562), the number of a post in a

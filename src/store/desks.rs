@@ -10,7 +10,8 @@ use super::digests::{Head, head};
 use super::log::{NewFact, append};
 use super::{Standing, Store, StoreError};
 use crate::model::{
-    ActivityId, Decision, DecisionKind, Desk, Digest, DigestState, Edit, EditRecord, FactKind, Mark, MarkRecord, Pool, Seq, Week,
+    ActivityId, Contender, Decision, DecisionKind, Desk, Digest, DigestState, Edit, EditRecord, FactKind, Gist, Mark, MarkRecord, Pool,
+    Seq, Week,
 };
 
 /// Where a week's draft stands, with what lies on its desk.
@@ -48,6 +49,8 @@ pub struct NewEdit {
     pub edit_hash: Option<String>,
     /// Decisions about works that follow from it.
     pub beside: Vec<DecisionKind>,
+    /// Works that it brings among those that could have a place.
+    pub brought: Vec<Contender>,
 }
 
 /// Whether something was taken.
@@ -59,16 +62,37 @@ pub enum Taken {
     Clash(u32),
 }
 
-/// The desk as kept: small, for pages; and the digest whole.
+/// The desk as kept: small, for pages; what later weeks ask of it; and the digest whole.
 pub(super) fn put_desk(connection: &Connection, week: Week, revision: u32, edit_hash: Option<&str>, desk: &Desk) -> Result<(), StoreError> {
     let body = if revision == 0 { None } else { Some(serde_json::to_string(&desk.digest)?) };
-    let mut small = desk.clone();
-    small.digest.keep_late_shelf();
+    let gist = serde_json::to_string(&Gist::of(&desk.digest))?;
     connection.execute(
-        "INSERT OR REPLACE INTO desks (week, revision, edit_hash, desk, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![week.to_string(), revision, edit_hash, serde_json::to_string(&small)?, body],
+        "INSERT OR REPLACE INTO desks (week, revision, edit_hash, desk, gist, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![week.to_string(), revision, edit_hash, serde_json::to_string(&small(desk))?, gist, body],
     )?;
     Ok(())
+}
+
+/// A desk without what pages do not show.
+fn small(desk: &Desk) -> Desk {
+    let mut digest = desk.digest.clone();
+    digest.keep_late_shelf();
+    Desk { digest, ..desk.clone() }
+}
+
+/// The desk of a published digest that is another one now.
+pub(super) fn put_published_desk(connection: &Connection, desk: &Desk) -> Result<(), StoreError> {
+    let digest = &desk.digest;
+    connection.execute(
+        "UPDATE desks SET desk = ?2, gist = ?3, body = ?4 WHERE week = ?1",
+        params![
+            digest.week.to_string(),
+            serde_json::to_string(&small(desk))?,
+            serde_json::to_string(&Gist::of(digest))?,
+            serde_json::to_string(digest)?
+        ],
+    )?;
+    put_verdicts(connection, digest)
 }
 
 /// What editors see of a published digest of which something was taken out.
@@ -81,11 +105,22 @@ pub(super) fn put_published(connection: &Connection, week: Week, digest: &Digest
     desk.rewordings.retain(|rewording| !gone.contains(&&rewording.work));
     desk.others.retain(|work, _| !gone.contains(&work));
     desk.digest = digest.clone();
-    desk.digest.keep_late_shelf();
-    connection.execute(
-        "UPDATE desks SET desk = ?2, body = ?3 WHERE week = ?1",
-        params![week.to_string(), serde_json::to_string(&desk)?, serde_json::to_string(digest)?],
-    )?;
+    put_published_desk(connection, &desk)
+}
+
+/// What a published digest says of each activity: builders' pages ask for a few of them at a time.
+pub(super) fn put_verdicts(connection: &Connection, digest: &Digest) -> Result<(), StoreError> {
+    let week = digest.week.to_string();
+    let mut verdicts: Vec<(&str, &str)> = Vec::new();
+    for outcome in &digest.outcomes {
+        verdicts.extend(outcome.members.iter().map(|activity| (activity.as_str(), outcome.code.as_str())));
+    }
+    // In the order of the table, so that each of its pages is touched once.
+    verdicts.sort_unstable();
+    let mut statement = connection.prepare_cached("INSERT OR REPLACE INTO verdicts (activity, week, code) VALUES (?1, ?2, ?3)")?;
+    for (activity, code) in verdicts {
+        statement.execute(params![activity, week, code])?;
+    }
     Ok(())
 }
 
@@ -94,6 +129,15 @@ pub(super) fn put_pool(connection: &Connection, draft: Seq, pool: &Pool) -> Resu
     let packed = zstd::encode_all(serde_json::to_string(pool)?.as_bytes(), 3).map_err(|error| StoreError::Broken(error.to_string()))?;
     connection.execute("INSERT OR REPLACE INTO pools (draft, body) VALUES (?1, ?2)", params![draft.0, packed])?;
     Ok(())
+}
+
+/// The works that could have a place in a draft.
+pub(super) fn pool(connection: &Connection, draft: Seq) -> Result<Option<Pool>, StoreError> {
+    let packed: Option<Vec<u8>> =
+        connection.query_row("SELECT body FROM pools WHERE draft = ?1", [draft.0], |row| row.get(0)).optional()?;
+    let Some(packed) = packed else { return Ok(None) };
+    let json = zstd::decode_all(packed.as_slice()).map_err(|error| StoreError::Broken(error.to_string()))?;
+    Ok(Some(serde_json::from_slice(&json)?))
 }
 
 /// Keeps an edit beside the fact that tells of it.
@@ -168,6 +212,17 @@ impl Store {
         .await
     }
 
+    /// A draft as computed; `None` while it is still as it was computed.
+    pub async fn draft_before_edits(&self, week: Week) -> Result<Option<Digest>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT payload.body FROM digests JOIN desks USING (week) JOIN payload ON payload.seq = draft_seq
+                       WHERE week = ?1 AND desks.body IS NOT NULL";
+            let base: Option<String> = connection.query_row(sql, [week.to_string()], |row| row.get(0)).optional()?;
+            base.map(|base| serde_json::from_str(&base).map_err(StoreError::from)).transpose()
+        })
+        .await
+    }
+
     /// A draft as computed, with what could have a place in it and its edits.
     pub async fn draft_parts(&self, week: Week) -> Result<Option<DraftParts>, StoreError> {
         self.read(move |connection| {
@@ -175,16 +230,9 @@ impl Store {
             let base: Option<String> =
                 connection.query_row("SELECT body FROM payload WHERE seq = ?1", [head.draft_seq.0], |row| row.get(0)).optional()?;
             let base = base.ok_or_else(|| StoreError::Broken(format!("the draft of {week} has lost its text")))?;
-            let packed: Option<Vec<u8>> =
-                connection.query_row("SELECT body FROM pools WHERE draft = ?1", [head.draft_seq.0], |row| row.get(0)).optional()?;
-            let packed = packed.ok_or_else(|| StoreError::Broken(format!("the draft of {week} has lost its candidates")))?;
-            let pool = zstd::decode_all(packed.as_slice()).map_err(|error| StoreError::Broken(error.to_string()))?;
-            Ok(Some(DraftParts {
-                base: serde_json::from_str(&base)?,
-                pool: serde_json::from_slice(&pool)?,
-                edits: edits(connection, week)?,
-                head,
-            }))
+            let pool = pool(connection, head.draft_seq)?;
+            let pool = pool.ok_or_else(|| StoreError::Broken(format!("the draft of {week} has lost its candidates")))?;
+            Ok(Some(DraftParts { base: serde_json::from_str(&base)?, pool, edits: edits(connection, week)?, head }))
         })
         .await
     }
@@ -238,6 +286,12 @@ impl Store {
                 decide(connection, &decision, week, new.at)?;
             }
             put_edit(connection, week, seq, &record)?;
+            if !new.brought.is_empty()
+                && let Some(mut pool) = pool(connection, head.draft_seq)?
+            {
+                pool.contenders.extend(new.brought.iter().cloned());
+                put_pool(connection, head.draft_seq, &pool)?;
+            }
             put_desk(connection, week, record.revision, new.edit_hash.as_deref(), &new.desk)?;
             connection.execute("UPDATE digests SET state = 'in_review' WHERE week = ?1", [week.to_string()])?;
             Ok(Taken::Done(record.revision))

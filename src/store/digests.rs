@@ -1,16 +1,19 @@
 //! Digests: drafts and what became of them, and the sealed bytes of what was published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::deliveries;
 use super::desks::{self, Refresh, Taken, decide};
 use super::log::{NewFact, append};
 use super::{Standing, Store, StoreError, from_millis, to_millis};
-use crate::model::{ActivityId, Correction, Decision, DecisionKind, Desk, Digest, DigestState, FactKind, MarkRecord, Pool, Seq, Week};
+use crate::model::{
+    ActivityId, Correction, Decision, DecisionKind, Desk, Digest, DigestState, FactKind, Gist, MarkRecord, OutcomeCode, Pool, Seq, Week,
+};
 
 /// Where a week's digest stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,16 +159,20 @@ const COLUMNS: &str = "digests.week, state, draft_seq, draft_hash, made_at, appr
                        sealed, desks.revision, desks.edit_hash";
 const WITH_BODY: &str = "FROM digests LEFT JOIN desks ON desks.week = digests.week LEFT JOIN payload ON payload.seq = draft_seq";
 
-/// What [`COLUMNS`] say.
-fn head_in(row: &rusqlite::Row<'_>) -> Result<Head, StoreError> {
-    let instant = |column: usize| row.get::<_, Option<i64>>(column)?.map(from_millis).transpose();
-    let state = match row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))? {
+fn state_in(text: &str) -> Result<DigestState, StoreError> {
+    Ok(match text {
         "draft" => DigestState::Draft,
         "in_review" => DigestState::InReview,
         "approved" => DigestState::Approved,
         "published" => DigestState::Published,
         other => return Err(StoreError::Broken(format!("a digest is in unknown state `{other}`"))),
-    };
+    })
+}
+
+/// What [`COLUMNS`] say.
+fn head_in(row: &rusqlite::Row<'_>) -> Result<Head, StoreError> {
+    let instant = |column: usize| row.get::<_, Option<i64>>(column)?.map(from_millis).transpose();
+    let state = state_in(row.get_ref(1)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?)?;
     Ok(Head {
         week: row.get::<_, String>(0)?.parse().map_err(|error| StoreError::Broken(format!("{error}")))?,
         state,
@@ -199,6 +206,16 @@ fn digest_in(row: &rusqlite::Row<'_>) -> Result<DigestRow, StoreError> {
     Ok(DigestRow { head, digest: serde_json::from_str(&body)? })
 }
 
+/// The digest that lies on a desk.
+#[derive(Deserialize)]
+struct OnDesk {
+    digest: Digest,
+}
+
+fn week_in(text: &str) -> Result<Week, StoreError> {
+    text.parse().map_err(|error| StoreError::Broken(format!("{error}")))
+}
+
 fn find(connection: &Connection, week: Week) -> Result<Option<DigestRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS}, coalesce(desks.body, payload.body) {WITH_BODY} WHERE digests.week = ?1");
     let mut statement = connection.prepare(&sql)?;
@@ -212,7 +229,12 @@ impl Store {
         self.read(move |connection| find(connection, week)).await
     }
 
-    /// All digests, newest week first.
+    /// Where the digest of a week stands, where a draft was made.
+    pub async fn head(&self, week: Week) -> Result<Option<Head>, StoreError> {
+        self.read(move |connection| head(connection, week)).await
+    }
+
+    /// All digests whole, newest week first. They are large.
     pub async fn digests(&self) -> Result<Vec<DigestRow>, StoreError> {
         self.read(|connection| {
             let mut statement = connection
@@ -223,6 +245,63 @@ impl Store {
                 found.push(digest_in(row)?);
             }
             Ok(found)
+        })
+        .await
+    }
+
+    /// What later weeks and figures ask of all digests, newest week first, each with where it stands.
+    pub async fn gists(&self) -> Result<Vec<(Week, DigestState, Gist)>, StoreError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT digests.week, state, gist FROM digests JOIN desks USING (week) ORDER BY week DESC")?;
+            let mut rows = statement.query([])?;
+            let mut gists = Vec::new();
+            while let Some(row) = rows.next()? {
+                let gist = row.get_ref(2)?.as_str().map_err(|error| StoreError::Broken(error.to_string()))?;
+                gists.push((week_in(&row.get::<_, String>(0)?)?, state_in(&row.get::<_, String>(1)?)?, serde_json::from_str(gist)?));
+            }
+            Ok(gists)
+        })
+        .await
+    }
+
+    /// All published digests, newest week first: of outcomes, the late shelf alone. Each with what figures ask of it.
+    pub async fn published(&self) -> Result<Vec<(DigestRow, Gist)>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT {COLUMNS}, desk, gist FROM digests JOIN desks ON desks.week = digests.week
+                 WHERE state = 'published' ORDER BY digests.week DESC"
+            ))?;
+            let mut rows = statement.query([])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let text = |column| row.get_ref(column)?.as_str().map_err(|error| StoreError::Broken(error.to_string()));
+                let desk: OnDesk = serde_json::from_str(text(13)?)?;
+                found.push((DigestRow { head: head_in(row)?, digest: desk.digest }, serde_json::from_str(text(14)?)?));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// What published digests said of activities, oldest week first.
+    pub async fn verdicts(&self, activities: Vec<ActivityId>) -> Result<HashMap<ActivityId, Vec<(Week, OutcomeCode)>>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached("SELECT week, code FROM verdicts WHERE activity = ?1 ORDER BY week")?;
+            let mut verdicts = HashMap::new();
+            for activity in activities {
+                let rows = statement
+                    .query_map([activity.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+                    .collect::<Result<Vec<_>, _>>()?;
+                let told = rows
+                    .into_iter()
+                    .map(|(week, code)| Ok((week_in(&week)?, serde_json::from_value(serde_json::Value::String(code))?)))
+                    .collect::<Result<Vec<_>, StoreError>>()?;
+                if !told.is_empty() {
+                    verdicts.insert(activity, told);
+                }
+            }
+            Ok(verdicts)
         })
         .await
     }
@@ -362,6 +441,9 @@ impl Store {
                 EditionKind::Removal { work, reason, .. } => DecisionKind::Remove { week, work: work.clone(), reason: reason.clone() },
             };
             let decided = decide(connection, &Decision { by, what, note }, week, at)?;
+            if first && let Some(row) = find(connection, week)? {
+                desks::put_verdicts(connection, &row.digest)?;
+            }
             put_sealing(connection, row.draft_seq, &sealing)?;
             let told = match &why {
                 EditionKind::Publication => None,

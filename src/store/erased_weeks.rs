@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::desks::put_pool;
+use super::desks::{pool, put_pool, put_published_desk};
 use super::digests::{Sealing, put_sealing};
 use super::erase::{Erased, Erasing, drop_text};
 use super::{StoreError, to_millis};
-use crate::model::{ActivityId, Desk, Digest, Edit, EditRecord, Pool, Seq, Week, sha256_hex};
+use crate::model::{ActivityId, Desk, Digest, Edit, EditRecord, Seq, Week, sha256_hex};
 
 /// Drafts that name the person go; published digests get a new edition and lose the old bytes.
 pub(super) fn drop_from_digests(connection: &Connection, erasing: &Erasing, erased: &mut Erased) -> Result<(), StoreError> {
@@ -51,10 +51,7 @@ fn works_of(digest: &Digest, erasing: &Erasing) -> BTreeSet<ActivityId> {
 }
 
 fn thin_pool(connection: &Connection, draft: i64, erasing: &Erasing) -> Result<(), StoreError> {
-    let body: Option<Vec<u8>> = connection.query_row("SELECT body FROM pools WHERE draft = ?1", [draft], |row| row.get(0)).optional()?;
-    let Some(body) = body else { return Ok(()) };
-    let json = zstd::decode_all(body.as_slice()).map_err(|error| StoreError::Broken(error.to_string()))?;
-    let mut pool: Pool = serde_json::from_slice(&json)?;
+    let Some(mut pool) = pool(connection, Seq(draft))? else { return Ok(()) };
     pool.contenders.retain(|contender| !contender.credited.contains(&erasing.builder.id));
     put_pool(connection, Seq(draft), &pool)
 }
@@ -97,17 +94,18 @@ fn new_edition(
         connection.query_row("SELECT desk FROM desks WHERE week = ?1", [week.to_string()], |row| row.get(0)).optional()?;
     if let Some(desk) = desk {
         let mut desk: Desk = serde_json::from_str(&desk)?;
-        desk.digest = shown.clone();
-        desk.digest.keep_late_shelf();
+        desk.digest = shown;
         // Nobody edits what is published.
         (desk.next, desk.notices) = (Vec::new(), Vec::new());
         desk.others.clear();
         desk.pinned.retain(|work| !works.contains(work));
         desk.rewordings.retain(|rewording| !works.contains(&rewording.work));
-        connection.execute(
-            "UPDATE desks SET desk = ?2, body = ?3 WHERE week = ?1",
-            params![week.to_string(), serde_json::to_string(&desk)?, serde_json::to_string(&shown)?],
-        )?;
+        for work in works {
+            connection
+                .prepare_cached("DELETE FROM verdicts WHERE activity = ?1 AND week = ?2")?
+                .execute(params![work.as_str(), week.to_string()])?;
+        }
+        put_published_desk(connection, &desk)?;
     }
     hush_edits(connection, week, works, erasing, erased)?;
     // Messages that went out cannot be recalled; those that did not are not sent any more.

@@ -44,11 +44,11 @@ pub use documents::{Evidence, Held, Keyframe, Pruned};
 pub use erase::{Erased, Erasing, ErasureRecord};
 pub use log::NewFact;
 pub use registry::{RosterChange, RosterReport};
-pub use settled::{EntryRow, Place, Settled, SettledActivity, SettledWork};
+pub use settled::{EntryRow, Moved, Place, Settled, SettledActivity, SettledWork};
 pub use slots::{Claim, Slot};
 pub use sources::{ByHand, Known, NewEntry, PollRecord, Reread};
 pub use views::{ActivityRow, Counters, LogFilter};
-pub use works::WorkRow;
+pub use works::{Compared, Received, Wanted, WorkRow};
 
 /// With less than this on the disk nothing is recorded: a poll with its document may need as much.
 const NO_ROOM: u64 = 256 << 10;

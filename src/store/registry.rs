@@ -169,14 +169,17 @@ fn read_filters(stored: &str) -> Result<Filters, StoreError> {
 
 fn set_paused(connection: &Connection, source: SourceId, paused: bool, (by, now): (&str, Timestamp)) -> Result<(), StoreError> {
     let changed = connection.execute("UPDATE sources SET paused = ?2 WHERE id = ?1 AND paused <> ?2", params![source.0, paused])?;
-    if changed > 0 {
+    // One that is gone has stopped by itself, and waits for a person as well.
+    let is_gone = "SELECT EXISTS (SELECT 1 FROM source_states WHERE source = ?1 AND status = 'gone')";
+    let resumes = !paused && (changed > 0 || connection.query_row(is_gone, [source.0], |row| row.get(0))?);
+    if changed > 0 || resumes {
         let change = if paused { "paused" } else { "resumed" };
         note(connection, now, source.to_string(), &serde_json::json!({ "change": change, "by": by }), None)?;
-        if !paused {
+        if resumes {
             // A person wants it asked again: whatever made it stop is forgotten.
             connection.execute(
                 "UPDATE source_states SET status = CASE status WHEN 'gone' THEN 'failing' ELSE status END,
-                   body = json_set(body, '$.gone_count', 0, '$.failures', 0,
+                   body = json_set(body, '$.gone_count', 0, '$.gone_since', NULL, '$.failures', 0,
                                    '$.status', CASE status WHEN 'gone' THEN 'failing' ELSE status END)
                  WHERE source = ?1",
                 [source.0],
@@ -255,6 +258,16 @@ impl Store {
     /// All builders, ordered by id.
     pub async fn builders(&self) -> Result<Vec<Builder>, StoreError> {
         self.read(builders).await
+    }
+
+    /// The slugs and names of all builders.
+    pub async fn builder_names(&self) -> Result<HashMap<BuilderId, (String, String)>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT id, slug, name FROM builders")?;
+            let names = statement.query_map([], |row| Ok((BuilderId(row.get(0)?), (row.get(1)?, row.get(2)?))))?;
+            Ok(names.collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
     /// The builder of that slug.

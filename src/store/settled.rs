@@ -74,6 +74,18 @@ pub struct Settled {
     pub keys: Vec<(i64, Vec<String>)>,
     pub activities: Vec<SettledActivity>,
     pub works: Vec<SettledWork>,
+    /// Entries that counts were taken of.
+    pub counted: BTreeSet<i64>,
+}
+
+/// What facts speak of.
+#[derive(Debug, Clone, Default)]
+pub struct Moved {
+    /// The place of the last of these facts.
+    pub upto: Seq,
+    pub entries: Vec<EntryRow>,
+    /// Entries that counts were taken of; these need not have moved.
+    pub counted: BTreeSet<i64>,
 }
 
 #[derive(Deserialize)]
@@ -163,8 +175,9 @@ fn aired_at(connection: &Connection, id: i64) -> Result<Option<Timestamp>, Store
 
 /// The entries that facts speak of: those of a source or builder as a whole where the roster moved. Ends before the fact
 /// that would make them more than the limit, unless that fact is the first.
-fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeSet<i64>), StoreError> {
+fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeSet<i64>, BTreeSet<i64>), StoreError> {
     let mut entries = BTreeSet::new();
+    let mut counted = BTreeSet::new();
     let mut upto = after;
     let mut people = BTreeSet::new();
     // What is seen later than the roster moved has a fact of its own to speak of it.
@@ -186,6 +199,7 @@ fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeS
         match kind {
             "EntrySeen" => spoken_of.push(seq),
             "EntryChanged" | "EntryLeft" => spoken_of.extend(number()),
+            "Sampled" => counted.extend(number()),
             "RosterChanged" => {
                 if subject.starts_with('b') {
                     people.insert(subject.to_owned());
@@ -226,7 +240,7 @@ fn moved(connection: &Connection, after: Seq, limit: u32) -> Result<(Seq, BTreeS
             }
         }
     }
-    Ok((upto, entries))
+    Ok((upto, entries, counted))
 }
 
 /// Every name by which entries may have called these builders, those that they gave up included.
@@ -406,6 +420,7 @@ fn put(connection: &Connection, settled: &Settled) -> Result<bool, StoreError> {
                 "DELETE FROM sightings WHERE activity = ?1",
                 "DELETE FROM activity_keys WHERE activity = ?1",
                 "DELETE FROM aliases WHERE activity = ?1",
+                "DELETE FROM responses WHERE work = (SELECT work FROM work_members WHERE activity = ?1)",
                 "DELETE FROM works WHERE id = (SELECT work FROM work_members WHERE activity = ?1)",
                 "DELETE FROM work_members WHERE activity = ?1",
             ] {
@@ -421,21 +436,29 @@ fn put(connection: &Connection, settled: &Settled) -> Result<bool, StoreError> {
     put_addresses(connection, &activities)?;
     let mut work_of = connection.prepare_cached("SELECT work FROM work_members WHERE activity = ?1")?;
     let mut drop_work = connection.prepare_cached("DELETE FROM works WHERE id = ?1")?;
+    let mut drop_responses = connection.prepare_cached("DELETE FROM responses WHERE work = ?1")?;
     let mut drop_member = connection.prepare_cached("DELETE FROM work_members WHERE activity = ?1")?;
     for work in &settled.works {
         for member in &work.members {
             let activity = member.activity.as_str();
             if let Some(former) = work_of.query_row([activity], |row| row.get::<_, String>(0)).optional()? {
+                drop_responses.execute([&former])?;
                 drop_work.execute([former])?;
                 drop_member.execute([activity])?;
             }
         }
     }
-    let mut add_work = connection.prepare_cached("INSERT OR REPLACE INTO works (id, primary_id, topic) VALUES (?1, ?2, ?3)")?;
+    let mut add_work =
+        connection.prepare_cached("INSERT OR REPLACE INTO works (id, primary_id, members, topic) VALUES (?1, ?2, ?3, ?4)")?;
     let mut add_member =
         connection.prepare_cached("INSERT OR REPLACE INTO work_members (activity, work, rule, joined_to) VALUES (?1, ?2, ?3, ?4)")?;
     for work in &settled.works {
-        add_work.execute(params![work.id.as_str(), work.primary.as_str(), serde_json::to_string(&work.topic)?])?;
+        add_work.execute(params![
+            work.id.as_str(),
+            work.primary.as_str(),
+            u32::try_from(work.members.len()).unwrap_or(u32::MAX),
+            serde_json::to_string(&work.topic)?
+        ])?;
         for member in &work.members {
             add_member.execute(params![
                 member.activity.as_str(),
@@ -444,6 +467,15 @@ fn put(connection: &Connection, settled: &Settled) -> Result<bool, StoreError> {
                 member.joined_to.as_ref().map(ActivityId::as_str)
             ])?;
         }
+    }
+    let kinds = works::source_kinds(connection)?;
+    let mut counted: BTreeSet<String> = settled.works.iter().map(|work| work.id.0.clone()).collect();
+    let mut shown_by = connection.prepare_cached("SELECT work FROM sightings JOIN work_members USING (activity) WHERE entry = ?1")?;
+    for entry in &settled.counted {
+        counted.extend(shown_by.query_row([entry], |row| row.get::<_, String>(0)).optional()?);
+    }
+    for work in &counted {
+        works::put_responses(connection, &kinds, work)?;
     }
     log::set_meta(connection, "settled_seq", &settled.upto.0.to_string())?;
     Ok(true)
@@ -473,10 +505,18 @@ fn put_activity(connection: &Connection, settled: &SettledActivity) -> Result<()
         sighting.execute(params![entry, id])?;
     }
     let mut credit = connection.prepare_cached(
-        "INSERT OR REPLACE INTO credits (activity, builder, role, basis, effective_at, host) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR REPLACE INTO credits (activity, builder, role, basis, effective_at, host, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for one in &activity.credits {
-        credit.execute(params![id, one.builder.0, one.role.as_str(), one.basis.as_str(), to_millis(activity.effective_at), host])?;
+        credit.execute(params![
+            id,
+            one.builder.0,
+            one.role.as_str(),
+            one.basis.as_str(),
+            to_millis(activity.effective_at),
+            host,
+            activity.kind.as_str()
+        ])?;
     }
     let mut alias = connection.prepare_cached("INSERT OR REPLACE INTO aliases (alias, activity) VALUES (?1, ?2)")?;
     for other in aliases {
@@ -521,6 +561,7 @@ pub(super) const DERIVED: &[(&str, &str)] = &[
     ("aliases", "alias"),
     ("works", "id"),
     ("work_members", "activity"),
+    ("responses", "builder, platform, kind, at, work"),
 ];
 
 impl Store {
@@ -534,11 +575,11 @@ impl Store {
         self.read(move |connection| load_entries(connection, ids)).await
     }
 
-    /// Up to `limit` entries that facts after a place speak of, and the place of the last of these facts.
-    pub async fn moved_after(&self, after: Seq, limit: u32) -> Result<(Seq, Vec<EntryRow>), StoreError> {
+    /// Up to `limit` entries that facts after a place speak of.
+    pub async fn moved_after(&self, after: Seq, limit: u32) -> Result<Moved, StoreError> {
         self.read(move |connection| {
-            let (upto, ids) = moved(connection, after, limit)?;
-            Ok((upto, load_entries(connection, ids)?))
+            let (upto, ids, counted) = moved(connection, after, limit)?;
+            Ok(Moved { upto, entries: load_entries(connection, ids)?, counted })
         })
         .await
     }

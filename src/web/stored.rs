@@ -11,9 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::state::{Answer, Pages, PagesError};
 use crate::flow::Context;
 use crate::model::{
-    ActivityId, AmplifiedView, Builder, BuilderId, BuilderRecordView, BuilderRow, BuilderView, Correction, DeliveryState, DigestState,
-    DigestSummary, FeaturedView, FeaturedWork, HealthView, HomeView, HostRow, Mark, MergedView, OperatorView, OutcomeCode, RecordQuery,
-    Sight, SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week, WordView, masked, masked_text,
+    ActivityId, AmplifiedView, Builder, BuilderId, BuilderRecordView, BuilderRow, BuilderView, Correction, DeliveryState, DigestSummary,
+    FeaturedView, FeaturedWork, HealthView, HomeView, HostRow, Mark, MergedView, OperatorView, OutcomeCode, RecordQuery, Sight,
+    SightingView, Slug, Source, SourceRow, SourceState, TaskRow, TimelineItem, Week, WordView, masked, masked_text,
 };
 use crate::render::{self, FeedEntry, Format};
 use crate::store::{ActivityRow, DigestRow, LogFilter, StoreError, WorkRow};
@@ -38,8 +38,6 @@ struct Published {
     featured: HashMap<BuilderId, Vec<FeaturedWork>>,
     /// Of all weeks, oldest first.
     corrections: Vec<Correction>,
-    /// What drafts said of each activity, oldest week first.
-    outcomes: HashMap<ActivityId, Vec<(Week, OutcomeCode)>>,
 }
 
 /// So many posts about a builder are shown.
@@ -63,21 +61,13 @@ impl Published {
                 });
             }
         }
-        let mut outcomes: HashMap<ActivityId, Vec<(Week, OutcomeCode)>> = HashMap::new();
-        for row in rows.iter().rev() {
-            for outcome in &row.digest.outcomes {
-                for member in &outcome.members {
-                    outcomes.entry(member.clone()).or_default().push((row.week, outcome.code));
-                }
-            }
-        }
         for row in &mut rows {
             row.digest = row.digest.for_readers();
         }
         let corrected = |row: &DigestRow| corrections.iter().any(|correction| correction.week == row.week);
         let summaries = rows.iter().map(|row| DigestSummary { corrected: corrected(row), ..summary(row) }).collect();
         rows.truncate(FEED);
-        Self { weeks, summaries, newest: rows, featured, corrections, outcomes }
+        Self { weeks, summaries, newest: rows, featured, corrections }
     }
 
     fn times_featured(&self, builder: BuilderId) -> u64 {
@@ -103,8 +93,7 @@ impl StoredPages {
         if known.weeks == weeks {
             return Ok(known);
         }
-        let mut rows = self.ctx.store.digests().await?;
-        rows.retain(|row| row.state == DigestState::Published);
+        let rows: Vec<DigestRow> = self.ctx.store.published().await?.into_iter().map(|(row, _)| row).collect();
         let weeks = rows.iter().map(|row| (row.week, row.edition)).collect();
         let read = Arc::new(Published::of(weeks, rows, self.ctx.store.corrections(Timestamp::MIN, Timestamp::MAX).await?));
         *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&read);
@@ -120,7 +109,7 @@ impl StoredPages {
         let store = &self.ctx.store;
         let mut states = store.source_states().await?;
         let entries = store.entries_by_source().await?;
-        let builders = by_id(store.builders().await?);
+        let builders = store.builder_names().await?;
         let sources = store.sources().await?.into_iter();
         Ok(sources
             .map(|source| {
@@ -137,7 +126,8 @@ impl StoredPages {
         let entries = store.entries_of(builder.id).await?;
         let sources = store.sources_of(builder.id).await?;
         let shared = sources.iter().flat_map(|(source, _)| &source.owners).any(|owner| owner.builder != builder.id);
-        let builders = by_id(if shared { store.builders().await? } else { vec![builder.clone()] });
+        let own = HashMap::from([(builder.id, (builder.slug.to_string(), builder.name.clone()))]);
+        let builders = if shared { store.builder_names().await? } else { own };
         Ok(sources
             .into_iter()
             .map(|(source, state)| {
@@ -193,11 +183,12 @@ impl StoredPages {
             ..LogFilter::default()
         };
         let rows = self.ctx.store.activities(filter).await?;
-        let works = self.ctx.store.works_of(rows.iter().map(|row| row.activity.id.clone()).collect()).await?;
+        let shown: Vec<ActivityId> = rows.iter().map(|row| row.activity.id.clone()).collect();
+        let outcomes = self.ctx.store.verdicts(shown.clone()).await?;
+        let works = self.ctx.store.works_of(shown).await?;
         let amplified = self.amplified(builder.id).await?;
         let told_alone = if query.sight == Sight::Inside { self.words(builder.id).await? } else { Vec::new() };
-        let timeline =
-            rows.iter().map(|row| self.timeline_item(row, works.get(&row.activity.id), &zone, &sources, &published.outcomes)).collect();
+        let timeline = rows.iter().map(|row| self.timeline_item(row, works.get(&row.activity.id), &zone, &sources, &outcomes)).collect();
         Ok(BuilderRecordView {
             slug: builder.slug.to_string(),
             name: builder.name,
@@ -374,21 +365,12 @@ impl StoredPages {
     }
 }
 
-fn by_id(builders: Vec<Builder>) -> HashMap<BuilderId, Builder> {
-    builders.into_iter().map(|builder| (builder.id, builder)).collect()
-}
-
-fn source_row(source: &Source, state: SourceState, entries: u64, builders: &HashMap<BuilderId, Builder>) -> SourceRow {
+fn source_row(source: &Source, state: SourceState, entries: u64, builders: &HashMap<BuilderId, (String, String)>) -> SourceRow {
     SourceRow {
         id: source.id,
         kind: source.kind,
         title: state.title,
-        owners: source
-            .owners
-            .iter()
-            .filter_map(|owner| builders.get(&owner.builder))
-            .map(|builder| (builder.slug.to_string(), builder.name.clone()))
-            .collect(),
+        owners: source.owners.iter().filter_map(|owner| builders.get(&owner.builder).cloned()).collect(),
         url: masked(&source.url),
         status: state.status,
         paused: source.paused,
@@ -466,18 +448,18 @@ impl Pages for StoredPages {
 
     fn builders(&self, sight: Sight) -> Answer<'_, Vec<BuilderRow>> {
         Box::pin(async move {
-            let counts = self.ctx.store.builder_counts(Timestamp::UNIX_EPOCH).await?;
+            let counts = self.ctx.store.builder_counts().await?;
             let published = self.published().await?;
             let mut builders = self.ctx.store.builders().await?;
             builders.retain(|builder| sight.finds(builder.switches) && builder.is_active(self.ctx.clock.now()));
-            builders.sort_by(|one, other| (crate::text::fold(&one.name), &one.slug).cmp(&(crate::text::fold(&other.name), &other.slug)));
+            builders.sort_by_cached_key(|builder| (crate::text::fold(&builder.name), builder.slug.to_string()));
             let row = |builder: Builder| {
                 let whole = sight.sees_record(builder.switches);
                 let told = counts.get(&builder.id).filter(|_| whole);
                 BuilderRow {
                     category: builder.categories.first().filter(|_| whole).and_then(|key| self.category_name(key)),
-                    activities: whole.then(|| told.map_or(0, |(all, _, _)| *all)),
-                    latest_at: told.map(|(_, _, latest)| *latest),
+                    activities: whole.then(|| told.map_or(0, |(all, _)| *all)),
+                    latest_at: told.map(|(_, latest)| *latest),
                     country: builder.country.filter(|_| builder.switches.show_place),
                     featured: published.times_featured(builder.id),
                     not_public: builder.switches.not_public,

@@ -37,8 +37,7 @@ impl World {
     /// The counts that are known of a piece.
     async fn counts(&self, title: &str) -> BTreeMap<GridAge, Counts> {
         let activity = self.activity(title).await;
-        let work = self.ctx.store.work_of(&activity.id).await.unwrap().unwrap();
-        work.samples.get(&activity.id).cloned().unwrap_or_default()
+        self.ctx.store.samples_of(&activity.id).await.unwrap()
     }
 }
 

@@ -264,3 +264,48 @@ async fn every_address_that_a_post_ever_had_is_known() {
         assert!(recorded.text.contains("On ash"), "{name}: {recorded:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_written_anew_is_a_new_post_and_one_that_is_edited_is_not() {
+    for has_ids in [true, false] {
+        let world = World::followed(TUESDAY).await;
+        let told = |n: usize, title: &str, day: u32, seed: &str| {
+            let guid = if has_ids { format!("<guid isPermaLink=\"false\">now-{n}</guid>") } else { String::new() };
+            let text = (0..30).map(|word| format!("{seed}{word}")).collect::<Vec<_>>().join(" ");
+            let at = format!("<link>https://shed.example.org/now</link><pubDate>{day} Nov 2026 08:00:00 GMT</pubDate>");
+            item(title, &format!("{guid}{at}<description>{text}</description>"))
+        };
+        world.poll_after(1, "/feed", rss(&[told(1, "Opening day at the kiln", 21, "kiln")])).await;
+        world.poll_after(1, "/feed", rss(&[told(1, "Opening day at the big kiln", 21, "kiln")])).await;
+        world.poll_after(1, "/feed", rss(&[told(2, "A summary of all glazes", 22, "glaze")])).await;
+        world.poll_after(1, "/feed", rss(&[told(3, "Farewell to the old wheel", 23, "wheel")])).await;
+        world.poll_after(1, "/feed", rss(&[told(3, "Farewell to the old wheel", 23, "wheel")])).await;
+        let titles = world.titles().await;
+        assert_eq!(titles, ["A summary of all glazes", "Farewell to the old wheel", "Opening day at the big kiln"], "ids: {has_ids}");
+        assert!(flow::rebuild(&world.ctx).await.unwrap().same);
+        let reread = flow::reread(&world.ctx).await.unwrap();
+        assert!(reread.retold.is_empty(), "ids: {has_ids}: {reread:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_id_for_everything_and_a_token_in_every_address_name_nothing() {
+    let world = World::followed(TUESDAY).await;
+    let guid = |id: &str, link: String| format!("<guid isPermaLink=\"false\">{id}</guid><link>https://shed.example.org/{link}</link>");
+    for kind in 0..4 {
+        for poll in 0..3 {
+            let post = |n: usize| match kind {
+                0 => item(&format!("Version 1.{n}"), &guid("log", "log".into())),
+                1 => item("Release", &guid("all", format!("v/{n}"))),
+                2 => item(&format!("On firing {n}"), &format!("<link>https://shed.example.org/p/{n}?token={poll}{n}</link>")),
+                _ => item(
+                    &format!("On glaze {n} ({poll} comments)"),
+                    &format!("<link>https://shed.example.org/g/{n}?token={poll}{n}</link><pubDate>2{n} Nov 2026 09:00:00 GMT</pubDate>"),
+                ),
+            };
+            world.poll_after(1, "/feed", rss(&[post(0), post(1), post(2)])).await;
+        }
+        assert_eq!(world.activities().await.len(), 3 * (kind + 1), "{kind}: {:?}", world.titles().await);
+    }
+    assert!(flow::rebuild(&world.ctx).await.unwrap().same);
+}

@@ -570,3 +570,60 @@ async fn old_and_undated_pieces_that_come_together_later_are_a_back_catalogue_an
         assert_eq!(code == [OutcomeCode::DateMissing] || code == [OutcomeCode::FirstImportBackfill], backfill, "{count}: {code:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_date_that_is_added_or_corrected_later_counts_and_one_that_moves_does_not() {
+    let world = World::followed("2026-03-03T12:00:00Z").await;
+    let told = |name: &str, date: &str| {
+        let date = if date.is_empty() { String::new() } else { format!("<pubDate>{date}</pubDate>") };
+        item(name, &format!("<guid isPermaLink=\"false\">{name}</guid><link>https://shed.example.org/{name}</link>{date}"))
+    };
+    let right = "Mon, 02 Mar 2026 09:00:00 GMT";
+    let later = "Thu, 05 Mar 2026 12:00:00 GMT";
+    world.poll_after(0, "/feed", rss(&[told("known", right)])).await;
+    let first = [told("known", right), told("added", ""), told("mended", "0000-00-00"), told("typed", "Sun, 02 Mar 2062 09:00:00 GMT")];
+    world.poll_after(1, "/feed", rss(&first)).await;
+    // A template that dates everything by the hour of the request says nothing of the pieces.
+    world.poll_after(48, "/feed", rss(&["known", "added", "mended", "typed"].map(|name| told(name, later)))).await;
+    assert_eq!(world.activity("added").await.published_at, None);
+    assert_eq!(world.activity("known").await.published_at, Some(at("2026-03-02T09:00:00Z")));
+    world.poll_after(1, "/feed", rss(&["known", "added", "mended", "typed"].map(|name| told(name, right)))).await;
+    for name in ["known", "added", "mended", "typed"] {
+        let activity = world.activity(name).await;
+        assert_eq!(
+            (activity.published_at, activity.effective_at),
+            (Some(at("2026-03-02T09:00:00Z")), at("2026-03-02T09:00:00Z")),
+            "{name}"
+        );
+    }
+    assert!(flow::rebuild(&world.ctx).await.unwrap().same);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_is_cut_off_anywhere_leaves_nothing_behind_once_it_is_whole() {
+    let told = |n: u32| {
+        let at = format!("https://shed.example.org/2026/piece-{n}");
+        let text = "Words on the firing of pots, one after the other, until the kiln is full.";
+        item(
+            &format!("A rather long title of piece {n}"),
+            &format!("<link>{at}</link><description>{text}</description><guid>{at}</guid><pubDate>2{n} Nov 2026 09:00:00 GMT</pubDate>"),
+        )
+    };
+    let whole = rss(&[told(3), told(2), told(1)]);
+    let from = whole.rfind("<item>").unwrap() - 2;
+    for cut in (from..whole.len() - 1).step_by(13) {
+        let world = World::followed("2026-11-24T12:00:00Z").await;
+        // What was known is not gone because the document ends before it.
+        world.poll_after(1, "/feed", rss(&[told(2), told(1)])).await;
+        world.poll_after(1, "/feed", &whole[..cut]).await;
+        assert!(world.activities().await.iter().all(|activity| !activity.left), "cut at {cut}");
+        world.poll_after(1, "/feed", whole.as_str()).await;
+        let titles: Vec<String> = (1..=3).map(|n| format!("A rather long title of piece {n}")).collect();
+        assert_eq!(world.titles().await, titles, "cut at {cut}: {:?}", &whole[from..cut]);
+
+        let world = World::followed("2026-11-24T12:00:00Z").await;
+        world.poll_after(1, "/feed", &whole[..cut]).await;
+        world.poll_after(1, "/feed", whole.as_str()).await;
+        assert_eq!(world.titles().await, titles, "first seen cut at {cut}: {:?}", &whole[from..cut]);
+    }
+}

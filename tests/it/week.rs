@@ -22,7 +22,12 @@ fn codes(folder: &Path, week: &str) -> Vec<(String, String)> {
 
 /// A work by hand that is good enough: a repository of the week.
 fn enter(folder: &Path, builder: &str, address: &str, title: &str) {
-    let day = last_week().monday().to_string();
+    enter_days_before(folder, 0, builder, address, title);
+}
+
+/// The same, so many days before the week.
+fn enter_days_before(folder: &Path, days: i64, builder: &str, address: &str, title: &str) {
+    let day = last_week().monday().saturating_sub(jiff::Span::new().days(days)).to_string();
     let about = "How we run AWS Lambda behind Amazon SQS with DynamoDB, with all code and what it cost us in the first year of it.";
     good(folder, &["work", "add", builder, address, "--title", title, "--date", &day, "--summary", about]);
 }
@@ -66,6 +71,32 @@ fn what_was_entered_by_hand_and_taken_back_is_in_no_digest() {
     enter(folder, "ada", "https://code.example/one", "AWS Lambda one");
     good(folder, &["digest", "draft", &week]);
     assert_eq!(titles(folder, &week).len(), 2);
+}
+
+#[test]
+fn a_piece_that_is_too_old_for_the_week_is_pinned_by_its_address_and_stays_after_a_refresh() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    configure(folder, "[schedule]\ncut_off = \"0 0 * * MON\"\n[digest]\nfloor = 0\n");
+    let roster = "builder,name,kind,url\nada,Ada Nwosu,,\nbo,Bo Lind,,\ncy,Cy Lund,,\n";
+    std::fs::write(folder.join("roster.csv"), roster).unwrap();
+    good(folder, &["registry", "import", "roster.csv"]);
+    let week = last_week().to_string();
+    enter(folder, "ada", "https://code.example/one", "AWS Lambda one");
+    enter_days_before(folder, 12, "bo", "https://code.example/two", "Amazon SQS two");
+    enter_days_before(folder, 60, "cy", "https://code.example/three", "Amazon S3 three");
+    good(folder, &["digest", "draft", &week]);
+    let named = |titles: Vec<(String, Vec<String>)>| titles.into_iter().map(|(title, _)| title).collect::<Vec<_>>();
+    assert_eq!(named(titles(folder, &week)), ["AWS Lambda one"]);
+    good(folder, &["digest", "pin", &week, "https://code.example/two"]);
+    let mut both = named(titles(folder, &week));
+    both.sort();
+    assert_eq!(both, ["AWS Lambda one", "Amazon SQS two"]);
+    run(folder, &["digest", "pin", &week, "https://code.example/three"]).refused(1, &["Amazon S3 three", "cannot have a place"]);
+    good(folder, &["digest", "refresh", &week, "--take"]);
+    let mut after = named(titles(folder, &week));
+    after.sort();
+    assert_eq!(after, both);
 }
 
 #[test]

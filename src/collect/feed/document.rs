@@ -249,6 +249,8 @@ pub(super) struct Walk<'a> {
     pub noise_before: bool,
     /// The document ends before the feed does.
     pub cut_short: bool,
+    /// It even ends within an item, before it is told what that is.
+    pub cut_item: bool,
     /// An element was not closed where it should have been.
     pub unclosed: bool,
     /// Items were taken out of elements that should not hold any.
@@ -259,6 +261,8 @@ pub(super) struct Walk<'a> {
     pub found: bool,
     /// The name of the first element, for the sentence that says what it is instead.
     pub first_name: Option<&'a str>,
+    /// The document ends within an element.
+    cut_element: bool,
     /// Items count wherever they stand.
     items_anywhere: bool,
     prefixes: Prefixes<'a>,
@@ -277,11 +281,13 @@ impl<'a> Walk<'a> {
             feed: Vec::new(),
             noise_before: false,
             cut_short: false,
+            cut_item: false,
             unclosed: false,
             items_dug_out: false,
             html: false,
             found: false,
             first_name: None,
+            cut_element: false,
             items_anywhere,
             prefixes: Prefixes::default(),
             patience: text.len().saturating_mul(4).min(text.len().saturating_add(PATIENCE_MAX)),
@@ -404,7 +410,20 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+        self.cut_item = item.is_some() && !self.is_told(&elements);
         self.end_item(&mut item, &mut elements, visitor);
+    }
+
+    /// Whether the elements that are there of an item, with which the document ends, say what it is: what is missing may be
+    /// some of its text, but none of its title, address or date.
+    fn is_told(&self, elements: &[Element<'a>]) -> bool {
+        let is_text = |element: &Element<'a>| matches!(element.name.as_str(), "description" | "encoded" | "content" | "summary");
+        let (last, whole) = match elements.split_last() {
+            Some((last, whole)) if self.cut_element => (Some(last), whole),
+            _ => (None, elements),
+        };
+        let has = |names: &[&str]| whole.iter().any(|element| names.contains(&element.name.as_str()));
+        has(&["link", "guid", "id"]) && last.is_none_or(is_text) && (has(&["title"]) || last.is_some())
     }
 
     fn end_item(&mut self, item: &mut Option<(Element<'a>, usize)>, elements: &mut Vec<Element<'a>>, visitor: &mut impl Visitor<'a>) {
@@ -443,6 +462,7 @@ impl<'a> Walk<'a> {
                         element.inner = scanner.slice(start, at);
                         scanner.go_to(at);
                         self.cut_short = true;
+                        self.cut_element = true;
                         return element;
                     }
                     break;

@@ -13,7 +13,7 @@ use super::date;
 use super::document::{VALUE_MAX, head};
 use super::item::{BODY_MAX, Base, Limits, inherit_authors, is_usable, is_web_address, language};
 use super::{ENTRIES_MAX, named};
-use crate::model::{Author, Entry, Media, ReadError, Reading, Repair};
+use crate::model::{Author, Ending, Entry, Media, ReadError, Reading, Repair};
 use crate::text;
 
 /// The most values that are kept of one item, of the feed itself, and of all items together.
@@ -89,6 +89,7 @@ pub(super) fn read(text: &str, address: Option<&str>) -> Result<Reading, ReadErr
         reading.repairs.push(named("broken JSON mended"));
     }
     if outcome.is_err() {
+        reading.ending = Ending::Early;
         reading.repairs.push(named("the document ends before the feed does"));
     }
     if skipped > 0 {

@@ -17,7 +17,7 @@ use self::document::{Dialect, Element, Space, Visitor, Walk};
 pub(in crate::collect) use self::item::without_parameter;
 use self::item::{Base, Limits};
 use super::repair::{self, named};
-use crate::model::{Document, Entry, FeedHints, ReadError, Reading, Repair};
+use crate::model::{Document, Ending, Entry, FeedHints, ReadError, Reading, Repair};
 
 /// The most entries that are kept of one document.
 const ENTRIES_MAX: usize = 20_000;
@@ -132,6 +132,11 @@ fn read_xml(text: &str, address: Option<&str>) -> Result<Reading, ReadError> {
     inherit(&walk, &mut entries);
     reading.entries = entries;
     channel::complete(&walk, address, &mut reading);
+    reading.ending = match (walk.cut_item, walk.cut_short) {
+        (true, _) => Ending::WithinEntry,
+        (false, true) => Ending::Early,
+        (false, false) => Ending::Whole,
+    };
     reading.repairs = repairs(&walk, text);
     if skipped > 0 {
         reading.repairs.push(Repair(format!("{skipped} {} skipped", if skipped == 1 { "item" } else { "items" }).into()));

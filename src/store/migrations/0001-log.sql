@@ -170,6 +170,7 @@ CREATE TABLE activities (                    -- with row ids: its rows are too l
     body          TEXT NOT NULL              -- the rest of the activity, as JSON
 ) STRICT;
 CREATE INDEX activities_by_time ON activities (effective_at, id);
+CREATE INDEX activities_by_finding ON activities (first_seen_at, effective_at, id);
 CREATE INDEX activities_ahead ON activities (published_at) WHERE kind IN ('talk', 'event');
 CREATE TABLE sightings (
     entry    INTEGER PRIMARY KEY,
@@ -183,9 +184,10 @@ CREATE TABLE credits (
     basis    TEXT NOT NULL,
     effective_at INTEGER NOT NULL,
     host     TEXT NOT NULL,                  -- where it stands, if it may be compared with pieces on other hosts
+    kind     TEXT NOT NULL,                  -- of the activity
     PRIMARY KEY (activity, builder)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX credits_of_builder ON credits (builder, effective_at, host);
+CREATE INDEX credits_of_builder ON credits (builder, effective_at, host, kind);
 CREATE TABLE activity_keys (
     key      TEXT NOT NULL,
     activity TEXT NOT NULL,
@@ -200,6 +202,7 @@ CREATE INDEX aliases_of_activity ON aliases (activity);
 CREATE TABLE works (
     id         TEXT PRIMARY KEY,
     primary_id TEXT NOT NULL,
+    members    INTEGER NOT NULL,             -- how many activities it has
     topic      TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE work_members (
@@ -209,6 +212,21 @@ CREATE TABLE work_members (
     joined_to TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX work_members_of_work ON work_members (work);
+CREATE TABLE responses (                     -- of works that a platform counts: what later ones of a builder are compared with
+    builder    INTEGER NOT NULL,
+    platform   TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    at         INTEGER NOT NULL,             -- when it came out
+    work       TEXT NOT NULL,
+    confidence INTEGER NOT NULL,             -- of its topic
+    substance  TEXT NOT NULL,
+    h24        INTEGER,                      -- the response at each age of the grid
+    h48        INTEGER,
+    h72        INTEGER,
+    h168       INTEGER,
+    PRIMARY KEY (builder, platform, kind, at, work)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX responses_of_work ON responses (work);
 CREATE TABLE link_checks (
     url    TEXT NOT NULL,
     at     INTEGER NOT NULL,
@@ -263,8 +281,15 @@ CREATE TABLE desks (
     revision  INTEGER NOT NULL,
     edit_hash TEXT,
     desk      TEXT NOT NULL,                 -- what pages show; of outcomes, the late shelf alone
+    gist      TEXT NOT NULL,                 -- what later weeks and figures ask of it
     body      TEXT                           -- the digest as edited; none while it is as computed
 ) STRICT;
+CREATE TABLE verdicts (                      -- what published digests said of each activity
+    activity TEXT NOT NULL,
+    week     TEXT NOT NULL,
+    code     TEXT NOT NULL,
+    PRIMARY KEY (activity, week)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE featured_addresses (            -- what published digests linked to
     key  TEXT NOT NULL,
     week TEXT NOT NULL,

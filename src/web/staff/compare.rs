@@ -93,21 +93,21 @@ pub(crate) async fn page(
         let week = if query.week.is_empty() { current_week(&state).await? } else { week_of(&state, &query.week)? };
         let ctx = ctx(&state)?;
         let mut parts = Vec::new();
-        let now = match ctx.store.digest(week).await? {
+        let now = match ctx.store.desk(week).await? {
             Some(row) => {
-                if let Some(draft) = ctx.store.draft_parts(week).await? {
-                    let difference = digest::difference(&draft.base, &row.digest);
-                    parts.push(Compared::of("Against the draft before the edits".to_owned(), &difference));
-                }
-                row.digest
+                let now = row.desk.digest;
+                let before = ctx.store.draft_before_edits(week).await?;
+                let difference = before.map(|before| digest::difference(&before, &now)).unwrap_or_default();
+                parts.push(Compared::of("Against the draft before the edits".to_owned(), &difference));
+                now
             }
             None => view(&state, week).await?.digest.clone(),
         };
         let before = ctx.store.digest_states().await?.into_iter().map(|(known, _)| known).find(|known| *known < week);
         if let Some(before) = before
-            && let Some(row) = ctx.store.digest(before).await?
+            && let Some(row) = ctx.store.desk(before).await?
         {
-            parts.push(Compared::of(format!("Against {before}"), &digest::difference(&row.digest, &now)));
+            parts.push(Compared::of(format!("Against {before}"), &digest::difference(&row.desk.digest, &now)));
         }
         let page = ComparePage { frame: Frame::of(&state, "compare"), me, week: week.to_string(), parts };
         Ok(Html(page.render()?).into_response())

@@ -24,27 +24,27 @@ use jiff::{SignedDuration, Timestamp};
 use super::error::WebError;
 use super::state::AppState;
 use crate::flow::{self, Context, PublishedWeek};
-use crate::model::{ActivityId, DigestState, DraftView, Week};
+use crate::model::{ActivityId, DigestState, DraftView, Seq, Week};
 
-/// How long the running candidates are shown before they are computed again.
-const RUNNING_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// How long a draft that nobody edits is read before its links are asked again.
 const GLANCE_FOR: SignedDuration = SignedDuration::from_mins(10);
 
-/// The running candidates as they were last computed: that takes longer than a page should.
+/// The running candidates as they were last computed, and up to where the log was settled and went then: as long as it has not
+/// moved, nothing else would come of it.
 #[derive(Default)]
-pub(crate) struct Running(Mutex<Option<(Timestamp, Arc<DraftView>)>>);
+pub(crate) struct Running(Mutex<Option<(Place, Arc<DraftView>)>>);
+
+type Place = (Seq, Seq);
 
 impl Running {
-    fn get(&self, week: Week, now: Timestamp) -> Option<Arc<DraftView>> {
+    fn get(&self, week: Week, place: Place) -> Option<Arc<DraftView>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, view) = kept.as_ref()?;
-        let fresh = now.duration_since(*at).abs() < RUNNING_FOR;
-        (fresh && view.week == week).then(|| Arc::clone(view))
+        (*at == place && view.week == week).then(|| Arc::clone(view))
     }
 
-    fn keep(&self, view: &Arc<DraftView>, now: Timestamp) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(view)));
+    fn keep(&self, view: &Arc<DraftView>, place: Place) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((place, Arc::clone(view)));
     }
 }
 
@@ -144,18 +144,21 @@ pub(crate) async fn current_week(state: &AppState) -> Result<Week, WebError> {
     })
 }
 
-/// What editors see of a week; running candidates as of up to a minute ago.
+/// What editors see of a week.
 pub(crate) async fn view(state: &AppState, week: Week) -> Result<Arc<DraftView>, WebError> {
     let desk = state.desk.as_ref().ok_or(WebError::NotFound)?;
-    let now = desk.ctx.clock.now();
-    if let Some(view) = desk.running.get(week, now)
-        && desk.ctx.store.digest_states().await?.iter().all(|(known, _)| *known != week)
-    {
+    let (ctx, running) = (&desk.ctx, &desk.running);
+    if ctx.store.head(week).await?.is_some() {
+        return Ok(Arc::new(flow::draft_view(ctx, week).await?));
+    }
+    flow::settle(ctx).await?;
+    let place = ctx.store.settled_and_last().await?;
+    if let Some(view) = running.get(week, place) {
         return Ok(view);
     }
-    let view = Arc::new(flow::draft_view(&desk.ctx, week).await?);
-    if view.state == DigestState::Collecting {
-        desk.running.keep(&view, now);
+    let view = Arc::new(flow::draft_view(ctx, week).await?);
+    if view.state == DigestState::Collecting && ctx.store.settled_and_last().await? == place {
+        running.keep(&view, place);
     }
     Ok(view)
 }

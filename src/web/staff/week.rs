@@ -24,6 +24,8 @@ use crate::schedule;
 
 /// Edits that are shown without being asked for.
 const LATEST: usize = 8;
+/// Of works that were found late, so many are shown: the best ones.
+const LATE: usize = 10;
 /// Weeks that a work may be held for.
 const HOLD_WEEKS: usize = 8;
 
@@ -200,6 +202,8 @@ pub(crate) struct WeekPage {
     sections: Vec<SectionBlock>,
     next: Vec<NextLine>,
     late: Vec<LateLine>,
+    /// Those beyond.
+    more_late: usize,
     errors: Vec<CheckLine>,
     warnings: Vec<CheckLine>,
     open_warnings: usize,
@@ -347,7 +351,8 @@ fn put_together(state: &AppState, me: Visitor, seen: &DraftView, query: &WeekQue
         intro: seen.intro.clone().unwrap_or_default(),
         sections: sections(seen, &me, if inline { at } else { 0 }, now),
         next: seen.next.iter().map(NextLine::of).collect(),
-        late: seen.late_shelf.iter().map(LateLine::of).collect(),
+        late: seen.late_shelf.iter().take(LATE).map(LateLine::of).collect(),
+        more_late: seen.late_shelf.len().saturating_sub(LATE),
         open_warnings: open.len(),
         to_approval: match (errors.is_empty(), open.is_empty()) {
             (false, _) => "See what has to be mended",
