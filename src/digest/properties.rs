@@ -327,6 +327,18 @@ proptest! {
             let picks = |digest: &Digest| digest.picks().map(|pick| pick.work.clone()).collect::<BTreeSet<_>>();
             let (old, new) = (picks(&before.digest), picks(&after.digest));
             let work_of = |id: &ActivityId| id.clone();
+            if !matches!(edit, Edit::Move { .. } | Edit::Undo { .. } | Edit::Refresh) {
+                for section in &after.digest.sections {
+                    let same = before.digest.sections.iter().find(|other| other.category == section.category);
+                    let order = |of: &crate::model::Section, other: &crate::model::Section| -> Vec<ActivityId> {
+                        let kept = |work: &ActivityId| other.picks.iter().any(|pick| pick.work == *work);
+                        of.picks.iter().map(|pick| pick.work.clone()).filter(kept).collect()
+                    };
+                    if let Some(same) = same {
+                        prop_assert_eq!(order(section, same), order(same, section), "the order of all others stays");
+                    }
+                }
+            }
             match &edit {
                 Edit::Drop { work } => {
                     prop_assert!(!new.contains(&work_of(work)));

@@ -100,6 +100,40 @@ fn a_piece_that_is_too_old_for_the_week_is_pinned_by_its_address_and_stays_after
 }
 
 #[test]
+fn a_piece_that_is_one_with_what_was_featured_gives_its_place_to_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    configure(folder, "[schedule]\ncut_off = \"0 0 * * MON\"\n[digest]\nfloor = 0\nplaces = 1\ncool_down = 0\ncooling_off = 0\n");
+    let roster = "builder,name,kind,url\nada,Ada Nwosu,,\nbo,Bo Lind,,\ncy,Cy Lund,,\n";
+    std::fs::write(folder.join("roster.csv"), roster).unwrap();
+    good(folder, &["registry", "import", "roster.csv"]);
+    let (before, week) = (last_week().previous().to_string(), last_week().to_string());
+    enter_days_before(folder, 7, "ada", "https://code.example/one", "AWS Lambda one");
+    good(folder, &["digest", "draft", &before]);
+    good(folder, &["digest", "approve", &before]);
+    good(folder, &["digest", "publish", &before]);
+    enter(folder, "bo", "https://code.example/two", "Amazon SQS two");
+    enter(folder, "cy", "https://code.example/three", "Amazon S3 three");
+    good(folder, &["digest", "draft", &week]);
+    let shown = || titles(folder, &week).into_iter().map(|(title, _)| title).collect::<Vec<_>>();
+    let first = shown();
+    assert_eq!(first.len(), 1);
+    good(folder, &["digest", "merge", &week, "1", "https://code.example/one"]);
+    let next = shown();
+    assert!(next.len() == 1 && next != first, "{first:?}, then {next:?}");
+    let address = if first[0].contains("two") { "https://code.example/two" } else { "https://code.example/three" };
+    let explained = good(folder, &["explain", address]);
+    assert!(explained.contains("one work with") && explained.contains(&before), "{explained}");
+    // What is known to be one stays so: computed anew, and told a second time.
+    good(folder, &["digest", "refresh", &week, "--take"]);
+    assert_eq!(shown(), next);
+    run(folder, &["digest", "pin", &week, address]).refused(1, &["cannot have a place"]);
+    good(folder, &["digest", "approve", &week]);
+    good(folder, &["digest", "publish", &week]);
+    assert_eq!(shown(), next);
+}
+
+#[test]
 fn a_week_with_nothing_to_say_is_published_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -221,7 +255,7 @@ fn a_move_that_moves_nothing_is_refused_and_one_too_far_goes_to_the_end() {
     assert_eq!(edits(), before, "nothing is logged");
     if sizes[0] > 1 {
         good(folder, &["digest", "move", &week, "1", "99"]);
-        assert!(edits().contains(&format!("to place {}", sizes[0])));
+        assert!(edits().contains("to the end of its section"), "{}", edits());
     }
 }
 
