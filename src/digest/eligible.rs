@@ -28,6 +28,9 @@ use crate::model::{ActivityId, ActivityKind, BuilderId, Candidate, Credited, Out
 /// The most digests by which cool-downs prolong a window.
 const PAUSES: u32 = 6;
 
+/// What is said of a work in cool-down whose window no cool-down prolongs any more.
+pub const TIME_IS_OVER: &str = "its time is over with this draft";
+
 const DAY_S: i64 = 86_400;
 const WEEK_S: i64 = 7 * DAY_S;
 
@@ -393,7 +396,7 @@ impl<'a> Rules<'a> {
         let age_s = self.inputs.cutoff_at.as_second() - candidate.effective_at.as_second();
         let mut open = self.open(candidate, shown);
         open.pause(Pause::CoolDown, age_s);
-        let then = if age_s + WEEK_S < open.for_s { "it stays in the running" } else { "its time is over with this draft" };
+        let then = if age_s + WEEK_S < open.for_s { "it stays in the running" } else { TIME_IS_OVER };
         (OutcomeCode::CoolDown, format!("{why}; {then}"))
     }
 }

@@ -31,6 +31,7 @@ use crate::model::{
     Pool, ReasonTerm, Seq, Week, WeekSupply, sha256_hex,
 };
 use balance::Accounts;
+pub use eligible::TIME_IS_OVER;
 use eligible::{Past, Rules, Standing};
 use reason::Words;
 use select::{Entrant, Terms};
