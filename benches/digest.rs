@@ -115,6 +115,7 @@ fn main() {
                 first_seen_at: at,
                 backfill: n.is_multiple_of(17),
                 paywalled: n.is_multiple_of(29),
+                unproven: false,
                 link_gone: false,
                 held_until: None,
                 left: false,

@@ -123,6 +123,9 @@ impl Github {
             };
         }
         let mut reading = self.read_events(events);
+        // Of a day that is not over nothing is told yet.
+        let today = format!(":{}", day_of(document.received_at));
+        reading.next.retain(|request| !(request.of_pushes && request.about.as_deref().is_some_and(|about| about.ends_with(&today))));
         reading.account = account_of(ask, events);
         let times = || events.iter().filter_map(|event| time(event, &["created_at"]));
         reading.reached = times().max();
@@ -616,6 +619,7 @@ pub(super) fn fold_pushes(reading: &mut Reading, now: Timestamp) {
         let parts: BTreeSet<&str> = told.iter().flat_map(|push| &push.parts).map(String::as_str).collect();
         let Some(shown) = told.iter().filter(|push| push.title.is_some()).max_by_key(|push| push.published) else { continue };
         if key.ends_with(&today) {
+            reading.open_day = true;
             continue;
         }
         let heads: Vec<&str> = parts.iter().filter_map(|part| part.strip_prefix('?')).collect();

@@ -378,7 +378,11 @@ fn bring_together(reading: &mut Reading, now: Timestamp) {
     }
     let today = day_of(now);
     for (key, told) in days {
-        let Some(shown) = told.iter().max_by_key(|entry| entry.published).filter(|_| !key.ends_with(&today)) else { continue };
+        if key.ends_with(&today) {
+            reading.open_day = true;
+            continue;
+        }
+        let Some(shown) = told.iter().max_by_key(|entry| entry.published) else { continue };
         let Some(project) = part(shown, "project:").and_then(|id| projects.get(&format!("project:{id}"))) else { continue };
         let pushes: BTreeSet<&str> = told.iter().flat_map(|entry| &entry.parts).filter_map(|part| part.strip_prefix("push:")).collect();
         let counts: Option<u64> = pushes.iter().map(|push| push.rsplit_once(':')?.1.parse::<u64>().ok()).sum();

@@ -288,6 +288,9 @@ impl<'a> Rules<'a> {
         if candidate.paywalled {
             return fault(OutcomeCode::Paywalled, "it is behind a paywall or a sign-up");
         }
+        if candidate.unproven {
+            return fault(OutcomeCode::BelowFloor, "nobody has voted for this answer or accepted it yet");
+        }
         if !candidate.builders.iter().any(|builder| builders.get(builder).is_some_and(|builder| builder.active)) {
             return fault(OutcomeCode::Inactive, "none of its builders is an active member");
         }
@@ -464,7 +467,7 @@ mod tests {
     #[test]
     fn each_rule_has_its_code() {
         type Change = fn(&mut Case, &mut Candidate);
-        let rules: [(OutcomeCode, Change); 21] = [
+        let rules: [(OutcomeCode, Change); 22] = [
             (OutcomeCode::Chosen, |_, _| ()),
             (OutcomeCode::DateMissing, |_, work| (work.published_at, work.backfill) = (None, true)),
             (OutcomeCode::Chosen, |_, work| work.published_at = None),
@@ -476,6 +479,7 @@ mod tests {
             (OutcomeCode::PrivateOrGone, |_, work| work.url = None),
             (OutcomeCode::Withdrawn, |_, work| work.withdrawn = true),
             (OutcomeCode::Paywalled, |_, work| work.paywalled = true),
+            (OutcomeCode::BelowFloor, |_, work| work.unproven = true),
             (OutcomeCode::Inactive, |case, _| case.builders.get_mut(&BuilderId(1)).unwrap().active = false),
             (OutcomeCode::Inactive, |_, work| work.builders = vec![BuilderId(77)]),
             (OutcomeCode::OptedOut, |case, _| case.builders.get_mut(&BuilderId(1)).unwrap().not_featured = true),

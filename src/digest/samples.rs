@@ -44,6 +44,7 @@ pub(super) fn candidate(n: i64, builders: &[i64]) -> Candidate {
         first_seen_at: at,
         backfill: false,
         paywalled: false,
+        unproven: false,
         link_gone: false,
         held_until: None,
         left: false,

@@ -133,9 +133,9 @@ pub(super) async fn standing(ctx: &Context, week: Week, members: &[ActivityId]) 
     let mut frame = Frame::of(ctx, week, cut_off, now).await?;
     let alone = Wanted { named: members.to_vec(), ..Wanted::nothing(cut_off) };
     let mut candidates = frame.candidates(ctx, alone).await?;
-    // Of what came out long before, no draft has anything to say.
+    // Of what came out long before, or after, this draft has nothing to say.
     let reach = frame.wanted().since;
-    candidates.retain(|candidate| candidate.effective_at >= reach);
+    candidates.retain(|candidate| candidate.effective_at >= reach && candidate.effective_at < cut_off);
     let digest = digest::compose(&frame.inputs(&ctx.config.program.name, &candidates));
     Ok(digest.outcomes.into_iter().find(|outcome| about(&outcome)))
 }
@@ -438,6 +438,7 @@ fn candidate(row: &WorkRow, cut_off: Timestamp) -> Option<(Candidate, Option<Com
         first_seen_at: row.activities.iter().map(|activity| activity.first_seen_at).min()?,
         backfill: all_of(|activity| activity.backfill),
         paywalled: all_of(|activity| activity.paywalled),
+        unproven: all_of(|activity| activity.unproven),
         link_gone: row.gone,
         held_until: row.activities.iter().filter_map(|activity| activity.held_until).min(),
         left: all_of(|activity| activity.left),

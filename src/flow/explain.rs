@@ -109,9 +109,11 @@ async fn gather(ctx: &Context, address: &str) -> Result<Facts, StoreError> {
             facts.judged = judged(ctx, &members).await?;
         }
         // What begins in a window to come stands in no draft yet.
-        if facts.judged.is_none() {
-            let now = ctx.clock.now();
-            facts.judged = activity.held_until.filter(|until| *until > now).map(|until| Judged {
+        let now = ctx.clock.now();
+        if let Some(until) = activity.held_until.filter(|until| *until > now)
+            && facts.judged.as_ref().is_none_or(|judged| judged.code == OutcomeCode::DateOutside)
+        {
+            facts.judged = Some(Judged {
                 week: Week::of(until),
                 drafted: false,
                 published: false,

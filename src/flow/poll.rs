@@ -419,6 +419,7 @@ fn take(answer: &mut Answer, reading: Reading, waiting: &mut Vec<Request>, ask: 
             whole.skipped += reading.skipped;
             whole.withdrawn.extend(reading.withdrawn);
             whole.perishable |= reading.perishable;
+            whole.open_day |= reading.open_day;
             whole.whole &= reading.whole;
             // The first document may have told nothing but where the source is.
             whole.title = whole.title.take().or(reading.title);
@@ -523,7 +524,8 @@ async fn record_answer(
     // What was asked before that was known is no ground to ask "has it changed?" of what is asked from now on.
     let looked_up = reading.stands_for.is_some() && reading.stands_for != state.stands_for;
     // A document that says that its source moved says it again with every poll, or it would count once only.
-    let reread = answer.answer.incomplete || reading.perishable || reading.moved_to.is_some() || looked_up;
+    let waits_for_pushes = reading.open_day && ctx.store.wants_pushes(source.id).await?;
+    let reread = answer.answer.incomplete || reading.perishable || waits_for_pushes || reading.moved_to.is_some() || looked_up;
     if reread {
         observed.validators = Validators::default();
     }

@@ -272,6 +272,9 @@ pub struct Activity {
     /// In the record, never in a digest.
     pub backfill: bool,
     pub paywalled: bool,
+    /// An answer that nobody voted for or accepted: in the record, and in a digest once somebody did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unproven: bool,
     /// No source shows it any more.
     pub left: bool,
     /// Nothing but somebody's word speaks for it: it was entered by hand.

@@ -40,6 +40,9 @@ pub struct Candidate {
     pub first_seen_at: Timestamp,
     pub backfill: bool,
     pub paywalled: bool,
+    /// An answer that nobody voted for or accepted.
+    #[serde(default)]
+    pub unproven: bool,
     /// Its link is known to be gone (RECORD.md section 7).
     pub link_gone: bool,
     /// Announced, and not out before then: a premiere or stream.

@@ -216,6 +216,8 @@ pub struct Reading {
     pub whole: bool,
     /// The same bytes will read otherwise as time passes: they are read again with every poll.
     pub perishable: bool,
+    /// Pushes of a day that is not over were left out: for those who want pushes the same bytes will read otherwise tomorrow.
+    pub open_day: bool,
     /// Platform keys of entries that the source takes back.
     pub withdrawn: Vec<String>,
     /// Where the document itself says that the source now lives.

@@ -115,6 +115,7 @@ pub fn activity(seen: &[Seen<'_>], people: &People) -> Activity {
         held_until: date::held_until(&seen, lead, first_seen_at),
         backfill: seen.iter().all(|seen| date::is_backfill(seen)),
         paywalled: seen.iter().any(|seen| seen.entry.paywalled),
+        unproven: seen.iter().all(|seen| seen.entry.unproven),
         left: seen.iter().all(|seen| seen.left_at.is_some()),
         self_reported: seen.iter().all(|seen| seen.kind == SourceKind::Manual),
         substance,

