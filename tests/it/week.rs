@@ -134,6 +134,36 @@ fn a_piece_that_is_one_with_what_was_featured_gives_its_place_to_the_next() {
 }
 
 #[test]
+fn ids_in_the_feed_stay_where_the_pages_move() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let at_host = |host: &str| {
+        configure(folder, &format!("[schedule]\ncut_off = \"0 0 * * MON\"\n[digest]\ncooling_off = 0\n[web]\npublic_url = \"{host}\"\n"))
+    };
+    at_host("https://old.example");
+    let (before, week) = (last_week().previous().to_string(), last_week().to_string());
+    let publish = |week: &str| {
+        good(folder, &["digest", "draft", week]);
+        good(folder, &["digest", "approve", week]);
+        good(folder, &["digest", "publish", week]);
+    };
+    publish(&before);
+    at_host("https://new.example");
+    good(folder, &["digest", "correct", &before, "A title was wrong."]);
+    publish(&week);
+    let atom = |week: &str| good(folder, &["digest", "show", week, "--format", "atom"]);
+    let id = |host: &str, week: &str| {
+        let week: Week = week.parse().unwrap();
+        format!("<id>tag:{host},{}:{week}</id>", week.next().monday())
+    };
+    for week in [&before, &week] {
+        assert!(atom(week).contains("<id>tag:old.example,2026:digest</id>"), "{}", atom(week));
+    }
+    assert!(atom(&before).contains(&id("old.example", &before)) && atom(&before).contains("https://new.example/"), "{}", atom(&before));
+    assert!(atom(&week).contains(&id("new.example", &week)), "{}", atom(&week));
+}
+
+#[test]
 fn a_week_with_nothing_to_say_is_published_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -176,8 +176,8 @@ mod tests {
             };
             let reply = reply_to(&explanation, "digest@example.org");
             let over = reply_to(&Explanation { over: true, ..explanation }, "digest@example.org");
-            assert!(!over.contains("in the running"), "{code}: {over}");
-            assert_eq!(over.contains("its time for digests is over"), reply.contains("in the running"), "{code}: {over}");
+            assert!(!over.contains("stays in the running"), "{code}: {over}");
+            assert_eq!(over.contains("its time for digests is over"), reply.contains("stays in the running"), "{code}: {over}");
             for secret in ["40", "points", "Europe", "owed", "turn", "score", "category", "region"] {
                 assert!(!reply.contains(secret), "{code}: {reply}");
             }
