@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::read_feed;
+use super::feed::read_as_told;
 use crate::model::{Document, Entry, Repair};
 
 /// What one file holds, to be written as JSON: its entries and repairs, or why it could not be read.
@@ -27,7 +27,7 @@ impl FileLine {
     /// The line of a file that holds these bytes.
     pub fn of(file: &str, bytes: impl Into<Vec<u8>>) -> Self {
         let document = Document::of_bytes("", bytes, Timestamp::UNIX_EPOCH);
-        let (entries, repairs, error) = match read_feed(&document) {
+        let (entries, repairs, error) = match read_as_told(&document) {
             Ok(reading) => (reading.entries, reading.repairs, None),
             Err(error) => (Vec::new(), Vec::new(), Some(error.to_string())),
         };

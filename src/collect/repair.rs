@@ -34,8 +34,10 @@ pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>, repairs: &
         Encoding::for_label(label.as_bytes())
             .filter(|encoding| *encoding != UTF_16LE && *encoding != UTF_16BE && *encoding != encoding_rs::REPLACEMENT)
     };
-    let claimed = label.as_deref().and_then(known).or_else(|| declared.and_then(known));
-    if claimed == Some(ISO_2022_JP) && bytes.contains(&0x1B) {
+    // In the order in which they are believed.
+    let claims = [label.as_deref().and_then(known), declared.and_then(known)];
+    let claimed = claims[0].or(claims[1]);
+    if claims.contains(&Some(ISO_2022_JP)) && bytes.contains(&0x1B) {
         return decode_as(ISO_2022_JP, bytes, repairs);
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -54,24 +56,37 @@ pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>, repairs: &
             Some(encoding) => return decode_as(encoding, bytes, repairs),
         }
     }
-    match claimed {
-        Some(encoding) if encoding != UTF_8 => {
-            // A server's blanket charset is often wrong where the document knows better.
-            let better =
-                declared.and_then(known).filter(|declared| *declared != encoding && encoding == WINDOWS_1252 && *declared != UTF_8);
-            decode_as(better.unwrap_or(encoding), bytes, repairs)
-        }
-        _ => {
-            let (good, bad) = sequences(bytes);
-            if good >= bad {
-                repairs.push(named("bytes that are no text replaced"));
-                String::from_utf8_lossy(bytes)
-            } else {
-                repairs.push(named("read as windows-1252, for it is not UTF-8"));
-                WINDOWS_1252.decode_without_bom_handling(bytes).0
-            }
-        }
+    let (good, bad) = sequences(bytes);
+    let mut others: Vec<&'static Encoding> = claims.into_iter().flatten().filter(|encoding| *encoding != UTF_8).collect();
+    // A server's blanket charset is often wrong where the document knows better.
+    if others.first() == Some(&WINDOWS_1252) {
+        others.rotate_left(1);
     }
+    // A few bad bytes do not make it another encoding.
+    let is_utf8 = if others.is_empty() { good >= bad } else { claims.contains(&Some(UTF_8)) && good > bad };
+    if is_utf8 {
+        repairs.push(named("bytes that are no text replaced"));
+        return String::from_utf8_lossy(bytes);
+    }
+    let mut readings = others.iter().map(|encoding| (*encoding, encoding.decode_without_bom_handling(bytes)));
+    let reading = readings.clone().find(|(_, (_, broken))| !broken).or_else(|| readings.find(|(_, (text, _))| is_mostly_text(text)));
+    let Some((encoding, (text, broken))) = reading else {
+        repairs.push(named("read as windows-1252, for it is not UTF-8"));
+        return WINDOWS_1252.decode_without_bom_handling(bytes).0;
+    };
+    if claimed != Some(encoding) && claimed != Some(WINDOWS_1252) {
+        repairs.push(named("read as the document declares, not as the server says"));
+    }
+    if broken {
+        repairs.push(named("bytes that are no text replaced"));
+    }
+    text
+}
+
+/// Whether of the characters beyond ASCII at least half could be read.
+fn is_mostly_text(text: &str) -> bool {
+    let bad = text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER).count();
+    text.chars().filter(|c| !c.is_ascii()).count() >= 2 * bad
 }
 
 fn decode_as<'a>(encoding: &'static Encoding, bytes: &'a [u8], repairs: &mut Vec<Repair>) -> Cow<'a, str> {
@@ -154,6 +169,30 @@ mod tests {
         check(b"<?xml version='1.0' encoding='euc-kr'?><a>\xB3\xE2</a>", None, "년", "");
         check(b"<?xml version='1.0' encoding='no-such'?><a>x</a>", None, "<a>x", "");
         check(b"<?xml version='1.0' encoding='utf-16'?><a>\xC3\xA9</a>", None, "é", "");
+    }
+
+    #[test]
+    fn a_charset_that_the_bytes_contradict_gives_way_to_the_next_witness() {
+        let (utf8, sjis) = (Some("text/xml; charset=utf-8"), Some("text/xml; charset=shift_jis"));
+        let (lossy, declared) = ("bytes that are no text replaced", "read as the document declares, not as the server says");
+        let privet = b"<?xml version='1.0' encoding='windows-1251'?><a>\xCF\xF0\xE8\xE2\xE5\xF2</a>";
+        check(privet, utf8, "Привет", declared);
+        check(privet, Some("text/xml; charset=iso-8859-1"), "Привет", "");
+        check(privet, Some("text/xml; charset=no-such"), "Привет", "");
+        check(privet, Some("text/xml; charset=windows-1251"), "Привет", "");
+        check(b"<?xml version='1.0' encoding='euc-kr'?><a>\xB3\xE2 \xC7\xD1</a>", utf8, "년 한", declared);
+        check(b"<?xml version='1.0' encoding='utf-8'?><a>\xCF\xF0\xE8\xE2</a>", Some("text/xml; charset=windows-1251"), "Прив", "");
+        check(b"<?xml version='1.0' encoding='windows-1251'?><a>\xFD\xFE\xFF</a>", sjis, "эюя", declared);
+        check(
+            b"<?xml version='1.0' encoding='utf-8'?><a>caf\xE9 \x93done\x94</a>",
+            sjis,
+            "café “done”",
+            "read as windows-1252, for it is not UTF-8",
+        );
+        // A bad byte here and there is no other encoding, whoever claims what.
+        let cafe = b"<?xml version='1.0' encoding='windows-1251'?><a>caf\xC3\xA9s \xC3\xA0 o\xFFk</a>";
+        check(cafe, utf8, "cafés à o\u{FFFD}k", lossy);
+        check("<?xml version='1.0' encoding='windows-1251'?><a>é</a>".as_bytes(), utf8, "é", "");
     }
 
     #[test]

@@ -422,8 +422,7 @@ fn candidate(row: &WorkRow, cut_off: Timestamp) -> Option<(Candidate, Option<Com
         before: primary.effective_at,
         counts,
     });
-    let own_urls: BTreeSet<&str> =
-        row.activities.iter().filter(|activity| activity.id != primary.id).filter_map(|activity| activity.url.as_deref()).collect();
+    let own_urls: BTreeSet<&str> = row.activities.iter().filter_map(|activity| activity.url.as_deref()).collect();
     let candidate = Candidate {
         work: row.work.id.clone(),
         members: row.work.members.iter().map(|member| member.activity.clone()).collect(),
@@ -431,8 +430,8 @@ fn candidate(row: &WorkRow, cut_off: Timestamp) -> Option<(Candidate, Option<Com
         title: primary.title.clone(),
         summary: primary.summary.clone().or_else(|| row.activities.iter().find_map(|activity| activity.summary.clone())),
         language: primary.language.clone(),
-        url: primary.url.clone(),
-        also: own_urls.into_iter().filter(|url| Some(*url) != primary.url.as_deref()).map(str::to_owned).collect(),
+        url: row.link.clone(),
+        also: own_urls.into_iter().filter(|url| Some(*url) != row.link.as_deref()).map(str::to_owned).collect(),
         published_at: row.activities.iter().filter_map(|activity| activity.published_at).min(),
         effective_at: row.activities.iter().map(|activity| activity.effective_at).min()?,
         first_seen_at: row.activities.iter().map(|activity| activity.first_seen_at).min()?,

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{BuilderId, EntryKey, Filtered, SourceId};
+use super::{BuilderId, CanonicalUrl, EntryKey, Filtered, SourceId};
 
 /// The id of an activity: the first 128 bits of SHA-256 over its identity key, in hex. Fixed when first assigned.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -293,6 +293,17 @@ pub struct Activity {
 }
 
 impl Activity {
+    /// The address that it is shown with: the canonical one where it is a copy of a page on another host, else its own
+    /// (PLATFORMS.md section 3, DIGEST.md section 2). A site's root stands for everything, and so for no piece.
+    pub fn link(&self) -> Option<&str> {
+        let host = |address: &str| CanonicalUrl::parse(address).ok().map(|url| url.host());
+        let original = self.canonical_url.as_deref().filter(|canonical| {
+            let is_root = url::Url::parse(canonical).is_ok_and(|url| matches!(url.path(), "" | "/") && url.query().is_none());
+            !is_root && host(canonical) != self.url.as_deref().and_then(host)
+        });
+        original.or(self.url.as_deref())
+    }
+
     /// Whether it was entered by hand and taken back, and nothing else speaks for it.
     pub fn is_withdrawn(&self) -> bool {
         self.self_reported && self.left

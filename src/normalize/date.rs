@@ -105,7 +105,8 @@ fn days_after(at: Timestamp, days: i64) -> Timestamp {
     at.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX)
 }
 
-fn usable(seen: &Seen<'_>) -> Option<Timestamp> {
+/// The date of the first telling, if a server with a clock wrote it.
+pub(super) fn usable(seen: &Seen<'_>) -> Option<Timestamp> {
     seen.first_published.filter(|published| published.as_second() >= FIRST_BLOGS)
 }
 

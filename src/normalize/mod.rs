@@ -78,7 +78,7 @@ const MAX_TAGS: usize = 30;
 /// If there is no sighting: an activity is never made of nothing.
 pub fn activity(seen: &[Seen<'_>], people: &People) -> Activity {
     let mut seen: Vec<&Seen<'_>> = seen.iter().collect();
-    seen.sort_by_key(|seen| speaks_before(seen));
+    seen.sort_by_cached_key(|seen| speaks_before(seen));
     // What was entered by hand and taken back says nothing any more where anything else speaks: neither dates nor credits.
     let (id, told) = (ActivityId::of_key(&identity(&seen)), sightings(&seen));
     if seen.iter().any(|seen| !is_withdrawn(seen)) {
@@ -132,14 +132,19 @@ pub fn activity(seen: &[Seen<'_>], people: &People) -> Activity {
 }
 
 /// Whose words go before whose: what is still shown, then a platform's own interface before a feed and both before what
-/// was entered by hand, then who was first.
-fn speaks_before<'a>(seen: &Seen<'a>) -> (bool, u8, Timestamp, SourceId, &'a EntryKey) {
+/// was entered by hand, then the feed of the site where the piece lives before those that show it too, then the earliest
+/// publication. Which of the sources happened to be asked first decides only between equals.
+fn speaks_before<'a>(seen: &Seen<'a>) -> (bool, u8, bool, Timestamp, Timestamp, SourceId, &'a EntryKey) {
     let rank = match seen.kind {
         SourceKind::Manual => 2,
         SourceKind::Rss => 1,
         _ => 0,
     };
-    (seen.left_at.is_some(), rank, seen.first_seen_at, seen.source, seen.key)
+    let host = |address: &str| CanonicalUrl::parse(address).ok().map(|url| url.host());
+    let is_guest = seen.kind == SourceKind::Rss
+        && seen.entry.link.as_deref().and_then(host).is_none_or(|piece| host(seen.locator).is_none_or(|feed| feed != piece));
+    let published = date::usable(seen).unwrap_or(Timestamp::MAX);
+    (seen.left_at.is_some(), rank, is_guest, published, seen.first_seen_at, seen.source, seen.key)
 }
 
 /// Whether a sighting was entered by hand and taken back.

@@ -351,6 +351,30 @@ fn texts_are_cut_between_words_and_never_within_a_character() {
 }
 
 #[test]
+fn the_original_speaks_whichever_source_was_asked_first() {
+    let piece = "https://ada.example.org/kiln";
+    let at_home = |title: &str, date: &str, seen: &str| {
+        let mut sight = Sight::new(1, SourceKind::Rss, entry("1", piece, title, Some(date)), seen);
+        sight.source.locator = "https://www.ada.example.org/feed.xml".into();
+        sight
+    };
+    let elsewhere = |title: &str, date: &str, seen: &str| {
+        let mut sight = Sight::new(2, SourceKind::Rss, entry("x", &format!("{piece}?utm_source=b"), title, Some(date)), seen);
+        sight.source.locator = "https://planet.example/all.xml".into();
+        sight
+    };
+    let (early, late) = ("2026-03-01T10:00:00Z", "2026-03-01T12:00:00Z");
+    for (one, other) in [("2026-03-04T10:00:00Z", "2026-03-04T11:00:00Z"), ("2026-03-04T11:00:00Z", "2026-03-04T10:00:00Z")] {
+        // The site where the piece lives, whatever the dates; between strangers, the earliest publication.
+        let (home, guest) = (at_home("Kiln", late, one), elsewhere("Ada: Kiln", early, other));
+        assert_eq!(activity(&[guest.seen(), home.seen()]).title, "Kiln");
+        let mut repost = at_home("Kiln (repost)", late, one);
+        repost.source.locator = "https://other.example/feed".into();
+        assert_eq!(activity(&[repost.seen(), elsewhere("Kiln", early, other).seen()]).title, "Kiln");
+    }
+}
+
+#[test]
 fn substance_says_what_is_known_and_leaves_open_what_is_not() {
     let mut sight = rss(entry("1", "https://e.example.org/1", "One", None));
     sight.entry.summary = Some("Short, with https://docs.aws.amazon.com/lambda/latest/dg/welcome.html.".into());

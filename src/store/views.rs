@@ -220,12 +220,16 @@ impl Store {
     ) -> Result<Vec<String>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT DISTINCT a.url FROM activities a JOIN works w ON w.primary_id = a.id
-                 WHERE a.effective_at >= ?1 AND a.backfill = 0 AND a.url IS NOT NULL AND json_extract(a.body, '$.filtered') IS NULL
-                   AND NOT EXISTS (SELECT 1 FROM link_checks c WHERE c.url = a.url AND c.at > ?2
+                "WITH open AS (SELECT a.url, json_extract(a.body, '$.canonical_url') AS canonical
+                               FROM activities a JOIN works w ON w.primary_id = a.id
+                               WHERE a.effective_at >= ?1 AND a.backfill = 0 AND json_extract(a.body, '$.filtered') IS NULL),
+                      shown (url) AS (SELECT url FROM open UNION SELECT canonical FROM open)
+                 SELECT url FROM shown
+                 WHERE url IS NOT NULL
+                   AND NOT EXISTS (SELECT 1 FROM link_checks c WHERE c.url = shown.url AND c.at > ?2
                                      AND NOT (c.status IN (404, 410) AND c.at <= ?3
-                                              AND (SELECT count(*) FROM link_checks d WHERE d.url = a.url AND d.at > ?2) = 1))
-                 ORDER BY a.url LIMIT ?4",
+                                              AND (SELECT count(*) FROM link_checks d WHERE d.url = shown.url AND d.at > ?2) = 1))
+                 ORDER BY url LIMIT ?4",
             )?;
             let urls = statement
                 .query_map(params![to_millis(since), to_millis(looked_before), to_millis(gone_before), limit], |row| row.get(0))?

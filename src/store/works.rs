@@ -18,7 +18,9 @@ pub struct WorkRow {
     pub activities: Vec<Activity>,
     /// Where a platform counts.
     pub received: Option<Received>,
-    /// What the address of the work last answered says that it is gone.
+    /// The address that the work is shown with: the canonical one, unless it is gone and a copy is not.
+    pub link: Option<String>,
+    /// What that address last answered says that it is gone.
     pub gone: bool,
 }
 
@@ -119,12 +121,18 @@ fn with_answers(connection: &Connection, work: Work, activities: Vec<Activity>) 
         }),
         None => None,
     };
-    let primary_url = activities.iter().find(|activity| activity.id == work.primary).and_then(|activity| activity.url.as_deref());
-    let gone = match primary_url {
-        Some(url) => is_gone(connection, url)?,
-        None => false,
-    };
-    Ok(WorkRow { work, activities, received, gone })
+    let mut row = WorkRow { work, activities, received, link: None, gone: false };
+    let shown = row.primary().map(|primary| [primary.link(), primary.url.as_deref()].map(|url| url.map(str::to_owned)));
+    for url in shown.into_iter().flatten().flatten() {
+        let is_gone = is_gone(connection, &url)?;
+        if row.link.is_none() || !is_gone {
+            (row.link, row.gone) = (Some(url), is_gone);
+        }
+        if !is_gone {
+            break;
+        }
+    }
+    Ok(row)
 }
 
 /// The works of which something came out from the one instant on, and before the other, that stand alone; and what belongs to

@@ -10,7 +10,7 @@ pub(super) struct Tag<'a> {
     pub closing: bool,
 }
 
-impl Tag<'_> {
+impl<'a> Tag<'a> {
     pub(super) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
@@ -24,7 +24,7 @@ impl Tag<'_> {
     }
 
     /// The value of an attribute, its references not yet decoded.
-    pub(super) fn attribute(&self, wanted: &str) -> Option<&str> {
+    pub(super) fn attribute(&self, wanted: &str) -> Option<&'a str> {
         let mut rest = self.attributes;
         loop {
             rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
@@ -65,6 +65,53 @@ impl Tag<'_> {
     }
 }
 
+/// What the attributes of a tag look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dress {
+    /// There are none.
+    Bare,
+    /// All have names as HTML has them; the first has a value.
+    Named,
+    /// No tag of HTML looks like this.
+    Odd,
+}
+
+impl Tag<'_> {
+    /// What the attributes look like.
+    pub(super) fn dress(&self) -> Dress {
+        let mut rest = self.attributes.trim_ascii_start().trim_end_matches(['/', ' ', '\t', '\n', '\r']);
+        if rest.is_empty() {
+            return Dress::Bare;
+        }
+        let mut is_first = true;
+        while !rest.is_empty() {
+            let name =
+                rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '.')).len();
+            let after = rest[name..].trim_ascii_start();
+            let value = after.strip_prefix('=').map(str::trim_ascii_start);
+            if self.closing || !rest.starts_with(|c: char| c.is_ascii_alphabetic()) || is_first && value.is_none() {
+                return Dress::Odd;
+            }
+            is_first = false;
+            rest = match value.map(|value| (value, value.as_bytes().first())) {
+                None => after,
+                Some((value, Some(quote @ (b'"' | b'\'')))) => match value[1..].split_once(char::from(*quote)) {
+                    Some((_, after)) => after.trim_ascii_start(),
+                    None => return Dress::Odd,
+                },
+                Some((value, _)) => {
+                    let end = value.find(|c: char| c.is_ascii_whitespace()).unwrap_or(value.len());
+                    if end == 0 || value[..end].contains(['<', '"', '\'', '=', '`']) && !value.contains("://") {
+                        return Dress::Odd;
+                    }
+                    value[end..].trim_ascii_start()
+                }
+            };
+        }
+        Dress::Named
+    }
+}
+
 /// A piece of HTML.
 pub(super) enum Piece<'a> {
     /// References not yet decoded.
@@ -75,8 +122,8 @@ pub(super) enum Piece<'a> {
 /// What is never shown, and what names it in [`Pieces::no_raw_end`].
 const RAW: [&str; 3] = ["script", "style", "template"];
 
-/// The pieces of a text, in order. Comments and declarations are left out; in pages also what stands in scripts and
-/// styles, and a tag that the end of the text cuts off.
+/// The pieces of a text, in order. Comments are left out; in pages also declarations, what stands in scripts and styles,
+/// and a tag that the end of the text cuts off.
 pub(super) struct Pieces<'a> {
     text: &'a str,
     at: usize,
@@ -94,7 +141,8 @@ impl<'a> Pieces<'a> {
         Self { text, at: 0, page: true, no_comment_end: false, no_quote: [false; 2], no_raw_end: [false; 3] }
     }
 
-    /// The pieces of a line such as a title: a script is a tag like any other there, and no tag is lost.
+    /// The pieces of a line such as a title: a script is a tag like any other there, declarations are text, and no tag is
+    /// lost. A comment is an empty text, so that each piece begins where the one before it ended.
     pub(super) fn of_line(text: &'a str) -> Self {
         Self { page: false, ..Self::of_page(text) }
     }
@@ -128,6 +176,14 @@ impl<'a> Pieces<'a> {
                 None => *seen = true,
             }
         }
+    }
+
+    /// Whether a comment that says something, and ends, begins here.
+    fn is_comment(&mut self, open: usize) -> bool {
+        let Some(inner) = self.text[open..].strip_prefix("<!--").filter(|_| !self.no_comment_end) else { return false };
+        let end = inner.find("-->");
+        self.no_comment_end = end.is_none();
+        end.is_some_and(|end| !inner[..end].trim().is_empty())
     }
 
     /// Skips `<!…`, `<?…` at the current place.
@@ -185,7 +241,8 @@ impl<'a> Iterator for Pieces<'a> {
                     Some(found) => {
                         open += found;
                         match bytes.get(open + 1) {
-                            Some(b'a'..=b'z' | b'A'..=b'Z' | b'!' | b'?') => break Some(false),
+                            Some(b'a'..=b'z' | b'A'..=b'Z') => break Some(false),
+                            Some(b'!' | b'?') if self.page || self.is_comment(open) => break Some(false),
                             Some(b'/') if bytes.get(open + 2).is_some_and(u8::is_ascii_alphabetic) => break Some(true),
                             _ => open += 1,
                         }
@@ -202,7 +259,10 @@ impl<'a> Iterator for Pieces<'a> {
             }
             if matches!(bytes[open + 1], b'!' | b'?') {
                 self.skip_declaration();
-                continue;
+                if self.page {
+                    continue;
+                }
+                return Some(Piece::Text(""));
             }
             let name_start = open + 1 + usize::from(closing);
             let name_len = bytes[name_start..].iter().position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/'));

@@ -5,22 +5,27 @@ use std::borrow::Cow;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::markup::{Piece, Pieces};
+use super::markup::{Dress, Piece, Pieces, Tag};
 use super::reference::decode;
 
 /// No title is longer; what is, is no title.
 const LINE_MAX: usize = 64 * 1024;
 
-/// Elements that only dress the words inside them. They go, where they stand around words; any other word in angle
-/// brackets is what the author wrote about, and stays.
-const DRESS: [&str; 44] = [
-    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "center", "cite", "code", "del", "dfn", "div", "em", "font", "h1", "h2", "h3", "h4",
-    "h5", "h6", "i", "ins", "kbd", "label", "mark", "nobr", "p", "pre", "q", "rb", "rp", "rt", "ruby", "s", "samp", "small", "span",
-    "strike", "strong", "sub", "sup", "tt", "u",
+/// Elements that dress the words inside them.
+const INLINE: [&str; 36] = [
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "del", "dfn", "em", "font", "i", "ins", "kbd", "label", "mark",
+    "nobr", "q", "rb", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var",
 ];
 
-/// The plain text of a title or a name that may hold HTML: formatting around words is dropped, other words in angle
-/// brackets are kept as text, references are decoded once, white space is folded.
+/// Elements that stand around a line of their own.
+const BLOCK: [&str; 10] = ["center", "div", "h1", "h2", "h3", "h4", "h5", "h6", "p", "pre"];
+
+/// The plain text of a title or a name that may hold HTML: what is evidently formatting is dropped, all else in angle
+/// brackets is what the author wrote about and stays, references are decoded once, white space is folded.
+///
+/// Formatting are elements that dress words, opened and closed around some; elements of whole lines around one; line
+/// breaks and pictures between words; comments. A tag alone, one around nothing, one with blanks on both sides of what it
+/// holds, and what has not the form of a tag are words.
 ///
 /// ```
 /// assert_eq!(clarion::text::plain("Why <head> <b>matters</b> &amp; when"), "Why <head> matters & when");
@@ -30,50 +35,192 @@ pub fn plain(html_or_text: &str) -> String {
     if !text.contains('<') {
         return collapse(&decode(text));
     }
-    // The last place where each element is closed: an opening tag before it stands around words.
-    let mut closed_at = [0; DRESS.len()];
-    let mut pieces = Pieces::of_line(text);
-    while let Some(piece) = pieces.next() {
-        if let Piece::Tag(tag) = piece
-            && tag.closing
-            && let Some(dress) = dress(tag.name)
-        {
-            closed_at[dress] = pieces.offset();
-        }
-    }
-    let mut open = [0_usize; DRESS.len()];
+    let text = &*unwrapped(text);
+    let parts = parts(text);
     let mut out = String::with_capacity(text.len());
-    let mut pieces = Pieces::of_line(text);
-    loop {
-        let start = pieces.offset();
-        let Some(piece) = pieces.next() else { break };
-        let tag = match piece {
-            Piece::Text(words) => {
-                out.push_str(&decode(words));
-                continue;
-            }
-            Piece::Tag(tag) => tag,
-        };
-        // A piece may begin after a comment: the tag itself is the last that was taken.
-        let written = &text[start..pieces.offset()];
-        let written = &written[written.rfind('<').filter(|_| tag.attributes.is_empty()).unwrap_or(0)..];
-        if tag.is("br") || tag.is("wbr") {
-            out.push_str(if tag.is("br") { " " } else { "" });
-            continue;
-        }
-        match dress(tag.name) {
-            Some(dress) if tag.closing && open[dress] > 0 => open[dress] -= 1,
-            Some(dress) if !tag.closing && closed_at[dress] >= pieces.offset() => open[dress] += 1,
-            // `<b>word` cut short of its end is formatting all the same; `a <b> tag` speaks of one.
-            Some(_) if !tag.closing && text[pieces.offset()..].starts_with(char::is_alphanumeric) => {}
-            _ => out.push_str(&decode(written)),
-        }
+    for part in &parts {
+        out.push_str(&decode(part.instead.unwrap_or(part.written)));
     }
     collapse(&out)
 }
 
-fn dress(name: &str) -> Option<usize> {
-    DRESS.iter().position(|dress| dress.eq_ignore_ascii_case(name))
+/// The text without wrappers that make text of markup: some feeds write one more than they need.
+fn unwrapped(text: &str) -> Cow<'_, str> {
+    const OPEN: &str = "<![CDATA[";
+    let mut rest = text;
+    let mut out = String::new();
+    while let Some((before, inner)) = rest.split_once(OPEN) {
+        out.push_str(before);
+        rest = inner;
+        match inner.find("]]>") {
+            Some(end) if !inner[..end].trim().is_empty() => {
+                out.push_str(&inner[..end]);
+                rest = &inner[end + 3..];
+            }
+            // Cut off before its end.
+            None if out.is_empty() => break,
+            // Spoken of.
+            found => {
+                out.push_str(OPEN);
+                if found.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+    if rest.len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// A piece of a line.
+struct Part<'a> {
+    written: &'a str,
+    tag: Option<Tag<'a>>,
+    /// What is shown instead, where it is formatting.
+    instead: Option<&'a str>,
+}
+
+impl Part<'_> {
+    /// Whether it is, or may be, a word of the line.
+    fn is_words(&self) -> bool {
+        match &self.tag {
+            Some(tag) => place(tag).is_none() && !is_single(tag),
+            None => !self.written.trim().is_empty() && self.instead.is_none(),
+        }
+    }
+
+    fn is_formatting_tag(&self) -> bool {
+        self.tag.is_some() && !self.is_words()
+    }
+}
+
+/// The place of an element among those that dress words or lines.
+fn place(tag: &Tag<'_>) -> Option<usize> {
+    INLINE.iter().chain(&BLOCK).position(|name| tag.is(name))
+}
+
+/// Whether an element never holds words.
+fn is_single(tag: &Tag<'_>) -> bool {
+    tag.is("br") || tag.is("wbr") || tag.is("img")
+}
+
+/// The parts of a line, each judged.
+fn parts(text: &str) -> Vec<Part<'_>> {
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    let mut pieces = Pieces::of_line(text);
+    let mut start = 0;
+    while let Some(piece) = pieces.next() {
+        let written = &text[start..pieces.offset()];
+        start = pieces.offset();
+        parts.push(match piece {
+            Piece::Tag(tag) => Part { written, tag: Some(tag), instead: None },
+            // A comment.
+            Piece::Text("") => Part { written, tag: None, instead: Some("") },
+            Piece::Text(_) => Part { written, tag: None, instead: None },
+        });
+    }
+    let mut words = vec![0_usize];
+    words.extend(parts.iter().scan(0, |count, part| {
+        *count += usize::from(part.is_words());
+        Some(*count)
+    }));
+    let mut open: Vec<Vec<usize>> = vec![Vec::new(); INLINE.len() + BLOCK.len()];
+    for at in 0..parts.len() {
+        let Some(tag) = parts[at].tag.as_ref().filter(|tag| tag.dress() != Dress::Odd) else { continue };
+        let Some(place) = place(tag) else {
+            if is_single(tag) {
+                parts[at].instead = single(&parts, at, tag, words[parts.len()] > 0);
+            }
+            continue;
+        };
+        if !tag.closing {
+            open[place].push(at);
+        } else if let Some(from) = open[place].pop()
+            && is_around_words(&parts, &words, from, at)
+        {
+            let gap = if place < INLINE.len() { "" } else { " " };
+            (parts[from].instead, parts[at].instead) = (Some(gap), Some(gap));
+        }
+    }
+    for at in open.into_iter().flatten() {
+        if is_cut_short(&parts, &words, at) {
+            parts[at].instead = Some("");
+        }
+    }
+    parts
+}
+
+/// The text at a place, if it is text.
+fn text_at<'a>(parts: &[Part<'a>], at: Option<usize>) -> Option<&'a str> {
+    parts.get(at?).filter(|part| part.tag.is_none()).map(|part| part.instead.unwrap_or(part.written))
+}
+
+/// Whether an element that is opened and closed is formatting, rather than spoken of.
+fn is_around_words(parts: &[Part<'_>], words: &[usize], from: usize, to: usize) -> bool {
+    let Some(tag) = &parts[from].tag else { return false };
+    let has_words = words[to] > words[from + 1];
+    let (before, after) = (words[from], words[parts.len()] - words[to + 1]);
+    let is_named = tag.dress() == Dress::Named;
+    if !has_words {
+        // Icons are made of empty elements with a class.
+        return is_named && before + after > 0;
+    }
+    if is_named || before + after == 0 {
+        return true;
+    }
+    if place(tag).is_some_and(|place| place < INLINE.len()) {
+        let first = text_at(parts, Some(from + 1)).is_some_and(|text| text.starts_with(char::is_whitespace));
+        let last = text_at(parts, to.checked_sub(1)).is_some_and(|text| text.ends_with(char::is_whitespace));
+        return !(first && last);
+    }
+    let is_blank = |part: &&Part<'_>| part.tag.is_none() && !part.is_words();
+    let before = parts[..from].iter().rev().find(|part| !is_blank(part));
+    let after = parts[to + 1..].iter().find(|part| !is_blank(part));
+    [before, after].into_iter().flatten().all(Part::is_formatting_tag)
+}
+
+/// Whether an element that is never closed is formatting whose end was cut off: `<b>word` is, `a <b> tag` speaks of one.
+fn is_cut_short(parts: &[Part<'_>], words: &[usize], at: usize) -> bool {
+    let Some(tag) = &parts[at].tag else { return false };
+    let after = text_at(parts, Some(at + 1));
+    if tag.dress() == Dress::Named {
+        return after.map_or(at + 1 < parts.len(), |text| !text.starts_with(char::is_whitespace));
+    }
+    let begins = if place(tag).is_some_and(|place| place < INLINE.len()) {
+        at == 0
+            || parts[at - 1].is_formatting_tag()
+            || text_at(parts, at.checked_sub(1)).is_some_and(|text| text.ends_with(char::is_whitespace))
+    } else {
+        words[at] == 0
+    };
+    begins && after.is_some_and(|text| text.starts_with(char::is_alphanumeric))
+}
+
+/// What is shown instead of a line break or a picture, if it is one rather than spoken of.
+fn single<'a>(parts: &[Part<'a>], at: usize, tag: &Tag<'a>, has_words: bool) -> Option<&'a str> {
+    if tag.is("img") {
+        // A picture has an address, and runs no scripts here.
+        let is_picture = tag.attribute("src").is_some_and(|src| src.contains(['/', ':']))
+            && ["onerror", "onload"].iter().all(|name| tag.attribute(name).is_none());
+        let alt = tag.attribute("alt").unwrap_or("");
+        // One that stands for a character, or for the whole title, is read.
+        return is_picture.then_some(if has_words && alt.contains(char::is_alphanumeric) { "" } else { alt });
+    }
+    let touches_before = match text_at(parts, at.checked_sub(1)) {
+        Some(text) => text.ends_with(|c: char| c.is_alphanumeric() || ".!?:;,…)".contains(c)),
+        None => at > 0 && parts[at - 1].is_formatting_tag(),
+    };
+    let touches_after = match text_at(parts, Some(at + 1)) {
+        Some(text) => text.starts_with(char::is_alphanumeric),
+        None => parts.get(at + 1).is_some_and(Part::is_formatting_tag),
+    };
+    let is_break = tag.is("br");
+    // Alone between blanks, only the way that HTML was written when it had to be XML tells a break from its name.
+    let is_empty_element = is_break && !tag.closing && parts[at].written.ends_with("/>") && has_words;
+    (touches_before || touches_after || is_empty_element).then_some(if is_break { " " } else { "" })
 }
 
 /// One line in normal form C: white space of any kind folded to single blanks, none at the ends, no control characters.
@@ -203,6 +350,32 @@ mod tests {
             ("one<br/>two", "one two"),
             ("1 < 2 & 3 > 2", "1 < 2 & 3 > 2"),
             ("Vec<String> and <T: Send>", "Vec<String> and <T: Send>"),
+            ("How to use <div> and </div>", "How to use <div> and </div>"),
+            ("<div> and </div> explained", "<div> and </div> explained"),
+            ("<p>One</p>\n<p class=x>Two</p>", "One Two"),
+            ("<h1>All <b> of </b> it</h1>", "All <b> of </b> it"),
+            ("Using <b> vs <strong>", "Using <b> vs <strong>"),
+            ("The <b> tag makes <b>words</b> bold", "The <b> tag makes words bold"),
+            ("<span></span> considered", "<span></span> considered"),
+            ("<i class=\"icon-leaf\"></i> Growing", "Growing"),
+            ("<a href='https://x.example/?a=1&amp;b=2'>link</a> and <font color=red>cut", "link and cut"),
+            ("if a<b && c>d", "if a<b && c>d"),
+            ("if a<b and c>d", "if a<b and c>d"),
+            ("a<b>c in chains", "a<b>c in chains"),
+            ("List<i> vs Vec<b>", "List<i> vs Vec<b>"),
+            ("Map<a, b> in Go", "Map<a, b> in Go"),
+            ("<?php ?> tags", "<?php ?> tags"),
+            ("<!DOCTYPE html> dead", "<!DOCTYPE html> dead"),
+            ("What is <!-- --> or <!-- for", "What is <!-- --> or <!-- for"),
+            ("<![CDATA[a <b>b</b>]]>", "a b"),
+            ("What <![CDATA[]]> and <![CDATA[ are", "What <![CDATA[]]> and <![CDATA[ are"),
+            ("Why <br> matters", "Why <br> matters"),
+            ("one<br>two<br><br>three <br /> four", "one two three four"),
+            ("long<wbr>word and <wbr>", "longword and <wbr>"),
+            ("Party <img src=\"https://s.example/1f389.png\" alt=\"🎉\"> now", "Party 🎉 now"),
+            ("Why <img src=cat> needs alt", "Why <img src=cat> needs alt"),
+            ("x <img src=/a onerror=MARK()> y", "x <img src=/a onerror=MARK()> y"),
+            ("<script src=/a></script><style>b{}</style>", "<script src=/a></script><style>b{}</style>"),
             ("&lt;img src=x onerror=MARK()&gt;", "<img src=x onerror=MARK()>"),
             ("a <script>alert(1)</script> b", "a <script>alert(1)</script> b"),
             ("&<a", "&<a"),

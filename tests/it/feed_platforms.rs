@@ -545,3 +545,36 @@ async fn two_speakers_of_one_event_gave_two_talks() {
     let digest = world.draft("2026-W49", "2026-12-07T06:00:00Z").await;
     assert_eq!(outcomes(&digest, "LoomConf 2026").len(), 2, "two works, one of each");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_shown_at_its_original_until_that_is_gone() {
+    let world = World::at("2026-11-18T12:00:00Z").await;
+    world.source("Ada Loam", SourceKind::Devto, "tallowick").await;
+    let articles = r#"[{"id":81,"title":"Wax that lasts the winter","url":"https://dev.to/tallowick/wax-1","user":{"username":"tallowick","name":"Ada Loam"},
+        "canonical_url":"https://tallow.example.org/wax/?utm_source=devto","published_at":"2026-11-17T08:00:00Z","description":"How to keep a candle."},
+        {"id":82,"title":"Wicks of all kinds","url":"https://dev.to/tallowick/wicks-2","user":{"username":"tallowick","name":"Ada Loam"},
+        "canonical_url":"https://tallow.example.org/","published_at":"2026-11-17T09:00:00Z","description":"Cotton, wood and paper."}]"#;
+    world.origin.serve("/devto/articles?username=tallowick&page=1", articles);
+    world.poll().await;
+    let copy = world.activity("Wax that lasts the winter").await;
+    assert_eq!(copy.link(), Some("https://tallow.example.org/wax/"));
+    assert_eq!(copy.url.as_deref(), Some("https://dev.to/tallowick/wax-1"), "it is the piece on dev.to all the same");
+    let other = world.activity("Wicks of all kinds").await;
+    assert_eq!(other.link(), Some("https://dev.to/tallowick/wicks-2"), "a site's root is nobody's original");
+
+    let now: Timestamp = world.clock_now();
+    let open = world.ctx.store.links_to_check(now - SignedDuration::from_hours(200), now, now, 10).await.unwrap();
+    assert!(open.iter().any(|url| url == "https://tallow.example.org/wax/") && open.iter().any(|url| url.ends_with("/wax-1")), "{open:?}");
+    let shown = async || {
+        let row = world.ctx.store.works_of(vec![copy.id.clone()]).await.unwrap().remove(&copy.id).unwrap();
+        (row.link.unwrap(), row.gone)
+    };
+    let first = shown().await;
+    assert_eq!(first, ("https://tallow.example.org/wax/".to_owned(), false));
+    for hours in [1, 3] {
+        let at = now + SignedDuration::from_hours(hours);
+        world.ctx.store.record_link_check("https://tallow.example.org/wax/", Some(404), at).await.unwrap();
+    }
+    let then = shown().await;
+    assert_eq!(then, ("https://dev.to/tallowick/wax-1".to_owned(), false), "the copy is still there");
+}

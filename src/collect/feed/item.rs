@@ -123,6 +123,15 @@ pub(super) fn is_web_address(text: &str) -> bool {
     (starts("http://") || starts("https://")) && !text.contains(char::is_whitespace)
 }
 
+/// Whether an address leads to a page: one of the web, or one that is not absolute.
+pub(super) fn is_usable(address: &str) -> bool {
+    let host = |scheme: &str| {
+        address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+            && address[scheme.len()..].starts_with(|c: char| !matches!(c, '/' | '?' | '#') && !c.is_whitespace())
+    };
+    host("http://") || host("https://") || !has_scheme(address)
+}
+
 /// The best of several claims to one field: the lower rank wins, among equals the first.
 struct Best<T> {
     rank: u8,
@@ -381,7 +390,21 @@ struct Draft<'a> {
     summary_form: Option<Form>,
     body: Best<Body<'a>>,
     video_id: Option<String>,
-    permalink: Option<String>,
+    /// Where an item was before a service that counts clicks put its own address there.
+    original: Option<String>,
+}
+
+impl Draft<'_> {
+    /// An address that no browser opens, such as a script or a mailbox, is a link only where there is no other.
+    fn offer_link(&mut self, rank: u8, address: impl FnOnce() -> Option<String>) {
+        const UNUSABLE: u8 = 100;
+        if rank >= self.link.rank {
+            return;
+        }
+        let Some(address) = address() else { return };
+        let rank = if is_usable(&address) { rank } else { rank + UNUSABLE };
+        self.link.offer(rank, || Some(address));
+    }
 }
 
 /// Reads one item.
@@ -395,11 +418,11 @@ pub(super) fn read(walk: &Walk<'_>, tag: &Element<'_>, elements: &[Element<'_>],
     }
     if let Some(about) = tag.qualified(decoder, "rdf:about").or_else(|| tag.attribute(decoder, "about")) {
         draft.id.offer(1, || Some(about.clone().into_owned()));
-        draft.link.offer(5, || is_web_address(&about).then(|| about.into_owned()));
+        draft.offer_link(5, || is_web_address(&about).then(|| about.into_owned()));
     }
     // CDF puts the address on the item itself.
     if let Some(href) = tag.attribute(decoder, "href") {
-        draft.link.offer(4, || base.absolute(&href, limits));
+        draft.offer_link(4, || base.absolute(&href, limits));
     }
     for element in elements {
         see(walk, element, &base, limits, &mut entry, &mut draft);
@@ -418,19 +441,23 @@ fn see<'a>(walk: &Walk<'a>, element: &Element<'a>, base: &Base, limits: &Limits,
         (Space::Media, "title") => draft.title.offer(3, || title(walk, element)),
 
         (Space::Rss | Space::Atom, "link") => link(walk, element, base, limits, entry, draft),
+        // FeedBurner and Pheedo put addresses of their own into `link`, and the item's own one here (PLATFORMS.md section 8).
+        (Space::Other, "origlink") => {
+            let original = raw().filter(|address| is_web_address(address) && is_usable(address));
+            draft.original = draft.original.take().or_else(|| original.map(Cow::into_owned));
+        }
         (Space::Rss, "guid") => {
             let id = tidy(decoder.markup(head(element.inner, VALUE_MAX)));
             if id.is_empty() {
                 return;
             }
-            // Without the attribute a guid is a permalink (RSS 2.0), if it looks like an address at all.
+            // Without the attribute a guid is a permalink (RSS 2.0), if it looks like an address at all. One that says that
+            // it is none never is (PLATFORMS.md section 10, 24).
             let permalink = element.attribute(decoder, "ispermalink").is_none_or(|value| !value.eq_ignore_ascii_case("false"));
             if permalink && is_web_address(&id) {
-                draft.link.offer(2, || base.absolute(&id, limits));
+                draft.offer_link(2, || base.absolute(&id, limits));
             } else if permalink && !id.contains([' ', ':']) && element.attribute(decoder, "ispermalink").is_some() {
-                draft.link.offer(3, || base.absolute(&id, limits));
-            } else if is_web_address(&id) {
-                draft.permalink = Some(id.clone().into_owned());
+                draft.offer_link(3, || base.absolute(&id, limits));
             }
             draft.id.offer(0, || Some(id.into_owned()));
         }
@@ -552,7 +579,7 @@ fn see_media<'a>(walk: &Walk<'a>, element: &Element<'a>, base: &Base, limits: &L
     match element.name.as_str() {
         "title" => draft.title.offer(3, || title(walk, element)),
         "description" => summary(draft, 4, element, Form::Html),
-        "player" => draft.link.offer(7, || element.attribute(decoder, "url").and_then(|url| base.absolute(&url, limits))),
+        "player" => draft.offer_link(7, || element.attribute(decoder, "url").and_then(|url| base.absolute(&url, limits))),
         "credit" => {
             let role = element.attribute(decoder, "role");
             if role.as_deref().is_none_or(|role| role.eq_ignore_ascii_case("author")) {
@@ -609,7 +636,7 @@ fn link(walk: &Walk<'_>, element: &Element<'_>, base: &Base, limits: &Limits, en
     if href.is_none() && rel.is_none() {
         // RSS: the address is the text. Careless Atom feeds do the same.
         let rank = u8::from(element.space != Space::Rss);
-        draft.link.offer(rank, || value(walk, element).and_then(|text| base.absolute(&text, limits)));
+        draft.offer_link(rank, || value(walk, element).and_then(|text| base.absolute(&text, limits)));
         return;
     }
     let Some(href) = href.or_else(|| value(walk, element)) else { return };
@@ -623,15 +650,15 @@ fn link(walk: &Walk<'_>, element: &Element<'_>, base: &Base, limits: &Limits, en
             let page = kind.as_deref().is_none_or(|kind| kind.contains("html") || kind == "text");
             // In RSS the element of RSS itself comes first.
             let foreign = element.space == Space::Atom && walk.dialect == Dialect::Rss;
-            draft.link.offer(u8::from(!page || !exact || foreign), || base.absolute(&href, limits));
+            draft.offer_link(u8::from(!page || !exact || foreign), || base.absolute(&href, limits));
         }
         "enclosure" => media(walk, element, Some(href), &base, limits, entry),
         "replies" => {
             let count = attribute_number(walk, element, "count");
             entry.counts.comments = entry.counts.comments.or(count);
         }
-        "self" => draft.link.offer(9, || base.absolute(&href, limits)),
-        "related" | "via" => draft.link.offer(8, || base.absolute(&href, limits)),
+        "self" => draft.offer_link(9, || base.absolute(&href, limits)),
+        "related" | "via" => draft.offer_link(8, || base.absolute(&href, limits)),
         _ => {}
     }
 }
@@ -662,10 +689,11 @@ fn finish(walk: &Walk<'_>, mut entry: Entry, draft: Draft<'_>, base: &Base, limi
     entry.title = draft.title.value;
     entry.id = draft.id.value.map(|id| text::collapse(&id)).filter(|id| !id.is_empty() && id.len() <= ID_MAX);
     entry.link = draft.link.value;
-    if entry.link.is_none() {
+    entry.canonical_url = draft.original;
+    if entry.link.as_deref().is_none_or(|link| !is_usable(link)) && walk.dialect == Dialect::Atom {
         // An id that is an address is the best guess left; in Atom it often is the permalink.
-        let id = draft.permalink.or_else(|| entry.id.clone().filter(|id| walk.dialect == Dialect::Atom && is_web_address(id)));
-        entry.link = id.and_then(|id| base.absolute(&id, limits));
+        let id = entry.id.as_deref().filter(|id| is_web_address(id));
+        entry.link = id.and_then(|id| base.absolute(id, limits)).or(entry.link);
     }
     if let Some((stamp, raw)) = draft.published.value {
         (entry.published, entry.zone_assumed, entry.published_raw) = (Some(stamp.at), stamp.zone_assumed, Some(raw));

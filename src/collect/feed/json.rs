@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 
 use super::date;
 use super::document::{VALUE_MAX, head};
-use super::item::{BODY_MAX, Base, Limits, inherit_authors, is_web_address, language};
+use super::item::{BODY_MAX, Base, Limits, inherit_authors, is_usable, is_web_address, language};
 use super::{ENTRIES_MAX, named};
 use crate::model::{Author, Ending, Entry, Media, ReadError, Reading, Repair};
 use crate::text;
@@ -114,8 +114,18 @@ fn entry(item: &Loose, base: &Base, limits: &Limits, tongue: Option<&str>) -> En
         language: text("language").and_then(|tongue| language(&tongue)).or_else(|| tongue.map(str::to_owned)),
         ..Entry::default()
     };
-    let id_as_link = || entry.id.clone().filter(|id| is_web_address(id)).map(Cow::Owned);
-    entry.link = text("url").or_else(|| text("external_url")).or_else(id_as_link).and_then(|url| base.absolute(&url, limits));
+    // What no browser opens is a link only where there is no other.
+    let id_as_link = entry.id.clone().filter(|id| is_web_address(id)).map(Cow::Owned);
+    for url in [text("url"), text("external_url"), id_as_link].into_iter().flatten() {
+        let link = base.absolute(&url, limits);
+        let is_usable = link.as_deref().is_some_and(is_usable);
+        if is_usable || entry.link.is_none() {
+            entry.link = link;
+        }
+        if is_usable {
+            break;
+        }
+    }
     if let Some(raw) = text("date_published") {
         if let Some(stamp) = date::read(&raw) {
             (entry.published, entry.zone_assumed) = (Some(stamp.at), stamp.zone_assumed);

@@ -22,8 +22,20 @@ use crate::model::{Document, Ending, Entry, FeedHints, ReadError, Reading, Repai
 /// The most entries that are kept of one document.
 const ENTRIES_MAX: usize = 20_000;
 
-/// Reads a feed of any dialect.
+/// Reads a feed of any dialect. Where a service that counts clicks put its own address on an item, the item's own one is its
+/// link.
 pub fn read_feed(document: &Document) -> Result<Reading, ReadError> {
+    let mut reading = read_as_told(document)?;
+    for entry in &mut reading.entries {
+        if let Some(original) = entry.canonical_url.take() {
+            entry.link = Some(original);
+        }
+    }
+    Ok(reading)
+}
+
+/// Reads a feed of any dialect: links are those that stand in it as such.
+pub(super) fn read_as_told(document: &Document) -> Result<Reading, ReadError> {
     let base = Some(document.final_url.as_str()).filter(|url| !url.is_empty());
     // No rule of this reader panics that we know of. If one does, one source is unreadable, and nothing else happens.
     std::panic::catch_unwind(|| read_bytes(&document.bytes, document.content_type.as_deref(), base)).unwrap_or(Err(ReadError::TooHard))
@@ -408,6 +420,36 @@ mod tests {
         assert_eq!(reading.entries[0].content.as_ref().unwrap().links, ["https://kiln.example.org/x"]);
         assert_eq!(reading.entries[1].content.as_ref().unwrap().text, "Clay\nand ash");
         assert_eq!(link(&fixture!("null-item.json").unwrap().entries[0]), "https://kiln.example.org/seven");
+    }
+
+    #[test]
+    fn a_link_is_an_address_of_the_item_that_opens_in_a_browser() {
+        let own = "<x:origLink xmlns:x='http://rssnamespace.org/feedburner/ext/1.0'>https://kiln.example.org/own</x:origLink>";
+        let guid = "<guid>https://kiln.example.org/guid</guid>";
+        for (elements, wanted) in [
+            (format!("{own}<link>https://proxy.example/1</link>"), "https://kiln.example.org/own"),
+            (format!("<link>https://proxy.example/1</link>{own}"), "https://kiln.example.org/own"),
+            ("<link>https://proxy.example/1</link><p:origLink>not an address</p:origLink>".to_owned(), "https://proxy.example/1"),
+            ("<guid isPermaLink='False'>https://kiln.example.org/?p=1</guid>".to_owned(), "-"),
+            ("<guid isPermaLink='false'>https://kiln.example.org/?p=1</guid><link>/a</link>".to_owned(), "https://kiln.example.org/a"),
+            (format!("<link>javascript:void(0)</link>{guid}"), "https://kiln.example.org/guid"),
+            (format!("{guid}<link>mailto:ada@kiln.example.org</link>"), "https://kiln.example.org/guid"),
+            (format!("<link> </link>{}", guid.replace("<guid", "<guid isPermaLink='true'")), "https://kiln.example.org/guid"),
+            (format!("<link>https:///</link>{guid}"), "https://kiln.example.org/guid"),
+            (format!("<link>https://kiln.example.org/a</link>{guid}"), "https://kiln.example.org/a"),
+            ("<link>javascript:void(0)</link><guid>a-1</guid>".to_owned(), "javascript:void(0)"),
+        ] {
+            let text =
+                format!("<rss><channel><link>https://kiln.example.org/</link><item><title>A</title>{elements}</item></channel></rss>");
+            let reading = read_feed(&Document::of_bytes("", text.into_bytes(), Timestamp::UNIX_EPOCH)).unwrap();
+            assert_eq!(link(&reading.entries[0]), wanted, "{elements}");
+        }
+        let atom = b"<feed xmlns='http://www.w3.org/2005/Atom'><entry><id>https://kiln.example.org/1</id><link href='about:blank'/></entry></feed>";
+        let reading = read_feed(&Document::of_bytes("", atom.as_slice(), Timestamp::UNIX_EPOCH)).unwrap();
+        assert_eq!(link(&reading.entries[0]), "https://kiln.example.org/1");
+        let json = br#"{"version":"https://jsonfeed.org/version/1.1","items":[{"id":"1","url":"javascript:x","external_url":"https://kiln.example.org/2"}]}"#;
+        let reading = read_feed(&Document::of_bytes("", json.as_slice(), Timestamp::UNIX_EPOCH)).unwrap();
+        assert_eq!(link(&reading.entries[0]), "https://kiln.example.org/2");
     }
 
     #[test]
