@@ -123,7 +123,7 @@ fn a_piece_that_is_one_with_what_was_featured_gives_its_place_to_the_next() {
     assert!(next.len() == 1 && next != first, "{first:?}, then {next:?}");
     let address = if first[0].contains("two") { "https://code.example/two" } else { "https://code.example/three" };
     let explained = good(folder, &["explain", address]);
-    assert!(explained.contains("one work with") && explained.contains(&before), "{explained}");
+    assert!(explained.contains("one piece with") && explained.contains(&format!("featured in the digest of {before}")), "{explained}");
     // What is known to be one stays so: computed anew, and told a second time.
     good(folder, &["digest", "refresh", &week, "--take"]);
     assert_eq!(shown(), next);
