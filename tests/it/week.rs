@@ -138,7 +138,7 @@ fn ids_in_the_feed_stay_where_the_pages_move() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let at_host = |host: &str| {
-        configure(folder, &format!("[schedule]\ncut_off = \"0 0 * * MON\"\n[digest]\ncooling_off = 0\n[web]\npublic_url = \"{host}\"\n"))
+        configure(folder, &format!("[schedule]\ncut_off = \"0 0 * * MON\"\n[digest]\ncooling_off = 0\n[web]\npublic_url = \"{host}\"\n"));
     };
     at_host("https://old.example");
     let (before, week) = (last_week().previous().to_string(), last_week().to_string());
