@@ -140,7 +140,15 @@ fn main() {
                     lead: n == 0,
                 })
                 .collect();
-            Some(PastDigest { week: *week, published: true, cutoff_seq: Seq(0), picks, shelved: Vec::new() })
+            Some(PastDigest {
+                week: *week,
+                published: true,
+                cutoff_seq: Seq(0),
+                picks,
+                shelved: Vec::new(),
+                cooled: Vec::new(),
+                held: Vec::new(),
+            })
         })
         .collect();
     let config = DigestConfig::default();

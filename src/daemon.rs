@@ -443,6 +443,10 @@ async fn run_job(ctx: &Context, job: &str, slot: Timestamp) -> anyhow::Result<St
     match job {
         "cut_off" => {
             let week = Week::last_whole(slot.max(Week::of(slot).start()));
+            // One that a person made already is theirs, though nobody has edited it yet.
+            if let Some(head) = ctx.store.head(week).await? {
+                return Ok(format!("{week} has a draft already, made at {}, and keeps it", head.made_at));
+            }
             match flow::draft(ctx, week).await {
                 Ok(row) => {
                     #[expect(clippy::cast_precision_loss, reason = "a gauge of seconds since 1970 is exact enough")]

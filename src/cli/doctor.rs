@@ -1,14 +1,15 @@
 //! `clarion doctor`: what is wrong, what to do about it, and what to expect.
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::output::{self, Quiet};
 use super::{Global, open};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::{ChannelKind, Config};
 use crate::deliver;
 use crate::flow::Context;
-use crate::model::{FactKind, Request, Source, SourceKind};
+use crate::model::{FactKind, Request, Source, SourceKind, Week};
 use crate::{schedule, telemetry};
 
 /// How a check came out.
@@ -51,6 +52,9 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<()> {
             telemetry::start(&config.log, "warn");
             findings.add("configuration", Verdict::Good, format!("{} can be read", global.config.display()));
             settings(&mut findings, &config);
+            if let Some(text) = late_cut_off(&config, SystemClock.now()) {
+                findings.add("configuration", Verdict::Warning, text);
+            }
             match open(config, std::sync::Arc::new(SystemClock)).await {
                 Err(error) => findings.add("database", Verdict::Bad, format!("{error:#}")),
                 Ok(ctx) => {
@@ -90,6 +94,25 @@ fn settings(findings: &mut Findings, config: &Config) {
             format!("`network.allow` lets clarion reach {range}, which is not public: right for tests, seldom elsewhere"),
         );
     }
+}
+
+/// A warning where a week is cut off long after its end: a schedule whose zone lies east of UTC may name an hour at which the
+/// week, which ends in UTC, is not over yet.
+fn late_cut_off(config: &Config, now: Timestamp) -> Option<String> {
+    const LONG: SignedDuration = SignedDuration::from_hours(24 * 5);
+    let week = Week::of(now);
+    let before = week.end().saturating_sub(SignedDuration::from_millis(1)).ok()?;
+    let cut_off = schedule::next_slot(&config.schedule.cut_off, &config.schedule.zone, before).ok()?;
+    let after = cut_off.duration_since(week.end());
+    (after > LONG).then(|| {
+        format!(
+            "{week} ends at {:.0}, and its cut-off is {cut_off:.0}, {} days later: weeks end in UTC, so `schedule.cut_off` must name a time \
+             soon after that, in the zone {}",
+            week.end(),
+            after.as_hours() / 24,
+            config.schedule.zone
+        )
+    })
 }
 
 async fn database(findings: &mut Findings, ctx: &Context) {
@@ -226,4 +249,23 @@ fn tell(global: &Global, findings: &[Finding]) -> anyhow::Result<()> {
         output::print(&text)?;
     }
     if bad { Err(Quiet.into()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_off_long_after_the_week_is_told() {
+        let told = |cut_off: &str, zone: &str| {
+            let mut config = Config::default();
+            (config.schedule.cut_off, config.schedule.zone) = (cut_off.to_owned(), zone.to_owned());
+            late_cut_off(&config, "2026-11-18T12:00:00Z".parse().expect("a time"))
+        };
+        assert_eq!(told("0 6 * * MON", "UTC"), None);
+        assert_eq!(told("0 6 * * MON", "America/Los_Angeles"), None);
+        assert_eq!(told("0 14 * * MON", "Pacific/Auckland"), None);
+        let text = told("0 6 * * MON", "Pacific/Auckland").expect("a warning");
+        assert!(text.contains("2026-W47") && text.contains("6 days later") && text.contains("Pacific/Auckland"), "{text}");
+    }
 }

@@ -28,6 +28,8 @@ const SUMMARY_CHARS: usize = 280;
 const GLOSS_CHARS: usize = 200;
 const INTRO_CHARS: usize = 600;
 const SOCIAL_CHARS: usize = 3_000;
+/// The place of what was moved to the end: it stays there, whatever comes in later.
+const LAST: u32 = u32::MAX;
 /// More activities than this are never merged into one work by hand.
 const MEMBERS: usize = 200;
 
@@ -98,8 +100,7 @@ fn within_section(base: &Digest, pool: &Pool, edits: &[EditRecord], work: Activi
     };
     let all = u32::try_from(section.picks.len()).unwrap_or(u32::MAX);
     let stands = section.picks.iter().position(about).map_or(0, |index| u32::try_from(index + 1).unwrap_or(u32::MAX));
-    let to = place.min(all);
-    if to == stands {
+    if place.min(all) == stands {
         let title = quoted(&section.picks[section.picks.iter().position(about).unwrap_or_default()].title);
         let why = if all == 1 {
             format!("{title} is alone in its section")
@@ -108,7 +109,7 @@ fn within_section(base: &Digest, pool: &Pool, edits: &[EditRecord], work: Activi
         };
         return Err(EditRefused(why));
     }
-    Ok(Edit::Move { work, place: to })
+    Ok(Edit::Move { work, place: if place >= all { LAST } else { place } })
 }
 
 fn undoable(edits: &[EditRecord], revision: u32) -> Result<&EditRecord, EditRefused> {
@@ -247,7 +248,10 @@ struct Table<'a> {
     split_off: BTreeSet<ActivityId>,
     texts: BTreeMap<(usize, Wording), (Option<String>, u32)>,
     intros: BTreeMap<Option<String>, Option<String>>,
-    moves: Vec<(usize, u32)>,
+    /// The order of each section in which something was moved, as it was after the last move there.
+    arranged: BTreeMap<String, Vec<usize>>,
+    /// What was moved, and whether to the end.
+    moved: BTreeMap<usize, bool>,
     lead: Option<usize>,
     notices: Vec<Notice>,
     /// Whether the choice differs from the computed one.
@@ -316,7 +320,8 @@ impl<'a> Table<'a> {
             split_off: BTreeSet::new(),
             texts: BTreeMap::new(),
             intros: BTreeMap::new(),
-            moves: Vec::new(),
+            arranged: BTreeMap::new(),
+            moved: BTreeMap::new(),
             lead: None,
             notices: Vec::new(),
             touched: false,
@@ -402,6 +407,22 @@ impl<'a> Table<'a> {
     }
 
     fn known(&self, work: &ActivityId) -> Result<usize, EditRefused> {
+        let index = self.known_or_joined(work)?;
+        match self.had_its_place(index) {
+            Some(text) => Err(EditRefused(format!("{} cannot have a place in this draft: {text}", self.title(index)))),
+            None => Ok(index),
+        }
+    }
+
+    /// Why a work that stands here only to be one with others has its place in another digest.
+    fn had_its_place(&self, index: usize) -> Option<&'a str> {
+        match &self.contender(index).fault {
+            Some((OutcomeCode::AlreadyFeatured | OutcomeCode::Reserved, text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn known_or_joined(&self, work: &ActivityId) -> Result<usize, EditRefused> {
         if self.split_off.contains(work) {
             return Err(EditRefused(format!("{work} was split off: it is a work of its own once the draft is refreshed")));
         }
@@ -673,7 +694,7 @@ impl<'a> Table<'a> {
                 if *place == 0 {
                     return Err(EditRefused("the first place is 1".to_owned()));
                 }
-                self.moves.push((index, *place));
+                self.arrange(index, *place);
             }
             Edit::Lead { work } => self.lead = Some(self.picked(work)?),
             Edit::Intro { section, text } => {
@@ -692,13 +713,53 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
+    /// Puts a pick at a place of its section, and keeps the order of all others there.
+    fn arrange(&mut self, index: usize, place: u32) {
+        let section = &self.contender(index).pick.category;
+        let mut order = self.order_of(section);
+        order.retain(|other| *other != index);
+        let to = usize::try_from(place).unwrap_or(usize::MAX).saturating_sub(1).min(order.len());
+        order.insert(to, index);
+        self.moved.insert(index, place == LAST);
+        self.arranged.insert(section.clone(), order);
+    }
+
+    /// A section's picks in the order shown: the greatest gain first, but for what was moved. What came in since the last
+    /// move goes where its gain puts it among those that nobody moved, and never behind what was moved to the end.
+    fn order_of(&self, section: &str) -> Vec<usize> {
+        let here = self.placed.iter().enumerate().filter(|(_, placed)| self.contender(placed.index).pick.category == section);
+        let mut by_gain: Vec<(i64, usize, usize)> =
+            here.map(|(round, placed)| (-self.gain(placed.index, placed.moving), round, placed.index)).collect();
+        by_gain.sort_unstable();
+        let ranks: HashMap<usize, usize> = by_gain.iter().enumerate().map(|(rank, (.., index))| (*index, rank)).collect();
+        let mut order: Vec<usize> =
+            self.arranged.get(section).into_iter().flatten().copied().filter(|index| ranks.contains_key(index)).collect();
+        for (rank, (.., index)) in by_gain.iter().enumerate() {
+            if order.contains(index) {
+                continue;
+            }
+            let stands_under = |other: &usize| !self.moved.contains_key(other) && ranks[other] > rank;
+            let last = order.len() - order.iter().rev().take_while(|other| self.moved.get(other) == Some(&true)).count();
+            order.insert(order.iter().position(stands_under).unwrap_or(last), *index);
+        }
+        order
+    }
+
     fn merge(&mut self, one: &ActivityId, other: &ActivityId) -> Result<(), EditRefused> {
-        let (one, other) = (self.known(one)?, self.known(other)?);
+        let (one, other) = (self.known_or_joined(one)?, self.known_or_joined(other)?);
         if one == other {
             return Err(EditRefused("they are one work already".to_owned()));
         }
-        // The work that has a place stays, whichever was named first.
-        let (stays, goes) = if self.place_of(one).is_none() && self.place_of(other).is_some() { (other, one) } else { (one, other) };
+        let (stays, goes) = match (self.had_its_place(one), self.had_its_place(other)) {
+            (Some(text), Some(_)) => {
+                return Err(EditRefused(format!("neither can have a place in this draft: of {}, {text}", self.title(one))));
+            }
+            // A work was featured if any of it was: what is one with it leaves the draft.
+            (None, Some(_)) => (other, one),
+            // The work that has a place stays, whichever was named first.
+            (None, None) if self.place_of(one).is_none() && self.place_of(other).is_some() => (other, one),
+            (_, None) => (one, other),
+        };
         let members = self.contender(stays).pick.members.len() + self.contender(goes).pick.members.len();
         if members > MEMBERS {
             return Err(EditRefused(format!("a work of {members} activities is too large")));
@@ -752,6 +813,7 @@ impl<'a> Table<'a> {
             Edit::Swap { work, with } => format!("swapped {} for {}", title(work), title(with)),
             Edit::Reword { work, field, text: Some(_) } => format!("wrote the {} of {} anew", field_name(field), title(work)),
             Edit::Reword { work, field, text: None } => format!("put the {} of {} back", field_name(field), title(work)),
+            Edit::Move { work, place: LAST } => format!("moved {} to the end of its section", title(work)),
             Edit::Move { work, place } => format!("moved {} to place {place} of its section", title(work)),
             Edit::Lead { work } => format!("made {} the lead", title(work)),
             Edit::Intro { section, text } => {
@@ -873,8 +935,9 @@ impl<'a> Table<'a> {
         }
         self.mark_lead(&mut picks);
         digest.sections = order::sections(self.pool.week, &self.pool.categories, picks);
-        for (index, place) in &self.moves {
-            move_to(&mut digest, &self.contender(*index).pick.work, *place);
+        for section in digest.sections.iter_mut().filter(|section| self.arranged.contains_key(&section.category)) {
+            let order = self.order_of(&section.category);
+            section.picks.sort_by_key(|pick| order.iter().position(|index| self.contender(*index).pick.work == pick.work));
         }
         for (section, text) in &self.intros {
             match section {
@@ -895,6 +958,7 @@ impl<'a> Table<'a> {
             let same = |index: &usize| {
                 *index != placed.index
                     && !self.merged.contains_key(index)
+                    && self.had_its_place(*index).is_none()
                     && self.contender(*index).credited.iter().any(|builder| credited.contains(builder))
                     && !self.holds_builder_of(*index, Some(placed.index))
             };
@@ -992,8 +1056,22 @@ impl<'a> Table<'a> {
         }
         digest.outcomes.retain_mut(|outcome| {
             let Some(index) = self.ids.get(&outcome.work).copied() else { return true };
-            if self.merged.contains_key(&index) {
-                return false;
+            if let Some(into) = self.merged.get(&index) {
+                // What it is one with has its place elsewhere, and where the draft has no word for that, this is it.
+                let first = self.merged.iter().find(|(_, other)| *other == into).map(|(goes, _)| *goes);
+                let Some((code, text)) = self.contender(*into).fault.as_ref().filter(|_| self.had_its_place(*into).is_some()) else {
+                    return false;
+                };
+                let stands_for_it = self.base.outcomes.iter().any(|known| self.ids.get(&known.work) == Some(into));
+                if stands_for_it || first != Some(index) {
+                    return false;
+                }
+                outcome.members.extend(joined.get(into).into_iter().flatten().cloned());
+                outcome.members.sort_unstable();
+                outcome.members.dedup();
+                (outcome.code, outcome.text) = (*code, format!("it is one work with {}: {text}", self.title(*into)));
+                (outcome.gain, outcome.short, outcome.reasons) = (None, None, Vec::new());
+                return true;
             }
             outcome.members.extend(joined.get(&index).into_iter().flatten().cloned());
             outcome.members.retain(|member| !self.split_off.contains(member));
@@ -1054,17 +1132,6 @@ fn field_name(field: &Wording) -> String {
         Wording::Summary => "summary".to_owned(),
         Wording::Social(None) => "post".to_owned(),
         Wording::Social(Some(network)) => format!("post for {}", network.as_str()),
-    }
-}
-
-fn move_to(digest: &mut Digest, work: &ActivityId, place: u32) {
-    for section in &mut digest.sections {
-        if let Some(from) = section.picks.iter().position(|pick| pick.work == *work) {
-            let pick = section.picks.remove(from);
-            let to = usize::try_from(place).unwrap_or(usize::MAX).saturating_sub(1).min(section.picks.len());
-            section.picks.insert(to, pick);
-            return;
-        }
     }
 }
 
@@ -1247,6 +1314,60 @@ mod tests {
         let desk = draft.edit(Edit::Drop { work: before[1].clone() }).unwrap();
         assert!(desk.digest.lead().is_some(), "another leads when the lead is dropped");
         assert!(draft.edit(Edit::Lead { work: before[1].clone() }).unwrap_err().contains("not among the picks"));
+    }
+
+    #[test]
+    fn a_drop_changes_the_order_of_no_others_whatever_was_moved() {
+        let shown = |digest: &Digest| digest.picks().map(|pick| pick.work.clone()).collect::<Vec<_>>();
+        for (from, place) in [(0, 2), (0, 3), (0, 99), (1, 3), (2, 1), (2, 2)] {
+            for dropped in 0..3 {
+                let mut draft = Draft::of(&case());
+                let first = shown(&draft.base);
+                let before = shown(&draft.edit(Edit::Move { work: first[from].clone(), place }).unwrap().digest);
+                let moved_to_the_end = before[2] == first[from];
+                let after = shown(&draft.edit(Edit::Drop { work: before[dropped].clone() }).unwrap().digest);
+                let stayed = |all: &[ActivityId], of: &[ActivityId]| {
+                    all.iter().filter(|work| of.contains(work)).cloned().collect::<Vec<ActivityId>>()
+                };
+                assert_eq!(after.len(), 3);
+                assert_eq!(stayed(&before, &after), stayed(&after, &before), "{from} to {place}, then {dropped} dropped");
+                if moved_to_the_end && dropped != 2 {
+                    assert_eq!(after[2], first[from], "what came in later does not go under it");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_pick_that_is_one_with_what_was_featured_leaves_and_the_next_comes_in() {
+        for is_known in [false, true] {
+            let mut case = case();
+            if is_known {
+                case.history.push(PastDigest { picks: vec![past_pick(&[50], &[50])], ..past_week("2026-W30".parse().unwrap()) });
+                case.builders.insert(BuilderId(50), builder(50, "western_europe"));
+                case.candidates.push(candidate(50, &[50]));
+            }
+            let mut draft = Draft::of(&case);
+            let mut featured = draft.pool.contenders[0].clone();
+            featured.pick.work = work_id(50);
+            featured.pick.members = vec![work_id(50)];
+            featured.nominators.clear();
+            featured.fault = Some((OutcomeCode::AlreadyFeatured, "it was featured before".to_owned()));
+            draft.pool.contenders.push(featured);
+            let before = works(&draft.base);
+            let line: Vec<ActivityId> = lay(&draft.base, &draft.pool, &[]).next.into_iter().map(|next| next.work).collect();
+            let desk = draft.edit(Edit::Merge { one: before[1].clone(), other: work_id(50) }).unwrap();
+            assert_eq!(works(&desk.digest), [before[0].clone(), before[2].clone(), line[0].clone()]);
+            let told: Vec<&Outcome> = desk.digest.outcomes.iter().filter(|outcome| names(outcome, &before[1])).collect();
+            assert_eq!((told.len(), told[0].code), (1, OutcomeCode::AlreadyFeatured));
+            assert_eq!(desk.digest.outcomes.iter().filter(|outcome| names(outcome, &work_id(50))).count(), usize::from(is_known));
+            for work in [&before[1], &work_id(50)] {
+                assert!(draft.edit(Edit::Pin { work: work.clone() }).unwrap_err().contains("featured before"));
+            }
+            assert!(desk.others.values().flatten().chain(&desk.next).all(|other| other.work != work_id(50)));
+            let back = draft.edit(Edit::Undo { revision: 1 }).unwrap();
+            assert_eq!(back.digest, draft.base);
+        }
     }
 
     #[test]

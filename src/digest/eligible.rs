@@ -5,7 +5,7 @@
 //!
 //! 0. not taken back, where it was entered by hand
 //! 1. not found by a first import or in a back catalogue
-//! 2. out within the window, which cool-downs pause (found later than that: the late shelf, below)
+//! 2. out within the window, which cool-downs and holds pause (found later than that: the late shelf, below)
 //! 3. of a kind that may be featured
 //! 4. public, with a link that is not known to be gone
 //! 5. not behind a paywall
@@ -21,16 +21,50 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use jiff::Timestamp;
-
 use super::Inputs;
 use super::quality::{Quality, quality};
 use crate::model::{ActivityId, ActivityKind, BuilderId, Candidate, Credited, OutcomeCode, PastDigest, Week};
 
 /// The most digests by which cool-downs prolong a window.
-const PAUSES: i64 = 6;
+const PAUSES: u32 = 6;
+
+/// What is said of a work in cool-down whose window no cool-down prolongs any more.
+pub const TIME_IS_OVER: &str = "its time is over with this draft";
 
 const DAY_S: i64 = 86_400;
+const WEEK_S: i64 = 7 * DAY_S;
+
+/// What a draft recorded that pauses a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Pause {
+    CoolDown,
+    Held,
+}
+
+/// For how long after it came out a work may be chosen, and how many cool-downs prolonged that.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    for_s: i64,
+    cool_downs: u32,
+}
+
+impl Open {
+    /// After a draft that paused it at this age, which was in the running then: at least until the next.
+    fn prolonged(self, age_s: i64) -> i64 {
+        (self.for_s + WEEK_S).max(age_s + WEEK_S + 1)
+    }
+
+    fn pause(&mut self, pause: Pause, age_s: i64) {
+        match pause {
+            Pause::Held => self.for_s = self.prolonged(age_s),
+            Pause::CoolDown if self.cool_downs < PAUSES => {
+                self.for_s = self.prolonged(age_s);
+                self.cool_downs += 1;
+            }
+            Pause::CoolDown => {}
+        }
+    }
+}
 
 /// How a candidate stands before the choice.
 #[derive(Debug)]
@@ -60,6 +94,8 @@ pub(super) struct Past {
     shelved: HashSet<ActivityId>,
     /// Digests before this one, oldest first, each with the builders who were in cool-down when it was made.
     cooling_then: Vec<(Week, BTreeSet<BuilderId>)>,
+    /// The drafts before this one that said of a work that it is held or in cool-down, whatever became of the reason since.
+    paused: HashMap<ActivityId, Vec<(Week, Pause)>>,
     /// Builders in cool-down now.
     cooling: BTreeSet<BuilderId>,
     /// The weeks nearest to this one in which a builder had a place, and led.
@@ -78,6 +114,7 @@ impl Past {
             reserved: HashMap::new(),
             shelved: digests.iter().flat_map(|digest| digest.shelved.iter().cloned()).collect(),
             cooling_then: Vec::new(),
+            paused: HashMap::new(),
             cooling: BTreeSet::new(),
             nearest_place: BTreeMap::new(),
             nearest_lead: BTreeMap::new(),
@@ -99,6 +136,11 @@ impl Past {
             let known: Vec<&PastDigest> =
                 digests.iter().copied().filter(|digest| digest.week < then.week || digest.cutoff_seq < then.cutoff_seq).collect();
             past.cooling_then.push((then.week, neighbors(&known, then.week, pause)));
+            for (works, pause) in [(&then.cooled, Pause::CoolDown), (&then.held, Pause::Held)] {
+                for work in works {
+                    past.paused.entry(work.clone()).or_default().push((then.week, pause));
+                }
+            }
         }
         past.cooling = neighbors(&digests, week, pause);
         for digest in &digests {
@@ -124,21 +166,31 @@ impl Past {
         self.nearest_lead.get(&builder).is_some_and(|led| self.week.weeks_since(*led).abs() < weeks)
     }
 
-    /// How many digests paused the window of a work by these builders: those at which it was out, its window had not
-    /// closed yet, and all its builders were in cool-down; six at most.
-    fn pauses(&self, builders: &[BuilderId], effective_at: Timestamp, window_days: u32, week: Week, cutoff_at: Timestamp) -> i64 {
-        let mut pauses = 0;
+    /// For how long a work by these builders may be chosen: the window, and a week more for each digest that paused it. Those
+    /// are the ones that recorded that it is held or in cool-down, and those at which it was out, its window had not closed
+    /// yet, and all its builders were in cool-down. Of cool-downs six count at most.
+    fn open(&self, candidate: &Candidate, builders: &[BuilderId], inputs: &Inputs<'_>) -> Open {
+        let recorded: BTreeMap<Week, Pause> = {
+            let ids = candidate.members.iter().chain([&candidate.work]);
+            let mut said: Vec<(Week, Pause)> = ids.filter_map(|id| self.paused.get(id)).flatten().copied().collect();
+            // Of two words of one draft the hold is the later in this order, and stands.
+            said.sort_unstable();
+            said.into_iter().collect()
+        };
+        let mut open = Open { for_s: i64::from(inputs.config.window_days) * DAY_S, cool_downs: 0 };
         for (then, cooling) in &self.cooling_then {
-            let then_at = cutoff_at.as_second() - week.weeks_since(*then) * 7 * DAY_S;
-            let age_s = then_at - effective_at.as_second();
-            if pauses == PAUSES || age_s >= open_for_s(window_days, pauses) {
-                break;
+            let then_at = inputs.cutoff_at.as_second() - inputs.week.weeks_since(*then) * WEEK_S;
+            let age_s = then_at - candidate.effective_at.as_second();
+            if age_s < 0 {
+                continue;
             }
-            if age_s >= 0 && !builders.is_empty() && builders.iter().all(|builder| cooling.contains(builder)) {
-                pauses += 1;
+            if let Some(pause) = recorded.get(then) {
+                open.pause(*pause, age_s);
+            } else if age_s < open.for_s && !builders.is_empty() && builders.iter().all(|builder| cooling.contains(builder)) {
+                open.pause(Pause::CoolDown, age_s);
             }
         }
-        pauses
+        open
     }
 }
 
@@ -155,11 +207,6 @@ fn keep_nearest(nearest: &mut BTreeMap<BuilderId, Week>, builder: BuilderId, can
     if (week.weeks_since(candidate).abs(), candidate) < (week.weeks_since(*kept).abs(), *kept) {
         *kept = candidate;
     }
-}
-
-/// For how long after it came out a work may be chosen.
-fn open_for_s(window_days: u32, pauses: i64) -> i64 {
-    (i64::from(window_days) + 7 * pauses) * DAY_S
 }
 
 /// The rules of one week, ready to be asked about any number of candidates.
@@ -295,33 +342,33 @@ impl<'a> Rules<'a> {
     /// Rule 2. A work that was found only after its window had closed, or whose window closed over weeks without a draft, is
     /// a late find, once: in the first draft after.
     fn window_fault(&self, candidate: &Candidate, shown: &[&Credited]) -> Option<(OutcomeCode, String)> {
-        let Inputs { week, config, cutoff_at, .. } = *self.inputs;
+        let Inputs { cutoff_at, .. } = *self.inputs;
         let age_s = cutoff_at.as_second() - candidate.effective_at.as_second();
         if age_s < 0 {
             return Some((OutcomeCode::DateOutside, "it came out after this cut-off; the next draft holds it".to_owned()));
         }
-        let active: Vec<BuilderId> = shown.iter().filter(|builder| builder.active).map(|builder| builder.id).collect();
-        let pauses = self.past.pauses(&active, candidate.effective_at, config.window_days, week, cutoff_at);
-        if age_s < open_for_s(config.window_days, pauses) {
+        let open_for_s = self.open(candidate, shown).for_s;
+        if age_s < open_for_s {
             return None;
         }
-        if let Some(text) = self.late_text(candidate, pauses) {
+        if let Some(text) = self.late_text(candidate, open_for_s) {
             return Some((OutcomeCode::LateShelf, text));
         }
-        Some((
-            OutcomeCode::DateOutside,
-            format!("it came out more than {} days before the cut-off", open_for_s(config.window_days, pauses) / DAY_S),
-        ))
+        Some((OutcomeCode::DateOutside, format!("it came out more than {} days before the cut-off", open_for_s / DAY_S)))
+    }
+
+    fn open(&self, candidate: &Candidate, shown: &[&Credited]) -> Open {
+        let active: Vec<BuilderId> = shown.iter().filter(|builder| builder.active).map(|builder| builder.id).collect();
+        self.past.open(candidate, &active, self.inputs)
     }
 
     /// Why a work whose window has closed is on the late shelf of this draft, if it is.
-    fn late_text(&self, candidate: &Candidate, pauses: i64) -> Option<String> {
+    fn late_text(&self, candidate: &Candidate, open_for_s: i64) -> Option<String> {
         let Inputs { config, late_finds, .. } = *self.inputs;
         if candidate.members.iter().chain([&candidate.work]).any(|member| self.past.shelved.contains(member)) {
             return None;
         }
         let found_after_s = candidate.first_seen_at.as_second() - candidate.effective_at.as_second();
-        let open_for_s = open_for_s(config.window_days, pauses);
         if late_finds.hold(candidate.first_seen_at) && found_after_s <= i64::from(config.late_days) * DAY_S {
             return Some(if found_after_s < open_for_s {
                 "its window closed before a draft could hold it".to_owned()
@@ -355,12 +402,16 @@ impl<'a> Rules<'a> {
         let whose = if candidate.builders.len() > 1 { "its builders" } else { "its builder" };
         let were = if candidate.builders.len() > 1 { "were" } else { "was" };
         let have = if candidate.builders.len() > 1 { "have" } else { "has" };
-        let text = match near.min_by_key(|near| (week.weeks_since(*near).abs(), *near)) {
-            Some(near) if near > week => format!("{whose} {have} a place in the digest of {near} already; it stays in the running"),
-            Some(near) => format!("{whose} {were} in the digest of {near}; it stays in the running"),
-            None => format!("{whose} {were} in one of the last digests; it stays in the running"),
+        let why = match near.min_by_key(|near| (week.weeks_since(*near).abs(), *near)) {
+            Some(near) if near > week => format!("{whose} {have} a place in the digest of {near} already"),
+            Some(near) => format!("{whose} {were} in the digest of {near}"),
+            None => format!("{whose} {were} in one of the last digests"),
         };
-        (OutcomeCode::CoolDown, text)
+        let age_s = self.inputs.cutoff_at.as_second() - candidate.effective_at.as_second();
+        let mut open = self.open(candidate, shown);
+        open.pause(Pause::CoolDown, age_s);
+        let then = if age_s + WEEK_S < open.for_s { "it stays in the running" } else { TIME_IS_OVER };
+        (OutcomeCode::CoolDown, format!("{why}; {then}"))
     }
 }
 
@@ -515,6 +566,49 @@ mod tests {
         };
         assert_eq!(code_after(14 + 41), OutcomeCode::CoolDown);
         assert_eq!(code_after(14 + 42), OutcomeCode::DateOutside);
+    }
+
+    #[test]
+    fn what_drafts_recorded_pauses_a_window_whatever_became_of_the_reason() {
+        let code = |days: i64, cooled: &[i64], held: &[i64]| {
+            outcome(|case, work| {
+                came_out(work, days);
+                case.history = (1..=12)
+                    .rev()
+                    .map(|weeks| PastDigest {
+                        cooled: cooled.iter().filter(|then| **then == weeks).map(|_| work_id(1)).collect(),
+                        held: held.iter().filter(|then| **then == weeks).map(|_| work_id(1)).collect(),
+                        ..past(weeks, true, Vec::new())
+                    })
+                    .collect();
+            })
+        };
+        assert_eq!(code(20, &[], &[]), OutcomeCode::DateOutside);
+        // Nobody's place speaks for a cool-down any more.
+        assert_eq!(code(20, &[1], &[]), OutcomeCode::Chosen);
+        assert_eq!(code(27, &[1, 2], &[]), OutcomeCode::Chosen);
+        assert_eq!(code(28, &[1, 2], &[]), OutcomeCode::Chosen, "in cool-down at 21 days of 14 and 7: kept until the next draft");
+        assert_eq!(code(32, &[1], &[2, 3, 4]), OutcomeCode::Chosen, "held, then in cool-down");
+        assert_eq!(code(34, &[4], &[]), OutcomeCode::DateOutside);
+        // Six weeks of cool-down in all; a hold has no such bound.
+        assert_eq!(code(55, &[1, 2, 3, 4, 5, 6], &[]), OutcomeCode::Chosen);
+        assert_eq!(code(62, &[1, 2, 3, 4, 5, 6, 7], &[]), OutcomeCode::DateOutside);
+        assert_eq!(code(83, &[], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]), OutcomeCode::Chosen);
+    }
+
+    #[test]
+    fn only_what_stays_in_the_running_is_told_so() {
+        for (days, stays) in [(13, true), (14 + 34, true), (14 + 35, false), (14 + 41, false)] {
+            let mut case = Case::new(2);
+            case.config.cool_down = 20;
+            let mut work = candidate(1, &[1]);
+            came_out(&mut work, days);
+            case.candidates.push(work);
+            featured_weeks_ago(&mut case, 15, 1);
+            let digest = case.compose();
+            assert_eq!(digest.outcomes[0].code, OutcomeCode::CoolDown, "{days} days old");
+            assert_eq!(digest.outcomes[0].text.ends_with("it stays in the running"), stays, "{days}: {}", digest.outcomes[0].text);
+        }
     }
 
     #[test]

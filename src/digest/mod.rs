@@ -27,10 +27,11 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::config::{Category, DigestConfig, Region};
 use crate::model::{
-    ActivityId, Balance, BuilderId, Candidate, Contender, Credited, Digest, EarlierWork, FixedPoints, OutcomeCode, PastDigest, PastPick,
-    Pick, Pool, ReasonTerm, Seq, Week, WeekSupply, sha256_hex,
+    ActivityId, Balance, BuilderId, Candidate, Contender, Credited, Digest, EarlierWork, FixedPoints, Gist, OutcomeCode, PastDigest, Pick,
+    Pool, ReasonTerm, Seq, Week, WeekSupply, sha256_hex,
 };
 use balance::Accounts;
+pub use eligible::TIME_IS_OVER;
 use eligible::{Past, Rules, Standing};
 use reason::Words;
 use select::{Entrant, Terms};
@@ -262,21 +263,8 @@ fn contenders(inputs: &Inputs<'_>, past: &Past, words: &Words<'_>, entrants: &[E
 
 /// What later weeks need to know of a digest. Its picks are featured if it is published, else reserved.
 pub fn past_digest(digest: &Digest, published: bool) -> PastDigest {
-    let past_pick = |pick: &Pick| PastPick {
-        members: pick.members.clone(),
-        builders: pick.builders.iter().map(|builder| builder.id).collect(),
-        category: pick.category.clone(),
-        region: pick.region.clone(),
-        lead: pick.lead,
-    };
-    let shelved = digest.outcomes.iter().filter(|outcome| outcome.code == OutcomeCode::LateShelf);
-    PastDigest {
-        week: digest.week,
-        published,
-        cutoff_seq: digest.cutoff_seq,
-        picks: digest.picks().map(past_pick).collect(),
-        shelved: shelved.flat_map(|outcome| outcome.members.iter().cloned()).collect(),
-    }
+    let Gist { cutoff_seq, picks, shelved, cooled, held, .. } = Gist::of(digest);
+    PastDigest { week: digest.week, published, cutoff_seq, picks, shelved, cooled, held }
 }
 
 /// With how many earlier works a response is compared, at most.

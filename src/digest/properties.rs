@@ -9,8 +9,8 @@ use proptest::sample::{Index, select, subsequence};
 use super::samples::{Case, builder, candidate, past_week};
 use super::{LateFinds, past_digest};
 use crate::model::{
-    ActivityId, ActivityKind, BuilderId, Candidate, Digest, EarlierWork, Edit, EditRecord, OutcomeCode, PastDigest, Seq, Substance, Week,
-    WeekSupply, Wording,
+    ActivityId, ActivityKind, BuilderId, Candidate, Digest, EarlierWork, Edit, EditRecord, OutcomeCode, PastDigest, Pool, Seq, Substance,
+    Week, WeekSupply, Wording,
 };
 
 const BUILDERS: u8 = 9;
@@ -327,6 +327,18 @@ proptest! {
             let picks = |digest: &Digest| digest.picks().map(|pick| pick.work.clone()).collect::<BTreeSet<_>>();
             let (old, new) = (picks(&before.digest), picks(&after.digest));
             let work_of = |id: &ActivityId| id.clone();
+            if !matches!(edit, Edit::Move { .. } | Edit::Undo { .. } | Edit::Refresh) {
+                for section in &after.digest.sections {
+                    let same = before.digest.sections.iter().find(|other| other.category == section.category);
+                    let order = |of: &crate::model::Section, other: &crate::model::Section| -> Vec<ActivityId> {
+                        let kept = |work: &ActivityId| other.picks.iter().any(|pick| pick.work == *work);
+                        of.picks.iter().map(|pick| pick.work.clone()).filter(kept).collect()
+                    };
+                    if let Some(same) = same {
+                        prop_assert_eq!(order(section, same), order(same, section), "the order of all others stays");
+                    }
+                }
+            }
             match &edit {
                 Edit::Drop { work } => {
                     prop_assert!(!new.contains(&work_of(work)));
@@ -436,13 +448,54 @@ struct Schedule {
     missed: u8,
     published: bool,
     wishes: Vec<Wanted>,
+    /// A drop in an earlier draft, before this one is made.
+    second_thought: Option<(Index, Index)>,
     places: u32,
     cool_down: u32,
 }
 
 fn any_schedule() -> impl Strategy<Value = Schedule> {
-    (0_u8..3, any::<bool>(), prop::collection::vec(any_wish(), 0..4), 1_u32..4, 0_u32..6)
-        .prop_map(|(missed, published, wishes, places, cool_down)| Schedule { missed, published, wishes, places, cool_down })
+    let second_thought = prop::option::of((any::<Index>(), any::<Index>()));
+    (0_u8..3, any::<bool>(), prop::collection::vec(any_wish(), 0..4), second_thought, 1_u32..4, 0_u32..6).prop_map(
+        |(missed, published, wishes, second_thought, places, cool_down)| Schedule {
+            missed,
+            published,
+            wishes,
+            second_thought,
+            places,
+            cool_down,
+        },
+    )
+}
+
+/// A draft that can be edited still.
+struct OnDesk {
+    base: Digest,
+    pool: Pool,
+    edits: Vec<EditRecord>,
+}
+
+/// Drops a work from one of the drafts that are not out yet; another takes its place if it has none elsewhere.
+fn think_again(
+    (draft, place): (Index, Index),
+    on_desk: &mut BTreeMap<Week, OnDesk>,
+    featured: &mut BTreeMap<ActivityId, Week>,
+) -> Option<Digest> {
+    let count = on_desk.len().max(1);
+    let (week, OnDesk { base, pool, edits }) = on_desk.iter_mut().nth(draft.index(count))?;
+    let before = super::lay(base, pool, edits).digest;
+    let works: Vec<ActivityId> = before.picks().map(|pick| pick.work.clone()).collect();
+    let work = works.get(place.index(works.len().max(1)))?.clone();
+    let laid = super::try_edit(base, pool, edits, &Edit::Drop { work }).ok()?;
+    let digest = laid.desk.digest;
+    let members = |digest: &Digest| digest.picks().flat_map(|pick| pick.members.clone()).collect::<Vec<_>>();
+    if members(&digest).iter().any(|member| featured.get(member).is_some_and(|other| other != week)) {
+        return None;
+    }
+    featured.retain(|_, of| of != week);
+    featured.extend(members(&digest).into_iter().map(|member| (member, *week)));
+    keep(edits, laid.edit, laid.text);
+    Some(digest)
 }
 
 proptest! {
@@ -467,8 +520,14 @@ proptest! {
         let mut drafts: BTreeMap<Week, Digest> = BTreeMap::new();
         let mut holds: BTreeMap<ActivityId, (Week, Week)> = BTreeMap::new();
         let (mut featured, mut shelved) = (BTreeMap::new(), BTreeSet::new());
+        let mut on_desk: BTreeMap<Week, OnDesk> = BTreeMap::new();
         let mut judged: BTreeMap<ActivityId, Vec<(Week, OutcomeCode)>> = BTreeMap::new();
         for (seq, (week, schedule)) in (1..).zip(order) {
+            if let Some(digest) = schedule.second_thought.and_then(|thought| think_again(thought, &mut on_desk, &mut featured)) {
+                let past = history.iter_mut().find(|past| past.week == digest.week).unwrap();
+                *past = past_digest(&digest, false);
+                drafts.insert(digest.week, digest);
+            }
             case.week = week;
             (case.config.places, case.config.cool_down) = (schedule.places, schedule.cool_down);
             let cutoff_at = case.inputs().cutoff_at;
@@ -507,8 +566,21 @@ proptest! {
                 }
                 judged.entry(outcome.work.clone()).or_default().push((week, outcome.code));
             }
+            // What the draft before said stays in the running, does, whatever its reason has come to since.
+            for told in drafts.get(&week.previous()).into_iter().flat_map(|before| &before.outcomes) {
+                if told.code == OutcomeCode::CoolDown && told.text.ends_with("it stays in the running") {
+                    let outcome = digest.outcomes.iter().find(|outcome| outcome.work == told.work).map(|outcome| outcome.code);
+                    prop_assert!(
+                        outcome.is_some_and(|code| !matches!(code, OutcomeCode::DateOutside | OutcomeCode::LateShelf)),
+                        "{} was told that it stays in the running, and is {outcome:?} a week later", told.title
+                    );
+                }
+            }
             case.supply.insert(week, digest.supply.clone());
             history.push(past_digest(&digest, schedule.published));
+            if !schedule.published {
+                on_desk.insert(week, OnDesk { base, pool, edits });
+            }
             drafts.insert(week, digest);
         }
         // What was found after the first draft and before the last was judged on its merits, or was on a late shelf.

@@ -92,7 +92,7 @@ pub(super) fn past_pick(works: &[i64], builders: &[i64]) -> PastPick {
 
 /// A published digest of a week, with nothing in it.
 pub(super) fn past_week(week: Week) -> PastDigest {
-    PastDigest { week, published: true, cutoff_seq: Seq(0), picks: Vec::new(), shelved: Vec::new() }
+    PastDigest { week, published: true, cutoff_seq: Seq(0), picks: Vec::new(), shelved: Vec::new(), cooled: Vec::new(), held: Vec::new() }
 }
 
 /// A whole set of inputs that can be borrowed from.

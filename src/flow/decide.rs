@@ -13,8 +13,8 @@ use super::draft::{DraftError, hash_of, running_with};
 use super::upkeep::adopt_for;
 use crate::digest::{self, EditRefused};
 use crate::model::{
-    ActivityId, CanonicalUrl, Contender, DecisionKind, Difference, Digest, DraftView, Edit, EditRecord, Finding, Level, Mark, MarkRecord,
-    Outcome, Pool, Seq, SourceId, Week,
+    ActivityId, CanonicalUrl, Contender, DecisionKind, Difference, Digest, DigestState, DraftView, Edit, EditRecord, Finding, FixedPoints,
+    Level, Mark, MarkRecord, Outcome, OutcomeCode, Pick, Pool, Seq, SourceId, Week,
 };
 use crate::store::{
     DeskRow, DigestRow, DraftParts, Head, NewApproval, NewDraft, NewEdit, Refresh, RosterChange, Standing, StoreError, Taken,
@@ -92,8 +92,11 @@ pub async fn edit(ctx: &Context, week: Week, edit: &Edit, wish: &Wish) -> Result
     let parts = parts(ctx, week).await?;
     refuse_clash(&parts, wish)?;
     let DraftParts { head, base, mut pool, edits } = parts;
-    let brought = older(ctx, &head, &base, &pool, edit).await?;
+    let mut brought = placed_elsewhere(ctx, &head, &pool, edit).await?;
     pool.contenders.extend(brought.iter().cloned());
+    let older = older(ctx, &head, &base, &pool, edit).await?;
+    pool.contenders.extend(older.iter().cloned());
+    brought.extend(older);
     let laid = tokio::task::block_in_place(|| digest::try_edit(&base, &pool, &edits, edit))?;
     let beside = match &laid.edit {
         Edit::Merge { one, other } => vec![DecisionKind::Merge { one: one.clone(), other: other.clone() }],
@@ -124,6 +127,46 @@ pub async fn edit(ctx: &Context, week: Week, edit: &Edit, wish: &Wish) -> Result
         Taken::Done(_) => draft_view(ctx, week).await,
         Taken::Clash(now) => Err(clash(ctx, week, head.revision, now).await?),
     }
+}
+
+/// Of what a merge names, that which has its place in another digest: only to be one work with what is in this draft.
+async fn placed_elsewhere(ctx: &Context, head: &Head, pool: &Pool, edit: &Edit) -> Result<Vec<Contender>, EditError> {
+    let Edit::Merge { one, other } = edit else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for work in [one, other] {
+        if pool.contenders.iter().any(|known| known.pick.work == *work || known.pick.members.contains(work)) {
+            continue;
+        }
+        let Some(row) = ctx.store.work_of(work).await? else { continue };
+        let members: Vec<ActivityId> = row.work.members.iter().map(|member| member.activity.clone()).collect();
+        let gists = ctx.store.gists().await?;
+        let picked: Vec<ActivityId> =
+            gists.iter().flat_map(|(.., gist)| &gist.picks).flat_map(|pick| pick.members.iter().cloned()).collect();
+        let now = ctx.store.resolve_activities(picked).await?;
+        let is_of_it = |id: &ActivityId| members.contains(now.get(id).unwrap_or(id));
+        let places = gists.iter().filter(|(week, ..)| *week != head.week);
+        let mut places = places.filter(|(.., gist)| gist.picks.iter().any(|pick| pick.members.iter().any(is_of_it)));
+        let Some((week, state, _)) = places.next() else { continue };
+        let Some(digest) = ctx.store.digest(*week).await? else { continue };
+        let Some(pick) = digest.digest.picks().find(|pick| pick.members.iter().any(is_of_it)) else { continue };
+        let fault = if *state == DigestState::Published {
+            (OutcomeCode::AlreadyFeatured, format!("it was featured before, in the digest of {week}"))
+        } else {
+            (OutcomeCode::Reserved, format!("the draft of {week}, not yet published, holds it"))
+        };
+        let title = row.primary().map_or_else(|| pick.title.clone(), |primary| primary.title.clone());
+        found.push(Contender {
+            pick: Pick { work: row.work.id.clone(), members, title, reasons: Vec::new(), ..pick.clone() },
+            credited: row.builders().into_iter().collect(),
+            nominators: Vec::new(),
+            fault: Some(fault),
+            fixed: FixedPoints::default(),
+            owed: (0, 0),
+            owed_text: (String::new(), String::new()),
+            led_lately: false,
+        });
+    }
+    Ok(found)
 }
 
 /// The works that an edit names and that came out too long before the draft to be candidates of it, as far as they can be

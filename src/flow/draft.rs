@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::upkeep::{Effective, adopt_for, effective};
 use super::{Context, rules_in_force, settle};
-use crate::config::Region;
+use crate::config::{DigestConfig, Region};
 use crate::digest::{self, Edits, Inputs, LateFinds};
 use crate::model::{
     Activity, ActivityId, Builder, BuilderId, Candidate, Credited, Digest, DigestState, EarlierWork, GridAge, Outcome, PastDigest,
@@ -198,7 +198,7 @@ impl Frame {
     async fn of(ctx: &Context, week: Week, cut_off: Timestamp, now: Timestamp) -> Result<Self, DraftError> {
         let (_, cutoff_seq) = ctx.store.settled_and_last().await?;
         let effective = effective(ctx, week);
-        let past = past(ctx, week, cut_off, effective.config.late_days).await?;
+        let past = past(ctx, week, cut_off, &effective.config).await?;
         Ok(Self {
             week,
             cut_off,
@@ -250,6 +250,9 @@ impl Frame {
         if before.is_none_or(|before| before < self.week.previous()) {
             from = from.min(late_finds.after.saturating_sub(SignedDuration::from_hours(24 * window)).unwrap_or(Timestamp::MIN));
         }
+        // What drafts said is held or in cool-down is looked at again, whoever has a place by now.
+        let paused = history.iter().filter(|past| past.week < self.week).flat_map(|past| past.cooled.iter().chain(&past.held));
+        let named: BTreeSet<&ActivityId> = self.edits.holds.keys().chain(paused).collect();
         let late_days = i64::from(self.effective.config.late_days).max(window + 7 * LONGEST_PAUSE_WEEKS);
         let late_since = late_finds.after.saturating_sub(SignedDuration::from_hours(24 * late_days)).unwrap_or(Timestamp::MIN);
         Wanted {
@@ -257,7 +260,7 @@ impl Frame {
             by: self.paused(window),
             since: since.min(late_since),
             found: (late_finds.after, late_finds.until),
-            named: self.edits.holds.keys().cloned().collect(),
+            named: named.into_iter().cloned().collect(),
         }
     }
 
@@ -507,18 +510,26 @@ struct Past {
 }
 
 /// The digests of other weeks: what was featured, what is reserved, and the supply sealed with each.
-async fn past(ctx: &Context, week: Week, cut_off: Timestamp, late_days: u32) -> Result<Past, StoreError> {
-    let gists = ctx.store.gists().await?;
+async fn past(ctx: &Context, week: Week, cut_off: Timestamp, config: &DigestConfig) -> Result<Past, StoreError> {
+    let mut gists = ctx.store.gists().await?;
+    // A cool-down of long ago prolongs nothing any more: windows are paused by six of them at most, and by holds.
+    let holding = gists.iter().filter(|(.., gist)| !gist.held.is_empty()).count();
+    let reach = i64::from(config.window_days) / 7 + 1 + LONGEST_PAUSE_WEEKS + i64::try_from(holding).unwrap_or(i64::MAX / 2);
+    for (other, _, gist) in &mut gists {
+        if *other >= week || week.weeks_since(*other) > reach {
+            gist.cooled.clear();
+        }
+    }
     let mut ids: Vec<ActivityId> = Vec::new();
     for (.., gist) in &gists {
         ids.extend(gist.picks.iter().flat_map(|pick| pick.members.iter().cloned()));
-        ids.extend(gist.shelved.iter().cloned());
+        ids.extend(gist.shelved.iter().chain(&gist.cooled).chain(&gist.held).cloned());
     }
     let now = ctx.store.resolve_activities(ids).await?;
     let resolve = |id: &ActivityId| now.get(id).unwrap_or(id).clone();
     let before = gists.iter().filter(|(other, ..)| *other < week).max_by_key(|(other, ..)| *other).map(|(.., gist)| gist.cutoff_at);
     let later = gists.iter().filter(|(other, ..)| *other > week).map(|(.., gist)| gist.late_finds_after);
-    let mut late_finds = LateFinds::of_new_draft(cut_off, before, later, late_days);
+    let mut late_finds = LateFinds::of_new_draft(cut_off, before, later, config.late_days);
     // A draft that is computed again keeps the late finds that are its own, whatever weeks were made up meanwhile.
     if let Some((.., own)) = gists.iter().find(|(other, ..)| *other == week) {
         late_finds.after = own.late_finds_after;
@@ -534,6 +545,8 @@ async fn past(ctx: &Context, week: Week, cut_off: Timestamp, late_days: u32) -> 
             published: state == DigestState::Published,
             cutoff_seq: gist.cutoff_seq,
             shelved: gist.shelved.iter().map(resolve).collect(),
+            cooled: gist.cooled.iter().map(resolve).collect(),
+            held: gist.held.iter().map(resolve).collect(),
             picks: gist.picks.into_iter().map(|pick| PastPick { members: pick.members.iter().map(resolve).collect(), ..pick }).collect(),
         });
     }

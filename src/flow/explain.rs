@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::draft::standing;
 use super::{Context, DraftError, settle};
 use crate::diagnose::{self, Facts, Judged, SourceFacts};
+use crate::digest::TIME_IS_OVER;
 use crate::model::{ActivityId, BuilderId, CanonicalUrl, DigestState, Outcome, OutcomeCode, Source, SourceId, Week, masked, masked_text};
 use crate::store::StoreError;
 
@@ -19,6 +20,9 @@ pub struct Explanation {
     /// The step that failed first; `None` if all passed.
     pub failed: Option<&'static str>,
     pub code: Option<&'static str>,
+    /// Its window has closed: no draft to come holds it by itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub over: bool,
     pub checks: Vec<Check>,
 }
 
@@ -30,6 +34,7 @@ pub async fn explain(ctx: &Context, address: &str) -> Result<Explanation, StoreE
     if facts.activity.is_none() {
         facts.canonical = masked(&facts.canonical);
     }
+    let over = facts.judged.as_ref().is_some_and(|judged| judged.closed.is_some() || judged.text.ends_with(TIME_IS_OVER));
     let checks = diagnose::chain(&facts);
     let failed = checks.iter().find(|check| check.state == diagnose::CheckState::Failed);
     Ok(Explanation {
@@ -40,6 +45,7 @@ pub async fn explain(ctx: &Context, address: &str) -> Result<Explanation, StoreE
         },
         failed: failed.map(|check| check.step),
         code: failed.and_then(|check| check.code),
+        over,
         checks,
     })
 }

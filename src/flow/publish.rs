@@ -58,7 +58,8 @@ pub async fn edition_context(ctx: &Context, row: &DigestRow) -> Result<render::C
     earlier_corrections.retain(|correction| correction.week != row.week);
     let mut corrections = ctx.store.corrections(Timestamp::MIN, Timestamp::MAX).await?;
     corrections.retain(|correction| correction.week == row.week);
-    Ok(render::Context { corrections, earlier_corrections, ..render_context(ctx, row) })
+    let (feed_host, week_hosts) = ctx.store.id_hosts().await?;
+    Ok(render::Context { corrections, earlier_corrections, feed_host, week_hosts, ..render_context(ctx, row) })
 }
 
 /// Renders every format of an approved digest and seals the bytes. Published already: nothing happens.
@@ -223,6 +224,7 @@ pub(super) fn sealing(row: &DigestRow, context: &render::Context, at: Timestamp)
         week: row.week,
         at,
         hash: sha256_hex(lines.concat().as_bytes()),
+        id_host: context.id_host(row.week),
         formats,
         follows: (row.edition, row.sealed.clone()),
         addresses: row.digest.picks().flat_map(address_keys).collect(),

@@ -104,6 +104,9 @@ pub struct PastDigest {
     pub picks: Vec<PastPick>,
     /// All activities of the works on its late shelf.
     pub shelved: Vec<ActivityId>,
+    /// Those of the works that it said are in cool-down, and held: their windows were paused.
+    pub cooled: Vec<ActivityId>,
+    pub held: Vec<ActivityId>,
 }
 
 /// How many builders of each group had a work that could have been chosen (every rule but the cool-down), in a week;
@@ -370,6 +373,11 @@ pub struct Gist {
     pub picks: Vec<PastPick>,
     /// All activities of the works on its late shelf.
     pub shelved: Vec<ActivityId>,
+    /// Those of the works that it said are in cool-down, and held.
+    #[serde(default)]
+    pub cooled: Vec<ActivityId>,
+    #[serde(default)]
+    pub held: Vec<ActivityId>,
     /// Who had a work that could be chosen, or could but for the cool-down.
     pub could: Vec<BuilderId>,
 }
@@ -390,7 +398,11 @@ impl Gist {
                 OutcomeCode::Chosen | OutcomeCode::Removed | OutcomeCode::NoPlace | OutcomeCode::NotNominee | OutcomeCode::CoolDown
             )
         };
-        let late = digest.outcomes.iter().filter(|outcome| outcome.code == OutcomeCode::LateShelf);
+        let said = |code: OutcomeCode| -> Vec<ActivityId> {
+            let works = digest.outcomes.iter().filter(|outcome| outcome.code == code);
+            let ids: BTreeSet<ActivityId> = works.flat_map(|outcome| outcome.members.iter().chain([&outcome.work]).cloned()).collect();
+            ids.into_iter().collect()
+        };
         let could: BTreeSet<BuilderId> =
             digest.outcomes.iter().filter(|outcome| could(outcome.code)).flat_map(|outcome| outcome.builders.iter().copied()).collect();
         Self {
@@ -399,7 +411,9 @@ impl Gist {
             late_finds_after: digest.late_finds_after,
             supply: digest.supply.clone(),
             picks: digest.picks().map(past_pick).collect(),
-            shelved: late.flat_map(|outcome| outcome.members.iter().chain([&outcome.work]).cloned()).collect(),
+            shelved: said(OutcomeCode::LateShelf),
+            cooled: said(OutcomeCode::CoolDown),
+            held: said(OutcomeCode::Held),
             could: could.into_iter().collect(),
         }
     }

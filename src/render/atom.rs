@@ -1,6 +1,6 @@
 //! The feed of digests: one Atom entry a week (RFC 4287).
 //!
-//! An entry's id is made of host, date and week, and never changes (RFC 4151); its `updated` moves only with a
+//! An entry's id is made of host, date and week when the week is sealed, and never changes (RFC 4151); its `updated` moves only with a
 //! correction.
 
 use askama::Template;
@@ -73,7 +73,7 @@ pub fn feed(entries: &[FeedEntry], ctx: &Context) -> Result<String, RenderError>
         });
     }
     let feed = Feed {
-        id: format!("tag:{},2026:digest", ctx.host()),
+        id: format!("tag:{},2026:digest", ctx.feed_host.clone().unwrap_or_else(|| ctx.host())),
         program: super::prose::clean(&ctx.program),
         tagline: super::prose::clean(&ctx.tagline),
         // A feed without entries has changed at no time that is known; the same text each time it is asked.
@@ -87,7 +87,7 @@ pub fn feed(entries: &[FeedEntry], ctx: &Context) -> Result<String, RenderError>
 
 /// `tag:digest.example,2026-11-23:2026-W47`: the day after the week is when its digest is due.
 fn entry_id(ctx: &Context, week: Week) -> String {
-    format!("tag:{},{}:{week}", ctx.host(), week.next().monday())
+    format!("tag:{},{}:{week}", ctx.id_host(week), week.next().monday())
 }
 
 #[cfg(test)]
@@ -116,6 +116,20 @@ mod tests {
         assert_eq!((id.as_str(), &published), (same_id.as_str(), &same_published));
         assert_eq!(id, "tag:digest.example,2026-11-23:2026-W47");
         assert!(moved > updated);
+    }
+
+    #[test]
+    fn ids_stay_where_the_pages_move_to_another_host() {
+        let digest = sample::small();
+        let moved = Context {
+            public_url: "https://new.example".into(),
+            feed_host: Some("old.example".into()),
+            week_hosts: [(digest.week, "old.example".to_owned())].into(),
+            ..sample::context()
+        };
+        let text = feed(&[entry(digest)], &moved).unwrap();
+        assert!(text.contains("<id>tag:old.example,2026:digest</id>"), "{text}");
+        assert!(text.contains("<id>tag:old.example,2026-11-23:2026-W47</id>") && text.contains("https://new.example/"), "{text}");
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod social;
 mod teams;
 mod text;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -47,7 +48,7 @@ pub use shown::{
 pub use social::{Counting, counting, draft as social_draft, post_length, post_limit};
 
 use crate::config::{ProgramConfig, SocialConfig};
-use crate::model::{Correction, Digest, DigestState};
+use crate::model::{Correction, Digest, DigestState, Week};
 
 /// The version of the JSON output's shape.
 pub const SCHEMA: u32 = 1;
@@ -196,6 +197,9 @@ pub struct Context {
     pub utm: bool,
     /// How drafts of posts are written.
     pub social: SocialConfig,
+    /// The hosts in ids that were made already, of the feed and of weeks: an id is made once, wherever the pages move.
+    pub feed_host: Option<String>,
+    pub week_hosts: BTreeMap<Week, String>,
 }
 
 impl Context {
@@ -220,6 +224,8 @@ impl Context {
             test: None,
             utm: false,
             social: SocialConfig::default(),
+            feed_host: None,
+            week_hosts: BTreeMap::new(),
         }
     }
 
@@ -229,6 +235,11 @@ impl Context {
         self.state = DigestState::Published;
         self.published_at = Some(at);
         self
+    }
+
+    /// The host in the id of a week's entry in the feed.
+    pub fn id_host(&self, week: Week) -> String {
+        self.week_hosts.get(&week).cloned().unwrap_or_else(|| self.host())
     }
 
     /// The host of the public address, without port.

@@ -356,6 +356,8 @@ pub(crate) fn context() -> Context {
         test: None,
         utm: false,
         social: crate::config::SocialConfig::default(),
+        feed_host: None,
+        week_hosts: std::collections::BTreeMap::new(),
     }
 }
 

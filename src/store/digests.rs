@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::deliveries;
 use super::desks::{self, Refresh, Taken, decide};
-use super::log::{NewFact, append};
+use super::log::{NewFact, append, meta};
 use super::{Standing, Store, StoreError, from_millis, to_millis};
 use crate::model::{
     ActivityId, Correction, Decision, DecisionKind, Desk, Digest, DigestState, FactKind, Gist, MarkRecord, OutcomeCode, Pool, Seq, Week,
@@ -77,6 +77,8 @@ pub struct Sealing {
     pub formats: Vec<(String, String, Vec<u8>)>,
     /// SHA-256 over the hashes of all formats.
     pub hash: String,
+    /// The host in its id in the feed; the first edition's is kept.
+    pub id_host: String,
     /// The edition that it follows, with its hash; 0 for the first.
     pub follows: (u32, Option<String>),
     /// Keys of the addresses that it links to.
@@ -94,10 +96,19 @@ pub struct NewEdition {
     pub note: Option<String>,
 }
 
+/// Where `meta` keeps the hosts in ids that were made: the feed's, and with a week behind it a week's.
+const FEED_HOST: &str = "id_host";
+const WEEK_HOST: &str = "id_host ";
+
 /// Keeps an edition with the fact that tells of it, as the newest one of its week.
 pub(super) fn put_sealing(connection: &Connection, draft: Seq, sealing: &Sealing) -> Result<(), StoreError> {
-    let Sealing { week, at, formats, hash, follows, addresses, inputs } = sealing;
+    let Sealing { week, at, formats, hash, id_host, follows, addresses, inputs } = sealing;
     let number = follows.0 + 1;
+    if number == 1 {
+        for key in [FEED_HOST.to_owned(), format!("{WEEK_HOST}{week}")] {
+            connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?1, ?2)", params![key, id_host])?;
+        }
+    }
     let hashes: BTreeMap<&str, &str> = formats.iter().map(|(format, hash, _)| (format.as_str(), hash.as_str())).collect();
     let detail =
         json!({ "edition": number, "hash": hash, "follows": follows.1, "draft": draft, "inputs": inputs, "sha256": hashes }).to_string();
@@ -502,6 +513,21 @@ impl Store {
                     Ok(Correction { week, at: from_millis(at)?, text })
                 })
                 .collect()
+        })
+        .await
+    }
+
+    /// The hosts in ids that were made: of the feed, and of each published week.
+    pub async fn id_hosts(&self) -> Result<(Option<String>, BTreeMap<Week, String>), StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT key, value FROM meta WHERE key >= ?1 AND key < ?2")?;
+            let rows = statement.query_map([WEEK_HOST, "id_host!"], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+            let mut weeks = BTreeMap::new();
+            for row in rows {
+                let (key, host) = row?;
+                weeks.extend(key.strip_prefix(WEEK_HOST).and_then(|week| week.parse().ok()).map(|week: Week| (week, host)));
+            }
+            Ok((meta(connection, FEED_HOST)?, weeks))
         })
         .await
     }

@@ -197,7 +197,16 @@ fn nothing(connection: &Connection, week: Week, erasing: &Erasing) -> Result<Sea
     let follows = connection
         .query_row("SELECT edition, sealed FROM digests WHERE week = ?1", [week.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (formats, addresses) = (Vec::new(), Vec::new());
-    Ok(Sealing { week, at: erasing.at, formats, hash: sha256_hex(b""), follows, addresses, inputs: serde_json::Value::Null })
+    Ok(Sealing {
+        week,
+        at: erasing.at,
+        formats,
+        hash: sha256_hex(b""),
+        id_host: String::new(),
+        follows,
+        addresses,
+        inputs: serde_json::Value::Null,
+    })
 }
 
 /// Edits and marks keep that they were made, by whom and when; their words about the person go.

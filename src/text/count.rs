@@ -73,15 +73,17 @@ fn with_addresses(text: &str, bare: bool, count: impl Fn(&str) -> usize) -> usiz
 }
 
 /// Where the networks see an address: what begins with http:// or https:// and a host, and with `bare` also a host
-/// alone whose ending is a public one.
+/// alone whose ending is a public one. What stands before it may be of any script (twitter-text, version 3): only ASCII
+/// letters and digits run into it, and the signs of a name, a tag or a symbol; before a host alone also what joins names.
 pub fn addresses(text: &str, bare: bool) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < text.len() {
         let rest = &text[at..];
         let before = text[..at].chars().next_back();
-        let free = before.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '@' | '#' | '$' | '_' | '/' | '.' | '-' | '＠' | '＃'));
-        if free && let Some(length) = address_length(rest, bare) {
+        let free = before.is_none_or(|c| !c.is_ascii_alphanumeric() && !matches!(c, '@' | '#' | '$' | '＠' | '＃'));
+        let joins = before.is_some_and(|c| matches!(c, '_' | '/' | '.' | '-'));
+        if free && let Some(length) = address_length(rest, bare && !joins) {
             found.push((at, at + length));
             at += length;
             continue;
@@ -90,7 +92,7 @@ pub fn addresses(text: &str, bare: bool) -> Vec<(usize, usize)> {
         let step = rest.chars().next().map_or(1, char::len_utf8);
         at += step;
         if free && rest.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-            let run = text[at..].find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len() - at);
+            let run = text[at..].find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len() - at);
             at += run;
         }
     }
@@ -113,10 +115,10 @@ fn address_length(text: &str, bare: bool) -> Option<usize> {
     if let Some(double) = host.find("..") {
         host = &host[..double];
     }
-    let known = |host: &str| {
-        psl::suffix(host.to_ascii_lowercase().as_bytes()).is_some_and(|suffix| suffix.is_known() && suffix.as_bytes().len() < host.len())
-    };
-    if !host.contains('.') || (scheme.is_none() && !known(host)) || text[start + host.len()..].starts_with('@') {
+    if scheme.is_none() {
+        host = bare_host(text, host)?;
+    }
+    if !host.contains('.') || text[start + host.len()..].starts_with('@') {
         return None;
     }
     let mut end = start + host.len();
@@ -130,6 +132,18 @@ fn address_length(text: &str, bare: bool) -> Option<usize> {
         end += path_length(&text[end..]);
     }
     Some(end)
+}
+
+/// The longest beginning of it that is a host with a public ending, of a country or not, where a word ends (twitter-text since
+/// 2.0.4; before, those of countries counted with a path alone).
+fn bare_host<'a>(text: &str, host: &'a str) -> Option<&'a str> {
+    let ends: Vec<usize> = host.match_indices('.').map(|(at, _)| at).skip(1).chain([host.len()]).collect();
+    let is_public = |host: &str| psl::suffix(host.to_ascii_lowercase().as_bytes()).is_some_and(|suffix| suffix.is_known());
+    let goes_on = |end: usize| text[end..].starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '@' | '+' | '-'));
+    ends.into_iter()
+        .rev()
+        .map(|end| &host[..end])
+        .find(|host| host.contains('.') && !host.starts_with(['.', '-', '_']) && is_public(host) && !goes_on(host.len()))
 }
 
 /// How much of a text is the path, query and fragment of an address: signs that end a sentence are not part of it, and
@@ -219,6 +233,17 @@ mod tests {
             ("a b.notanending c", 17),
             ("http://localhost/x", 18),
             ("not@example.com", 15),
+            ("twitter.comこれは日本語です。example.com中国語t.co/abcde한국twitter.com example2.comテストtwitter.com/abcde", 173),
+            ("日本語example.comです", 6 + 23 + 4),
+            ("記事はhttps://example.com/a です", 6 + 23 + 1 + 4),
+            ("これは日本語です。example.com/path/index.html中国語example.com/path한국", 18 + 23 + 6 + 23 + 4),
+            ("http://twitter.com/これは", 23 + 6),
+            ("abc日本example.com", 3 + 4 + 23),
+            ("foo.baz foo.co.jp www.foo.co.uk foo.comm foo.jp", 8 + 23 + 1 + 23 + 1 + 8 + 1 + 23),
+            ("日本@example.com #example.com ＃example.com ＠example.com", 4 + 12 + 1 + 12 + 1 + 13 + 1 + 13),
+            ("x-example.com.nothing", 23 + 8),
+            ("a/example.com", 13),
+            ("example.com+1 example.com@b", 27),
             ("one https://example.com two http://example.org/", 4 + 23 + 5 + 23),
         ] {
             assert_eq!(x_length(text), weight, "{text}");

@@ -432,7 +432,12 @@ impl Pages for StoredPages {
     fn feed(&self) -> Answer<'_, String> {
         Box::pin(async move {
             let published = self.published().await?;
-            let context = render::Context::new(&self.ctx.config.program, self.ctx.config.web.public_url.as_str());
+            let (feed_host, week_hosts) = self.ctx.store.id_hosts().await?;
+            let context = render::Context {
+                feed_host,
+                week_hosts,
+                ..render::Context::new(&self.ctx.config.program, self.ctx.config.web.public_url.as_str())
+            };
             let entries: Vec<FeedEntry> = published
                 .newest
                 .iter()

@@ -41,6 +41,8 @@ impl Back {
 enum Task {
     /// Edits, one after the other; none where nothing would change.
     Edits(Vec<Edit>),
+    /// A pick and what it is one work with, as a person named that.
+    Merge(ActivityId, String),
     Mark(Mark),
     Approve,
     PullBack,
@@ -152,6 +154,10 @@ async fn perform(state: &AppState, me: &Visitor, before: &DraftView, task: Task,
             }
             done
         }
+        Task::Merge(one, other) => {
+            let other = flow::find_work(ctx, week, &other).await?;
+            Some(flow::edit(ctx, week, &Edit::Merge { one, other }, &wish).await?.revision)
+        }
         Task::Mark(mark) => {
             flow::mark(ctx, week, mark, &wish).await?;
             None
@@ -214,9 +220,8 @@ fn task_of(before: &DraftView, context: &render::Context, fields: &Fields) -> Op
             (one(Edit::Swap { work: work()?, with: with.clone() }), to_pick(with.as_str()))
         }
         "merge" => {
-            let position: u32 = fields.get("other").trim().parse().ok()?;
-            let other = before.picks.iter().find(|pick| pick.position == position)?.pick.work.clone();
-            (one(Edit::Merge { one: work()?, other }), to_pick(object))
+            let other = Some(fields.get("other").trim().to_owned()).filter(|other| !other.is_empty())?;
+            (Task::Merge(work()?, other), to_pick(object))
         }
         "split" => {
             let whole = fields.get("work");

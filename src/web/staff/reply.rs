@@ -94,7 +94,7 @@ fn reply_to(explanation: &Explanation, contact: &str) -> String {
             format!("Your post was featured in the digest{when}. Thank you for it!")
         }
         None => "Your post was recorded and is in the running. Whether it is featured is told when the digest comes out.".to_owned(),
-        Some(code) => because(code, &in_week),
+        Some(code) => because(code, &in_week, explanation.over),
     };
     let mut text = format!("Hello,\n\nthank you for asking about {}\n\n{body}\n", explanation.address);
     if !contact.is_empty() {
@@ -103,8 +103,10 @@ fn reply_to(explanation: &Explanation, contact: &str) -> String {
     text
 }
 
-/// The reason in words for the builder, and what to do about it.
-fn because(code: &str, in_week: &str) -> String {
+/// The reason in words for the builder, and what to do about it. Of what may still be chosen it says so; of what is over, that.
+fn because(code: &str, in_week: &str, over: bool) -> String {
+    const OVER: &str = "By now its time for digests is over; it is in your record.";
+    let then = |running: &'static str| if over { OVER } else { running };
     match code {
         "no_source" => "We do not know a source at this address yet. Send us the address of your feed, channel or profile there, and we add it.".to_owned(),
         "source_failing" => "We have had trouble reading the source that this post belongs to. Please check that it opens without signing in; we keep trying, and what it shows by then is recorded.".to_owned(),
@@ -119,6 +121,7 @@ fn because(code: &str, in_week: &str) -> String {
         "opted_out" => "By your own settings you are not featured in digests. Tell us if you want to change that.".to_owned(),
         "inactive" => "This post is not from a time in which you were a member.".to_owned(),
         "paywalled" => "This post cannot be read without paying or signing in, so it could not be featured. It is in your record.".to_owned(),
+        "held" if over => format!("Our editors held this post for a later digest. {OVER}"),
         "held" => "Our editors are holding this post for a later digest. It stays in the running.".to_owned(),
         "dropped" => format!("Our editors decided against this post{in_week}. It is in your record."),
         "already_featured" => "This work was featured before; each is featured once.".to_owned(),
@@ -126,10 +129,10 @@ fn because(code: &str, in_week: &str) -> String {
         "withdrawn" => "This was entered by hand, and taken back since. Tell us if it should count.".to_owned(),
         "removed" => format!("Your post had a place in our digest{in_week}, and was taken out of it afterwards. The digest says so in its place."),
         "late_shelf" => "We found this post after its week had been put together. Our editors see it, and it is in your record.".to_owned(),
-        "not_nominee" => format!("Not{in_week}: each builder has one work in the running, and another one of yours stood higher. This one stays in the running while its time lasts."),
-        "cool_down" => "You were featured shortly before, and after that everybody pauses for some digests. This post stays in the running until then.".to_owned(),
+        "not_nominee" => format!("Not{in_week}: each builder has one work in the running, and another one of yours stood higher. {}", then("This one stays in the running while its time lasts.")),
+        "cool_down" => format!("You were featured shortly before, and after that everybody pauses for some digests. {}", then("This post stays in the running until then.")),
         "below_floor" => "This post is in your record. Digests hold works with some more substance: a summary, code or a demo, or sources help.".to_owned(),
-        "no_place" => format!("Not{in_week}: there were more good works than places. It stays in the running while its time lasts."),
+        "no_place" => format!("Not{in_week}: there were more good works than places. {}", then("It stays in the running while its time lasts.")),
         _ => "This post is in your record.".to_owned(),
     }
 }
@@ -164,9 +167,17 @@ mod tests {
                 code: Some(code),
                 text: "not chosen in the draft of 2026-W47: 40 points short, Western Europe was owed 1.2 places".into(),
             };
-            let explanation =
-                Explanation { address: "https://a.example/x".into(), failed: Some("chosen"), code: Some(code), checks: vec![check] };
+            let explanation = Explanation {
+                address: "https://a.example/x".into(),
+                failed: Some("chosen"),
+                code: Some(code),
+                over: false,
+                checks: vec![check],
+            };
             let reply = reply_to(&explanation, "digest@example.org");
+            let over = reply_to(&Explanation { over: true, ..explanation }, "digest@example.org");
+            assert!(!over.contains("stays in the running"), "{code}: {over}");
+            assert_eq!(over.contains("its time for digests is over"), reply.contains("stays in the running"), "{code}: {over}");
             for secret in ["40", "points", "Europe", "owed", "turn", "score", "category", "region"] {
                 assert!(!reply.contains(secret), "{code}: {reply}");
             }
