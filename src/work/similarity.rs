@@ -247,12 +247,15 @@ struct Traits {
     numbers: Vec<String>,
     trigrams: Vec<u64>,
     words: Vec<u64>,
+    /// The runs of five words, each as a hash with the place where it stands first, ordered.
+    shingles: Vec<(u64, usize)>,
 }
 
 impl Traits {
     fn of(activity: &Activity) -> Self {
         let title = plain(&activity.title);
-        Self { numbers: numbers(&title), trigrams: trigrams(&title), words: words(&activity.excerpt) }
+        let words = words(&activity.excerpt);
+        Self { numbers: numbers(&title), trigrams: trigrams(&title), shingles: shingles(&words), words }
     }
 }
 
@@ -308,7 +311,7 @@ fn compare(activities: &[&Activity], addresses: &[Addresses]) -> Vec<Likeness> {
 /// How alike two activities are by title and text.
 fn likeness(one: usize, of_one: &Traits, other: usize, of_other: &Traits) -> Likeness {
     let title = if of_one.numbers == of_other.numbers { jaccard(&of_one.trigrams, &of_other.trigrams) } else { 0 };
-    let text = text_likeness(&of_one.words, &of_other.words);
+    let text = text_likeness(of_one, of_other);
     Likeness {
         one,
         other,
@@ -365,27 +368,55 @@ fn mix(one: u64, other: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// The runs of five words, each as a hash, ordered.
-fn shingles(words: &[u64]) -> Vec<u64> {
-    let mut shingles: Vec<u64> = words.windows(SHINGLE).map(|words| words.iter().fold(17, |hash, word| mix(hash, *word))).collect();
+/// The runs of five words, each as a hash with the place where it stands first, ordered.
+fn shingles(words: &[u64]) -> Vec<(u64, usize)> {
+    let hash = |words: &[u64]| words.iter().fold(17, |hash, word| mix(hash, *word));
+    let mut shingles: Vec<(u64, usize)> = words.windows(SHINGLE).map(hash).zip(0..).collect();
     shingles.sort_unstable();
-    shingles.dedup();
+    shingles.dedup_by_key(|(hash, _)| *hash);
     shingles
 }
 
 /// How alike two texts are, the longer one trimmed to the shorter, after a lead-in that only one of them has.
-fn text_likeness(one: &[u64], other: &[u64]) -> u16 {
-    let trimmed = |one: &[u64], other: &[u64]| {
-        let length = one.len().min(other.len());
-        if length < TEXT_WORDS { 0 } else { jaccard(&shingles(&one[..length]), &shingles(&other[..length])) }
-    };
-    let plain = trimmed(one, other);
+fn text_likeness(of_one: &Traits, of_other: &Traits) -> u16 {
+    let (one, other) = (of_one.words.as_slice(), of_other.words.as_slice());
+    let plain = trimmed_likeness(&of_one.shingles, &of_other.shingles, one.len().min(other.len()));
     if plain == 0 || plain >= TEXT_SAME {
         return plain;
     }
     // "This first stood on my own site": the text of the one begins somewhere in the other.
-    let lead_in = |text: &[u64], of: &[u64]| of.windows(SHINGLE).position(|words| text.starts_with(words)).unwrap_or(0);
-    plain.max(trimmed(one, &other[lead_in(one, other)..])).max(trimmed(&one[lead_in(other, one)..], other))
+    let led_in = |text: &[u64], of: &[u64]| {
+        let lead_in = of.windows(SHINGLE).position(|words| text.starts_with(words)).filter(|lead_in| *lead_in > 0)?;
+        let rest = &of[lead_in..];
+        Some(trimmed_likeness(&shingles(text), &shingles(rest), text.len().min(rest.len())))
+    };
+    [led_in(one, other), led_in(other, one)].into_iter().flatten().fold(plain, u16::max)
+}
+
+/// How alike the first so many words of two texts are: a run of words is among them if it stands there first.
+fn trimmed_likeness(one: &[(u64, usize)], other: &[(u64, usize)], words: usize) -> u16 {
+    if words < TEXT_WORDS {
+        return 0;
+    }
+    let within = |(_, place): &&(u64, usize)| place + SHINGLE <= words;
+    let (mut one, mut other) = (one.iter().filter(within).peekable(), other.iter().filter(within).peekable());
+    let (mut both, mut all) = (0, 0);
+    loop {
+        let order = match (one.peek(), other.peek()) {
+            (Some((one, _)), Some((other, _))) => one.cmp(other),
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (None, None) => return share(both, all),
+        };
+        all += 1;
+        both += usize::from(order.is_eq());
+        if order.is_le() {
+            one.next();
+        }
+        if order.is_ge() {
+            other.next();
+        }
+    }
 }
 
 /// The share of two ordered sets that both have, in thousandths.
