@@ -442,11 +442,8 @@ async fn place(ctx: &Context, week: Week, work: &ActivityId, to: &str) -> anyhow
         return Ok(place);
     }
     let view = flow::draft_view(ctx, week).await?;
-    let pick = view
-        .picks
-        .iter()
-        .find(|view| view.pick.work == *work || view.pick.members.contains(work))
-        .ok_or_else(|| anyhow::anyhow!("{work} is not among the picks of {week}"))?;
+    let pick =
+        view.picks.iter().find(|view| view.pick.is_of(work)).ok_or_else(|| anyhow::anyhow!("{work} is not among the picks of {week}"))?;
     match to {
         "up" => Ok(pick.place.saturating_sub(1).max(1)),
         "down" => Ok(pick.place + 1),

@@ -107,10 +107,9 @@ pub fn check(desk: &Desk, marks: &[MarkRecord], facts: &CheckFacts) -> Vec<Findi
 
 /// The review that is asked for and not done: `Some` with the reviewer, where one was named.
 pub fn open_review<'a>(marks: &'a [MarkRecord], pick: &Pick) -> Option<Option<&'a String>> {
-    let about = |work: &ActivityId| pick.work == *work || pick.members.contains(work);
     marks.iter().rev().find_map(|mark| match &mark.what {
-        Mark::Review { work, reviewer } if about(work) => Some(Some(reviewer.as_ref())),
-        Mark::Reviewed { work } if about(work) => Some(None),
+        Mark::Review { work, reviewer } if pick.is_of(work) => Some(Some(reviewer.as_ref())),
+        Mark::Reviewed { work } if pick.is_of(work) => Some(None),
         _ => None,
     })?
 }

@@ -93,7 +93,7 @@ pub fn try_edit(base: &Digest, pool: &Pool, edits: &[EditRecord], next: &Edit) -
 /// A move to a place that its section has: beyond the last is the last. One that changes nothing is refused.
 fn within_section(base: &Digest, pool: &Pool, edits: &[EditRecord], work: ActivityId, place: u32) -> Result<Edit, EditRefused> {
     let desk = lay(base, pool, edits);
-    let about = |pick: &Pick| pick.work == work || pick.members.contains(&work);
+    let about = |pick: &Pick| pick.is_of(&work);
     // What has no place, or place 0, is refused where the edit is laid.
     let Some(section) = desk.digest.sections.iter().find(|section| section.picks.iter().any(about)) else {
         return Ok(Edit::Move { work, place });

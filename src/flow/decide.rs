@@ -133,16 +133,17 @@ pub async fn edit(ctx: &Context, week: Week, edit: &Edit, wish: &Wish) -> Result
 async fn placed_elsewhere(ctx: &Context, head: &Head, pool: &Pool, edit: &Edit) -> Result<Vec<Contender>, EditError> {
     let Edit::Merge { one, other } = edit else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    for work in [one, other] {
-        if pool.contenders.iter().any(|known| known.pick.work == *work || known.pick.members.contains(work)) {
-            continue;
-        }
+    let is_known = |work: &ActivityId| pool.contenders.iter().any(|known| known.pick.is_of(work));
+    let unknown: Vec<&ActivityId> = [one, other].into_iter().filter(|work| !is_known(work)).collect();
+    if unknown.is_empty() {
+        return Ok(found);
+    }
+    let gists = ctx.store.gists().await?;
+    let picked: Vec<ActivityId> = gists.iter().flat_map(|(.., gist)| &gist.picks).flat_map(|pick| pick.members.iter().cloned()).collect();
+    let now = ctx.store.resolve_activities(picked).await?;
+    for work in unknown {
         let Some(row) = ctx.store.work_of(work).await? else { continue };
         let members: Vec<ActivityId> = row.work.members.iter().map(|member| member.activity.clone()).collect();
-        let gists = ctx.store.gists().await?;
-        let picked: Vec<ActivityId> =
-            gists.iter().flat_map(|(.., gist)| &gist.picks).flat_map(|pick| pick.members.iter().cloned()).collect();
-        let now = ctx.store.resolve_activities(picked).await?;
         let is_of_it = |id: &ActivityId| members.contains(now.get(id).unwrap_or(id));
         let places = gists.iter().filter(|(week, ..)| *week != head.week);
         let mut places = places.filter(|(.., gist)| gist.picks.iter().any(|pick| pick.members.iter().any(is_of_it)));
@@ -173,7 +174,7 @@ async fn placed_elsewhere(ctx: &Context, head: &Head, pool: &Pool, edit: &Edit) 
 /// pinned all the same.
 async fn older(ctx: &Context, head: &Head, base: &Digest, pool: &Pool, edit: &Edit) -> Result<Vec<Contender>, EditError> {
     let is_known = |work: &ActivityId| {
-        pool.contenders.iter().any(|known| known.pick.work == *work || known.pick.members.contains(work))
+        pool.contenders.iter().any(|known| known.pick.is_of(work))
             || base.outcomes.iter().any(|known| known.work == *work || known.members.contains(work))
     };
     let mut named = Vec::new();
@@ -287,7 +288,7 @@ fn token_of(digest: &Digest) -> Result<String, StoreError> {
 pub async fn mark(ctx: &Context, week: Week, mark: Mark, wish: &Wish) -> Result<DraftView, EditError> {
     let row = ctx.store.desk(week).await?.ok_or(EditError::NoDraft(week))?;
     let refused = |text: String| Err(EditError::Refused(EditRefused(text)));
-    let picked = |work: &ActivityId| row.desk.digest.picks().find(|pick| pick.work == *work || pick.members.contains(work));
+    let picked = |work: &ActivityId| row.desk.digest.picks().find(|pick| pick.is_of(work));
     let mark = match mark {
         Mark::Accepted { key } => {
             let marks = ctx.store.marks(week).await?;

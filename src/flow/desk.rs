@@ -145,7 +145,6 @@ fn picks(desk: &Desk, marks: &[MarkRecord]) -> Vec<PickView> {
     for section in &desk.digest.sections {
         for (place, pick) in (1..).zip(&section.picks) {
             position += 1;
-            let about = |work: &ActivityId| pick.work == *work || pick.members.contains(work);
             views.push(PickView {
                 position,
                 place,
@@ -155,12 +154,16 @@ fn picks(desk: &Desk, marks: &[MarkRecord]) -> Vec<PickView> {
                 others: desk.others.get(&pick.work).cloned().unwrap_or_default(),
                 opened: marks
                     .iter()
-                    .filter(|mark| matches!(&mark.what, Mark::Opened { work } if about(work)))
+                    .filter(|mark| matches!(&mark.what, Mark::Opened { work } if pick.is_of(work)))
                     .map(|mark| (mark.by.clone(), mark.at))
                     .collect(),
                 review: digest::open_review(marks, pick)
                     .map(|reviewer| reviewer.cloned().unwrap_or_else(|| "somebody who knows the topic".to_owned())),
-                outdated: marks.iter().filter(|mark| matches!(&mark.what, Mark::Outdated { work, .. } if about(work))).cloned().collect(),
+                outdated: marks
+                    .iter()
+                    .filter(|mark| matches!(&mark.what, Mark::Outdated { work, .. } if pick.is_of(work)))
+                    .cloned()
+                    .collect(),
                 pick: pick.clone(),
             });
         }

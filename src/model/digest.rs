@@ -420,6 +420,11 @@ impl Gist {
 }
 
 impl Pick {
+    /// Whether that is its work, by the work's own id or by that of a member.
+    pub fn is_of(&self, work: &ActivityId) -> bool {
+        self.work == *work || self.members.contains(work)
+    }
+
     /// Leaves nothing of it but a line for readers in its place.
     pub fn take_out(&mut self, told: String) {
         self.removed = Some(told);

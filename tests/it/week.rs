@@ -39,15 +39,20 @@ fn titles(folder: &Path, week: &str) -> Vec<(String, Vec<String>)> {
     works.map(|work| (work["title"].as_str().unwrap().to_owned(), names(&work))).collect()
 }
 
-#[test]
-fn what_was_entered_by_hand_and_taken_back_is_in_no_digest() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+/// Three builders without sources, in a program whose cut-off of last week is over; answers that week.
+fn three_builders(folder: &Path) -> String {
     configure(folder, "[schedule]\ncut_off = \"0 0 * * MON\"\n[digest]\nfloor = 0\n");
     let roster = "builder,name,kind,url\nada,Ada Nwosu,,\nbo,Bo Lind,,\ncy,Cy Lund,,\n";
     std::fs::write(folder.join("roster.csv"), roster).unwrap();
     good(folder, &["registry", "import", "roster.csv"]);
-    let week = last_week().to_string();
+    last_week().to_string()
+}
+
+#[test]
+fn what_was_entered_by_hand_and_taken_back_is_in_no_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let week = three_builders(folder);
     enter(folder, "ada", "https://code.example/one", "AWS Lambda one");
     enter(folder, "bo", "https://code.example/two", "Amazon SQS two");
     enter(folder, "cy", "https://code.example/two", "Amazon SQS two");
@@ -77,11 +82,7 @@ fn what_was_entered_by_hand_and_taken_back_is_in_no_digest() {
 fn a_piece_that_is_too_old_for_the_week_is_pinned_by_its_address_and_stays_after_a_refresh() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    configure(folder, "[schedule]\ncut_off = \"0 0 * * MON\"\n[digest]\nfloor = 0\n");
-    let roster = "builder,name,kind,url\nada,Ada Nwosu,,\nbo,Bo Lind,,\ncy,Cy Lund,,\n";
-    std::fs::write(folder.join("roster.csv"), roster).unwrap();
-    good(folder, &["registry", "import", "roster.csv"]);
-    let week = last_week().to_string();
+    let week = three_builders(folder);
     enter(folder, "ada", "https://code.example/one", "AWS Lambda one");
     enter_days_before(folder, 12, "bo", "https://code.example/two", "Amazon SQS two");
     enter_days_before(folder, 60, "cy", "https://code.example/three", "Amazon S3 three");
